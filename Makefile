@@ -1,0 +1,42 @@
+# Ten targets. `make test` is what every push must pass; the long ones are run by hand.
+GO      ?= go
+PKGS    := ./...
+LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
+FUZZFOR ?= 60s
+
+.PHONY: build deps test unit race e2e cross lint fuzz kills clean
+
+build: ## one static binary in bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
+
+deps: ## what the tests need beside Go: says what it installs, does it once
+	bash e2e/deps.sh
+
+test: deps unit race cross e2e ## everything a push must pass
+
+unit: ## all packages, without what needs Node, root or a namespace
+	$(GO) vet $(PKGS)
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt wants these files"; exit 1; }
+
+race: ## the same under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '/e2e')
+
+e2e: ## the built binary with clients nobody here wrote
+	$(GO) test -count=1 -timeout 25m ./e2e/...
+
+cross: ## the three machines loquet is made for
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -o /dev/null ./cmd/loquet
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/loquet
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 $(GO) build -o /dev/null ./cmd/loquet
+
+lint: ## golangci-lint, built from its own module
+	$(LINT) run
+
+fuzz: ## every fuzz target for FUZZFOR each
+	bash internal/fuzzall.sh $(FUZZFOR)
+
+kills: ## 2,000 kills instead of 200
+	LOQUET_KILLS=2000 $(GO) test -count=1 -timeout 120m -v ./e2e/kill
+
+clean:
+	rm -rf bin dist

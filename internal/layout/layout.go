@@ -1,0 +1,69 @@
+// Package layout is the map of the house: which package may import which, and why. Its test holds the
+// code against the map.
+package layout
+
+// Rule says what the packages under a path may import of this module, and of others.
+type Rule struct {
+	Path   string   // the package's path below the module, or a tree ("hw/...")
+	May    []string // packages of this module it may import: paths or trees; nil means none
+	Std    bool     // only the standard library beside those
+	Reason string
+}
+
+// Rules returns the map. The first rule whose path matches a package decides.
+func Rules() []Rule {
+	return []Rule{
+		{Path: "cmd/loquet", May: []string{"cli", "bridge", "config", "hw", "hw/all", "hw/sim", "internal/..."},
+			Reason: "main is flags and signals; it reads like a table of contents"},
+		{Path: "cli", May: []string{"api", "api/client", "device", "internal/..."},
+			Reason: "all but run, demo and a few offline commands are clients of the API; main hands those in"},
+		{Path: "device", Std: true,
+			Reason: "the domain stands in the middle and knows no protocol, no database, no logger"},
+		{Path: "device/devicetest", May: []string{"device"}, Std: true,
+			Reason: "fakes ship beside the interfaces they fake"},
+		{Path: "access", May: []string{"device"}, Std: true,
+			Reason: "who may do what is pure rules"},
+		{Path: "clock", May: []string{"access"},
+			Reason: "calendar time and its trust stand behind a small interface"},
+		{Path: "health", Reason: "known problems are declared values that everybody can name"},
+		{Path: "config", May: []string{"device", "internal/..."},
+			Reason: "a configuration can be judged without opening hardware; the catalogue of drivers is handed in"},
+		{Path: "store", May: []string{"device", "internal/..."},
+			Reason: "store serves the storage that others declare in bytes and strings"},
+		{Path: "homekit", Reason: "a HAP server anybody could use without the rest: it knows no doors"},
+		{Path: "homekit/haptest", May: []string{"homekit"},
+			Reason: "a controller to test the server with knows the wire, not the doors"},
+		{Path: "mdns", Reason: "a responder anybody could use without the rest"},
+		{Path: "hw", May: []string{"device", "internal/..."},
+			Reason: "what a driver is; drivers are listed in hw/all and register nothing by being imported"},
+		{Path: "hw/all", May: []string{"hw", "hw/...", "device"},
+			Reason: "the one list of drivers in this build"},
+		{Path: "hw/hwtest", May: []string{"hw", "device"}, Reason: "the suite each driver passes knows no driver"},
+		{Path: "hw/...", May: []string{"hw", "device", "internal/..."},
+			Reason: "drivers never import each other"},
+		{Path: "accessories/homekit", May: []string{"device", "access", "homekit", "internal/..."},
+			Reason: "the only place that knows both doors and HomeKit"},
+		{Path: "api/client", May: []string{"api", "internal/..."},
+			Reason: "the client knows the API and nothing behind it"},
+		{Path: "api", May: []string{"device", "access", "health", "internal/..."},
+			Reason: "the API declares what it needs of the house; bridge hands it in"},
+		{Path: "bridge", May: []string{"accessories/...", "access", "api", "clock", "config", "device", "health", "homekit",
+			"hw", "hw/...", "mdns", "store", "update", "broker", "console", "internal/..."},
+			Reason: "bridge builds, starts, stops and supervises; it is the only one that knows everybody"},
+		{Path: "internal/...", May: []string{"internal/..."}, Reason: "small things without a domain"},
+		{Path: "e2e/...", May: []string{"e2e/...", "e2e", "homekit/haptest", "api", "api/client", "device", "hw/sim", "internal/..."},
+			Reason: "end-to-end tests drive the built binary from outside"},
+		{Path: "e2e", May: []string{"api", "api/client", "internal/..."}, Reason: "the harness drives the built binary from outside"},
+		{Path: "bench/...", May: []string{"homekit/haptest", "internal/..."}, Reason: "peers are measured from outside"},
+	}
+}
+
+// Forbidden lists packages of other modules that nobody imports, with the reason.
+func Forbidden() map[string]string {
+	return map[string]string{
+		"github.com/brutella/hap":   "the server half; only its definitions are used (docs/adr/0001)",
+		"github.com/brutella/dnssd": "one responder a process, our own: mdns",
+		"log":                       "logs go through the zerolog.Logger that is passed in",
+		"github.com/go-chi/chi":     "net/http's own mux is enough",
+	}
+}
