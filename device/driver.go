@@ -24,6 +24,7 @@ type Reading struct {
 	Energised  Tri       // whether the relay is on: No after it was on is the release
 	Taken      time.Time // when the device was asked, not when it changed
 	Fault      string    // what the driver knows to be wrong (contacts that disagree, a relay that sticks)
+	Battery    Battery
 }
 
 // LockReading is one observation of a lock by its driver.
@@ -34,13 +35,15 @@ type LockReading struct {
 	Taken     time.Time
 	Fault     string
 	Cause     Cause // from locks that tell who turned them; zero from all others
+	Battery   Battery
 }
 
 // ContactReading is one observation of a contact.
 type ContactReading struct {
-	Open  Tri
-	Taken time.Time
-	Fault string
+	Open    Tri
+	Taken   time.Time
+	Fault   string
+	Battery Battery
 }
 
 // Opener moves a door.

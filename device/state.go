@@ -94,6 +94,13 @@ type Cause struct {
 // AtTheDoor reports whether a person stood at the door: only then is a close attended.
 func (c Cause) AtTheDoor() bool { return c.Kind == CauseCode || c.Kind == CauseExit }
 
+// Battery is what a device says of its battery. The zero value: it has none, or never told.
+type Battery struct {
+	Known   bool
+	Percent uint8 // 0 to 100
+	Low     bool
+}
+
 // DoorState is what is known of a door at one instant. Position and Target are always published
 // together, so that no client hangs at "Opening...".
 type DoorState struct {
@@ -108,6 +115,7 @@ type DoorState struct {
 	Suspended  bool   // two moves failed: remote toggles and closes wait for a person's confirmation
 	LockedOut  bool   // the owner locked remote operation out (vacation lock)
 	Fault      string // what is wrong, in words for the owner; empty if nothing is
+	Battery    Battery
 }
 
 // LockState is what is known of a lock at one instant.
@@ -121,6 +129,7 @@ type LockState struct {
 	Available  bool
 	LockedOut  bool
 	Fault      string
+	Battery    Battery
 }
 
 // ContactState is what is known of a contact at one instant.
@@ -129,4 +138,5 @@ type ContactState struct {
 	Since     time.Time
 	Available bool
 	Fault     string
+	Battery   Battery
 }
