@@ -1,0 +1,109 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// Bounds of the server. None is configurable: a house has few clients, and an attacker gets no more.
+const (
+	maxConnections = 64 // per listener
+	maxHeader      = 16 << 10
+	maxBody        = 64 << 10
+	headerTimeout  = 5 * time.Second
+	readTimeout    = 15 * time.Second
+	writeTimeout   = 30 * time.Second
+	idleTimeout    = 60 * time.Second
+	stopTimeout    = 3 * time.Second
+)
+
+// Options are what a Server needs beside the house. Only the zero value of Stream, Pairings, Sim and
+// Tokens is replaced: a fresh stream, and paths that answer 404.
+type Options struct {
+	Log        zerolog.Logger
+	Version    Version
+	Hosts      []string        // names that Host may hold beside IP addresses, localhost and *.local
+	StartToken string          // valid until the process ends, for the ready file; empty: none
+	Tokens     Space           // where the tokens that owners make are kept
+	Stream     *Stream         // what the program publishes to
+	Pairings   Pairings        // nil without HomeKit
+	Sim        Simulator       // nil without simulated devices
+	Metrics    func(io.Writer) // more lines for /metrics; may be nil
+}
+
+// Server answers the API.
+type Server struct {
+	house   House
+	opts    Options
+	log     zerolog.Logger
+	stream  *Stream
+	tokens  *tokens
+	handler http.Handler
+	metrics *counters
+	openapi []byte
+	stop    chan struct{} // closed when streams must end
+	stopped sync.Once
+}
+
+// New returns a server that is not listening yet. It fails if the tokens cannot be read.
+func New(house House, opts Options) (*Server, error) {
+	s := &Server{house: house, opts: opts, log: opts.Log, stream: opts.Stream, metrics: newCounters(), stop: make(chan struct{})}
+	if s.stream == nil {
+		s.stream = NewStream()
+	}
+	var err error
+	if s.tokens, err = newTokens(opts.Tokens, opts.StartToken); err != nil {
+		return nil, err
+	}
+	routes := s.routes()
+	if s.openapi, err = document(routes, opts.Version.Version); err != nil {
+		return nil, err
+	}
+	s.handler = s.guard(s.mux(routes))
+	return s, nil
+}
+
+// Handler answers requests whose connection was not accepted by Serve: all of them need a token.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Serve answers on all listeners until ctx ends, then gives requests in flight 3 s. It closes the
+// listeners. Connections of unix sockets are authenticated by the permission of the socket, all
+// others by token. It returns nil after ctx ended, else the error of the first listener that failed.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ConnContext:       withPeer,
+		ErrorLog:          quietLog(s.log),
+	}
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { failed <- server.Serve(limit(l, maxConnections)) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.stopped.Do(func() { close(s.stop) })
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if server.Shutdown(bounded) != nil {
+		_ = server.Close()
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
