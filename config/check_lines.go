@@ -1,0 +1,162 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// lineUse is a line and who uses it.
+type lineUse struct {
+	at     path
+	device string
+	line   Line
+	output bool
+	end    bool // tells an end position of a door
+}
+
+func (k *checker) input(at path, device string, l Line) {
+	k.line(lineUse{at: at, device: device, line: l})
+}
+func (k *checker) output(at path, device string, l Line) {
+	k.line(lineUse{at: at, device: device, line: l, output: true})
+}
+
+func (k *checker) line(u lineUse) {
+	if u.line == "" {
+		if k.given(u.at) {
+			k.fail("bad-line", u.at, "the line is empty", `write driver-or-board:name, such as "gpio:17", or remove the field`)
+		}
+		return
+	}
+	if what, remedy := u.line.wrong(); what != "" {
+		k.fail("bad-line", u.at, what, remedy)
+		return
+	}
+	known := slices.Clone(k.catalog.Lines)
+	for _, b := range k.Boards {
+		known = append(known, b.ID)
+	}
+	if !slices.Contains(known, u.line.Board()) {
+		remedy := "no driver of this build lends lines"
+		if len(known) > 0 {
+			remedy = meant(u.line.Board(), known)
+		}
+		k.fail("unknown-board", u.at, fmt.Sprintf("there is no board or driver %q", clip(u.line.Board())), remedy+"; boards are listed under boards:")
+		return
+	}
+	k.lines = append(k.lines, u)
+}
+
+// sharedLines finds wires with two masters. An input may be watched twice (a door and the lock in
+// it share a contact), but the end contact of a door belongs to that door.
+func (k *checker) sharedLines() {
+	first := make(map[string]lineUse)
+	for _, u := range k.lines {
+		f, ok := first[u.line.wire()]
+		switch {
+		case !ok:
+			first[u.line.wire()] = u
+		case f.output && u.output:
+			k.fail("line-twice", u.at, fmt.Sprintf("%q is switched by %s already", clip(u.line.wire()), f.at),
+				"each relay has one master: check which of the two is wired to it")
+		case f.output != u.output:
+			k.fail("line-both", u.at, fmt.Sprintf("%q is used by %s already, as %s", clip(u.line.wire()), f.at, direction(f.output)),
+				"a line is an input or an output: check the wiring of the two")
+		case f.end && u.end && f.device == u.device:
+			k.fail("closed-is-open", u.at, "the closed and the open contact are the same line",
+				"each end of the door needs a contact of its own; with one contact only, give closed: and leave open: out")
+		case f.end && u.end:
+			k.fail("contact-twice", u.at, fmt.Sprintf("%q tells where %s is already", clip(u.line.wire()), f.device),
+				"each door needs contacts of its own: check which of the two is wired to it")
+		}
+	}
+}
+
+func direction(output bool) string {
+	if output {
+		return "an output"
+	}
+	return "an input"
+}
+
+// driver decodes a driver's section with the driver's own struct and registers its lines. It
+// returns the settings unless something is wrong with them.
+func (k *checker) driver(drivers []Driver, kind string, p *Part, at path) (settings any, ok bool) {
+	if p.Driver == "" {
+		k.fail("missing-driver", at, "the driver is missing", "add driver: and the name of one; `loquet drivers` lists them")
+		return nil, false
+	}
+	d, found := find(drivers, p.Driver)
+	if !found {
+		k.unknownDriver(drivers, kind, p.Driver, at.sub("driver"))
+		return nil, false
+	}
+	part := *p
+	part.path = at.String()
+	settings = d.settings()
+	if err := part.Decode(settings); err != nil {
+		var all Errors
+		if errors.As(err, &all) {
+			k.found = append(k.found, all...)
+		} else {
+			k.fail("driver-settings", at, err.Error(), "this is a mistake in the driver, not in your file: please report it")
+		}
+		return nil, false
+	}
+	k.driverLines(reflect.ValueOf(settings).Elem(), at)
+	return settings, true
+}
+
+func (k *checker) unknownDriver(drivers []Driver, kind, name string, at path) {
+	what := fmt.Sprintf("there is no driver %q for %s", clip(name), kind)
+	if len(drivers) == 0 {
+		k.fail("unknown-driver", at, what, "this build has no drivers for "+kind+": remove the section")
+		return
+	}
+	remedy := meant(name, driverNames(drivers))
+	for _, other := range []struct {
+		kind string
+		in   []Driver
+	}{
+		{"doors (opener)", k.catalog.Openers}, {"locks (bolt)", k.catalog.Bolts}, {"contacts (sensor)", k.catalog.Sensors},
+		{"keypads", k.catalog.Keypads}, {"boards", k.catalog.Boards},
+	} {
+		if _, ok := find(other.in, name); ok {
+			remedy = fmt.Sprintf("%q is a driver for %s; here use one of: %s", clip(name), other.kind, strings.Join(driverNames(drivers), ", "))
+			break
+		}
+	}
+	k.fail("unknown-driver", at, what, remedy)
+}
+
+// driverLines registers the lines in a driver's settings: the fields tagged line:"output" or "input".
+func (k *checker) driverLines(v reflect.Value, at path) {
+	if v.Kind() != reflect.Struct {
+		return
+	}
+	for _, f := range fieldsOf(v.Type()) {
+		value := v.Field(f.index)
+		direction := v.Type().Field(f.index).Tag.Get("line")
+		if value.Kind() == reflect.Pointer && !value.IsNil() {
+			value = value.Elem()
+		}
+		here := at.sub(f.name)
+		if f.inline {
+			here = at
+		}
+		switch {
+		case direction == "" && value.Kind() == reflect.Struct:
+			k.driverLines(value, here)
+		case direction == "":
+		case value.Kind() == reflect.String:
+			k.line(lineUse{at: here, device: at[1], line: Line(value.String()), output: direction == "output"})
+		case value.Kind() == reflect.Slice && value.Type().Elem().Kind() == reflect.String:
+			for i := range value.Len() {
+				k.line(lineUse{at: here.sub(fmt.Sprintf("[%d]", i)), device: at[1], line: Line(value.Index(i).String()), output: direction == "output"})
+			}
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package config
+
+import (
+	"time"
+
+	"github.com/loquet/loquet/device"
+)
+
+const leastRelock, mostRelock = 5 * time.Second, 24 * time.Hour
+
+func (k *checker) lock(l *Lock) {
+	at := path{"locks", l.ID}
+	k.deviceName(at, l.ID, l.Name, true)
+	k.oneOf("bad-timed-writes", at.sub("timed_writes"), string(l.TimedWrites), string(TimedRequired), string(TimedAccepted))
+	k.oneOf("bad-release", at.sub("release"), string(l.Release), string(ReleaseHardWired))
+	k.bound(at.sub("auto_relock"), l.AutoRelock, leastRelock, mostRelock)
+	k.input(at.sub("door"), l.ID, l.Door)
+	k.shown(at, l.InHomeKit(), l.OwnTile, false, l.TimedWrites)
+	traits, known := k.bolt(l, at)
+	if known {
+		k.boltRules(l, at, traits)
+	}
+	k.devices[l.ID] = seen{kind: "lock", sensesClosed: traits.SensesDoor, known: known}
+}
+
+func (k *checker) bolt(l *Lock, at path) (traits device.BoltTraits, known bool) {
+	if l.Bolt.Driver == "" && !k.given(at.sub("bolt")) {
+		k.fail("missing-bolt", at, "nothing says what moves this bolt", "add bolt: {driver: ...}; `loquet drivers` lists them")
+		return l.Traits(device.BoltTraits{}), false
+	}
+	settings, ok := k.driver(k.catalog.Bolts, "locks", &l.Bolt, at.sub("bolt"))
+	if !ok {
+		return l.Traits(device.BoltTraits{}), false
+	}
+	own, known := boltTraits(settings)
+	return l.Traits(own), known
+}
+
+func (k *checker) boltRules(l *Lock, at path, traits device.BoltTraits) {
+	if traits.Drive == device.BoltDriveMaglock {
+		if l.Release == "" {
+			k.fail("maglock-release", at, "a magnet holds people in: nothing says that they can always get out",
+				"if a button or sensor at the door and the fire alarm cut its power by wire, say so: release: hard-wired; else do not use a magnet")
+		}
+		k.maglockRest(l, at)
+	}
+	switch {
+	case l.AutoRelock == 0:
+	case traits.Drive == device.BoltDriveStrike:
+		k.fail("relock-strike", at.sub("auto_relock"), "a strike locks by itself when its hold is over",
+			"remove auto_relock; the time it stays released is hold: at its driver")
+	case !traits.SensesDoor && !l.BoltOpenDoor:
+		k.warn("relock-blind", at.sub("auto_relock"), "nothing tells whether this door is closed when the lock locks again",
+			"add door: and the line of a contact: a bolt thrown on an open door keeps it open")
+	}
+}
+
+// maglockRest tells what a restart does to a door that is held by power. The level at rest is the
+// driver's to state and to judge.
+func (k *checker) maglockRest(l *Lock, at path) {
+	rest := l.Bolt.settings().child("rest")
+	if rest == nil {
+		k.fail("maglock-rest", at.sub("bolt"), "nothing says what this magnet does when the bridge stops or restarts",
+			"add rest: released (the door opens) or rest: held (it stays locked)")
+		return
+	}
+	k.warn("maglock-restart", at.sub("bolt", "rest"), "when the bridge stops or restarts, this magnet goes to: "+clip(rest.text)+"; without power it always lets go",
+		"make sure that this is what you want at this door")
+}

@@ -1,0 +1,109 @@
+// Package config reads the one file in which an owner describes the house: its doors, locks,
+// contacts and keypads, the drivers that reach them, and how the bridge may behave.
+//
+// Reading is strict. A field that nobody knows, a value of the wrong kind or a rule that is broken
+// is an error with its line, a caret and what to do; all of them are reported at once. What a driver
+// takes is known only to the driver: its section stays raw in a Part until somebody with the
+// driver's own struct decodes it, just as strictly.
+//
+//	cfg, warnings, err := config.Read("/etc/loquet/loquet.yaml", catalog)
+//
+// The package knows no driver. The caller describes those of its build in a Catalog.
+package config
+
+import "time"
+
+// Config is a whole configuration. Devices stand in the order of the file. It can also be built in
+// code and printed with Print.
+type Config struct {
+	Home       Home        `yaml:"home" doc:"the house"`
+	HomeKit    HomeKit     `yaml:"homekit" doc:"how the bridge appears in Apple Home"`
+	Matter     *Matter     `yaml:"matter" doc:"the Matter bridge"`
+	MQTT       *MQTT       `yaml:"mqtt" doc:"the MQTT broker: the built-in one (listen), or another (url)"`
+	Boards     []Board     `yaml:"boards,keyed" doc:"relay and input boards, by id; their lines are then board-id:name"`
+	Doors      []Door      `yaml:"doors,keyed" doc:"garage doors and gates, by id"`
+	Locks      []Lock      `yaml:"locks,keyed" doc:"locks, by id"`
+	Contacts   []Contact   `yaml:"contacts,keyed" doc:"door and window contacts that belong to no door or lock, by id"`
+	Keypads    []Keypad    `yaml:"keypads,keyed" doc:"keypads, by id"`
+	Interlocks []Interlock `yaml:"interlocks,keyed" doc:"mantraps, by id: of their doors only one may be open"`
+	History    History     `yaml:"history" doc:"the record of who opened what, and when"`
+
+	src  *source
+	root *node
+	bad  map[string]bool // paths whose shape is wrong already: no rule speaks about them again
+}
+
+// Home names the house.
+type Home struct {
+	Name string `yaml:"name" doc:"the name of the house; the bridge has it in Apple Home"`
+	Zone string `yaml:"zone" doc:"the time zone, such as Europe/Paris"`
+}
+
+// TimedWrites says whether a controller must announce a command to a door before it sends it
+// (HAP R2 6.7.2.4): so that one which was delayed on the way does not open a door much later.
+type TimedWrites string
+
+// Values of TimedWrites. The empty value is TimedRequired.
+const (
+	TimedRequired TimedWrites = "required"
+	TimedAccepted TimedWrites = "accepted"
+)
+
+// HomeKit is the HomeKit server.
+type HomeKit struct {
+	Name        string      `yaml:"name" doc:"the bridge's name in Apple Home, if not that of the house"`
+	Listen      string      `yaml:"listen" doc:"address and port, such as :51826"`
+	TimedWrites TimedWrites `yaml:"timed_writes" enum:"required,accepted" doc:"required (the default): a late command opens nothing; accepted: for controllers that cannot announce a command"`
+}
+
+// Matter is the Matter bridge.
+type Matter struct {
+	Listen string `yaml:"listen" doc:"address and UDP port, such as :5540"`
+}
+
+// MQTT is the built-in broker, or a client of another one.
+type MQTT struct {
+	Listen       string `yaml:"listen" doc:"the built-in broker listens here, such as :1883"`
+	URL          string `yaml:"url" doc:"another broker instead, such as mqtt://broker.local:1883"`
+	User         string `yaml:"user" doc:"the user at the other broker"`
+	PasswordFile string `yaml:"password_file" doc:"a file that holds the password, and nothing else"`
+}
+
+// Board is a provider of lines.
+type Board struct {
+	ID   string `yaml:"-"`
+	Part Part   `yaml:",inline" part:"board"`
+}
+
+// Interlock is a mantrap: its doors share one token, so that only one of them is open at a time.
+type Interlock struct {
+	ID      string   `yaml:"-"`
+	Devices []string `yaml:"devices" jsonschema:"required" doc:"the ids of its doors and locks, two or more; each must be seen closed by a contact"`
+}
+
+// History is the record of what moved and why.
+type History struct {
+	Retention time.Duration `yaml:"retention" doc:"how long it is kept, such as 90d; 90 days if not given"`
+}
+
+// DefaultRetention is how long history is kept when the owner does not say.
+const DefaultRetention = 90 * 24 * time.Hour
+
+// Keep is the retention with its default.
+func (h History) Keep() time.Duration {
+	if h.Retention == 0 {
+		return DefaultRetention
+	}
+	return h.Retention
+}
+
+// BridgeName is the name that Apple Home shows for the bridge.
+func (c *Config) BridgeName() string {
+	switch {
+	case c.HomeKit.Name != "":
+		return c.HomeKit.Name
+	case c.Home.Name != "":
+		return c.Home.Name
+	}
+	return "Loquet"
+}

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"time"
+
+	"github.com/loquet/loquet/device"
+)
+
+// Kind is how a door moves; whether it may close without a person at it depends on that.
+type Kind string
+
+// Kinds of doors.
+const (
+	KindSectional   Kind = "sectional"
+	KindOnePiece    Kind = "one-piece"
+	KindSwing       Kind = "swing"
+	KindRolling     Kind = "rolling"
+	KindGateSwing   Kind = "gate-swing"
+	KindGateSliding Kind = "gate-sliding"
+)
+
+// Gate reports whether the kind is a gate, which needs wired entrapment protection to close by itself.
+func (k Kind) Gate() bool { return k == KindGateSwing || k == KindGateSliding }
+
+// RemoteClose is the permission to close a door that no person stands at.
+type RemoteClose string
+
+// Values of RemoteClose. The empty value gives no permission.
+const (
+	RemoteCloseWarned   RemoteClose = "warned"
+	RemoteCloseDeclared RemoteClose = "owner-declares-protected"
+)
+
+// Door is a garage door or a gate.
+type Door struct {
+	ID                string        `yaml:"-"`
+	Name              string        `yaml:"name" jsonschema:"required" doc:"the door's name, as Apple Home shows it"`
+	Kind              Kind          `yaml:"kind" enum:"sectional,one-piece,swing,rolling,gate-swing,gate-sliding" doc:"how the door moves; without it nothing closes the door unless a person stands at it"`
+	Opener            Part          `yaml:"opener" part:"opener" jsonschema:"required" doc:"what moves the door"`
+	Closed            Line          `yaml:"closed" line:"input" doc:"the contact that is active when the door is closed"`
+	Open              Line          `yaml:"open" line:"input" doc:"the contact that is active when the door is fully open"`
+	Obstruction       Line          `yaml:"obstruction" line:"input" doc:"the input that is active while something is in the way (a copy of the photo-eye's signal; the photo-eye itself is wired to the opener)"`
+	Travel            time.Duration `yaml:"travel" doc:"how long the door takes from one end to the other, such as 15s; learned if not given"`
+	RemoteClose       RemoteClose   `yaml:"remote_close" enum:"warned,owner-declares-protected" doc:"who may close the door when nobody stands at it; without it the door opens from afar and closes only at the door"`
+	Warning           *Warning      `yaml:"warning" doc:"the warning before such a close"`
+	AutoClose         *AutoClose    `yaml:"auto_close" doc:"closes the door by itself"`
+	OwnTile           bool          `yaml:"own_tile" doc:"shows the door as an accessory of its own instead of in the bridge"`
+	ObstructionSensor bool          `yaml:"obstruction_sensor" doc:"shows a contact sensor in Apple Home that opens on an obstruction, for automations"`
+	HomeKit           *bool         `yaml:"homekit" doc:"false keeps the door out of Apple Home"`
+	TimedWrites       TimedWrites   `yaml:"timed_writes" enum:"required,accepted" doc:"as in the homekit section, for this door"`
+}
+
+// DefaultWarnTime is how long a warning lasts when the owner does not say, and the least it may
+// last (16 CFR 1211.14).
+const DefaultWarnTime = 5 * time.Second
+
+// Warning is the light and the sound before a door closes with nobody at it.
+type Warning struct {
+	Light  Line          `yaml:"light" line:"output" doc:"the relay of the warning light"`
+	Beeper Line          `yaml:"beeper" line:"output" doc:"the relay of the beeper"`
+	Time   time.Duration `yaml:"time" doc:"how long both are on before the door moves, 5s or more"`
+}
+
+// AutoClose closes a door that was left open.
+type AutoClose struct {
+	After   time.Duration `yaml:"after" jsonschema:"required" doc:"how long the door may stand open, such as 10m"`
+	Outside *bool         `yaml:"outside" doc:"false: an opening by the wall button, a remote or by hand is left alone"`
+}
+
+// CountsOutside reports whether openings from outside start the timer: yes, unless told not to.
+func (a AutoClose) CountsOutside() bool { return a.Outside == nil || *a.Outside }
+
+// WarnTime is how long the door warns before it closes by itself.
+func (d *Door) WarnTime() time.Duration {
+	if d.Warning == nil || d.Warning.Time == 0 {
+		return DefaultWarnTime
+	}
+	return d.Warning.Time
+}
+
+// InHomeKit reports whether the door is shown in Apple Home.
+func (d *Door) InHomeKit() bool { return d.HomeKit == nil || *d.HomeKit }
+
+// Traits are those of the opener together with what the door adds to it: its own contacts, light
+// and beeper.
+func (d *Door) Traits(opener device.DoorTraits) device.DoorTraits {
+	opener.SensesClosed = opener.SensesClosed || d.Closed != ""
+	opener.SensesOpen = opener.SensesOpen || d.Open != ""
+	opener.Refreshes = opener.Refreshes || d.Closed != ""
+	opener.Warns = opener.Warns || (d.Warning != nil && d.Warning.Light != "" && d.Warning.Beeper != "")
+	return opener
+}
+
+// Release says how people get out through a door that a magnet holds.
+type Release string
+
+// ReleaseHardWired says that a button or sensor and the fire alarm cut the magnet's power without
+// the bridge.
+const ReleaseHardWired Release = "hard-wired"
+
+// Lock is a lock: a deadbolt, a strike, a magnet.
+type Lock struct {
+	ID           string        `yaml:"-"`
+	Name         string        `yaml:"name" jsonschema:"required" doc:"the lock's name, as Apple Home shows it"`
+	Bolt         Part          `yaml:"bolt" part:"bolt" jsonschema:"required" doc:"what moves the bolt"`
+	Door         Line          `yaml:"door" line:"input" doc:"the contact that is active when the door is closed"`
+	AutoRelock   time.Duration `yaml:"auto_relock" doc:"locks again after this time, such as 30s"`
+	BoltOpenDoor bool          `yaml:"bolt_open_door" doc:"true lets the bolt be thrown while the door stands open"`
+	Release      Release       `yaml:"release" enum:"hard-wired" doc:"how people get out through a door held by a magnet: a hard-wired button or sensor, and the fire alarm"`
+	OwnTile      bool          `yaml:"own_tile" doc:"shows the lock as an accessory of its own instead of in the bridge; access codes and Home Key in Apple Home want that"`
+	HomeKit      *bool         `yaml:"homekit" doc:"false keeps the lock out of Apple Home"`
+	TimedWrites  TimedWrites   `yaml:"timed_writes" enum:"required,accepted" doc:"as in the homekit section, for this lock"`
+}
+
+// InHomeKit reports whether the lock is shown in Apple Home.
+func (l *Lock) InHomeKit() bool { return l.HomeKit == nil || *l.HomeKit }
+
+// Traits are those of the bolt together with the lock's own door contact.
+func (l *Lock) Traits(bolt device.BoltTraits) device.BoltTraits {
+	bolt.SensesDoor = bolt.SensesDoor || l.Door != ""
+	return bolt
+}
+
+// Contact is a contact that belongs to no door or lock.
+type Contact struct {
+	ID      string `yaml:"-"`
+	Name    string `yaml:"name" jsonschema:"required" doc:"the contact's name, as Apple Home shows it"`
+	Input   Line   `yaml:"input" line:"input" doc:"the line that is active when it is closed"`
+	Sensor  *Part  `yaml:"sensor" part:"sensor" doc:"a driver instead of a line"`
+	HomeKit *bool  `yaml:"homekit" doc:"false keeps the contact out of Apple Home"`
+}
+
+// InHomeKit reports whether the contact is shown in Apple Home.
+func (c *Contact) InHomeKit() bool { return c.HomeKit == nil || *c.HomeKit }
+
+// Keypad is a keypad or card reader.
+type Keypad struct {
+	ID    string   `yaml:"-"`
+	Name  string   `yaml:"name" doc:"the keypad's name; its id if not given"`
+	Opens []string `yaml:"opens" jsonschema:"required" doc:"the ids of the doors and locks it opens"`
+	Part  Part     `yaml:",inline" part:"keypad"`
+}
