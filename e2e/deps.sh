@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs what the end-to-end tests need beside Go, and says what it installs. It does nothing when
+# all is there. Without root it names what is missing and goes on: those tests skip (on CI they fail).
+set -euo pipefail
+cd "$(dirname "$0")"
+
+missing=()
+need() { # command package
+  command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || missing+=("$2")
+}
+need ip iproute2
+need unshare util-linux
+need avahi-daemon avahi-daemon
+need avahi-browse avahi-utils
+need dbus-daemon dbus
+need node nodejs
+need npm npm
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "deps: installing the Debian packages ${missing[*]}"
+    # Tests run daemons of their own, in namespaces: nothing may be started here.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod +x "$policy"
+      trap 'rm -f "$policy"' EXIT
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  else
+    echo "deps: missing, and only root can install them here: apt-get install ${missing[*]}"
+  fi
+fi
+
+# npm ci starts from nothing each time: it runs only when the lock file is newer than what it made.
+if command -v npm >/dev/null; then
+  done_at=homekit/node/node_modules/.package-lock.json
+  if [ ! -e "$done_at" ] || [ homekit/node/package-lock.json -nt "$done_at" ]; then
+    echo "deps: installing hap-controller 0.10.2 into e2e/homekit/node/node_modules (npm ci, no scripts)"
+    npm ci --prefix homekit/node --ignore-scripts --no-audit --no-fund --loglevel=error
+  fi
+else
+  echo "deps: without npm there is no HomeKit controller to test with"
+fi

@@ -1,0 +1,191 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// The two variables with which a test binary tells itself, started again, where it is.
+const (
+	envInside = "LOQUET_E2E_INSIDE"
+	envBinary = "LOQUET_E2E_BINARY"
+)
+
+// Lab is where the tests of one package run: the binary, built once, and the namespaces.
+type Lab struct {
+	dir      string // of the binary; removed by Close
+	binary   string
+	buildErr error
+	outside  string // why there are no namespaces; empty inside
+	names    atomic.Int64
+}
+
+// Open builds cmd/loquet (CGO off, with the tags) and enters namespaces by starting the test binary
+// again. Call it first in TestMain. It does not fail: what is missing is said by the tests that need it.
+func Open(tags ...string) *Lab {
+	lab := &Lab{binary: os.Getenv(envBinary)}
+	if lab.binary == "" {
+		lab.build(tags)
+	} else {
+		lab.dir = filepath.Dir(lab.binary)
+	}
+	switch {
+	case os.Getenv(envInside) != "":
+	case lab.buildErr != nil:
+		lab.outside = "the binary was not built"
+	default:
+		lab.outside = lab.enter().Error()
+	}
+	return lab
+}
+
+// Close removes the binary.
+func (l *Lab) Close() {
+	if l.dir != "" {
+		_ = os.RemoveAll(l.dir)
+	}
+}
+
+// Binary returns the path of the built binary.
+func (l *Lab) Binary(t testing.TB) string {
+	t.Helper()
+	if l.buildErr != nil {
+		t.Fatalf("go build: %v", l.buildErr)
+	}
+	return l.binary
+}
+
+// NeedNetworks skips the test when namespaces cannot be had here.
+func (l *Lab) NeedNetworks(t testing.TB) {
+	t.Helper()
+	if l.outside != "" {
+		Skip(t, "network namespaces cannot be made here: "+l.outside)
+	}
+	NeedCommand(t, "ip", "apt-get install iproute2")
+}
+
+// NeedCommand skips the test when a program is missing.
+func NeedCommand(t testing.TB, name, remedy string) {
+	t.Helper()
+	if _, err := look(name); err != nil {
+		Skip(t, fmt.Sprintf("%s is not installed (%s)", name, remedy))
+	}
+}
+
+// Skip skips a test for what the machine lacks. On CI that is a failure: there, nothing may be missing.
+func Skip(t testing.TB, reason string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("on CI this test must run: %s", reason)
+	}
+	t.Skip(reason)
+}
+
+func (l *Lab) build(tags []string) {
+	dir, err := os.MkdirTemp("", "loquet-e2e-")
+	if err != nil {
+		l.buildErr = err
+		return
+	}
+	l.dir = dir
+	l.binary = filepath.Join(dir, "loquet")
+	root, err := moduleRoot()
+	if err != nil {
+		l.buildErr = err
+		return
+	}
+	cmd := exec.Command("go", "build", "-o", l.binary, "-tags", strings.Join(tags, ","), "./cmd/loquet")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		l.buildErr = fmt.Errorf("%w\n%s", err, bytes.TrimSpace(out))
+	}
+}
+
+// enter replaces this process by itself in namespaces. It returns only when that cannot be done.
+//
+// /run becomes private, for `ip netns`, whose names then end with this process; "lo" has to be
+// raised in a new network namespace.
+func (l *Lab) enter() error {
+	unshare, err := look("unshare")
+	if err != nil {
+		return err
+	}
+	flags := []string{"--net", "--mount"}
+	if os.Geteuid() != 0 {
+		flags = append(flags, "--user", "--map-root-user")
+	}
+	const prepare = `mount -t tmpfs none /run && ip link set lo up`
+	if out, err := exec.Command(unshare, append(flags, "sh", "-c", prepare)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("unshare %s: %w: %s", strings.Join(flags, " "), err, bytes.TrimSpace(out))
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	args := append([]string{"unshare"}, flags...)
+	args = append(args, "sh", "-c", prepare+` && exec "$0" "$@"`, self)
+	args = append(args, os.Args[1:]...)
+	env := append(os.Environ(), envInside+"=1", envBinary+"="+l.binary, "PATH="+searchPath())
+	return syscall.Exec(unshare, args, env)
+}
+
+// name returns a name for a namespace or an interface (15 bytes at most) that is new in this process.
+func (l *Lab) name(prefix string) string {
+	return fmt.Sprintf("%s%d", prefix, l.names.Add(1))
+}
+
+// searchPath adds the folders of administration to PATH: users without root often lack them.
+func searchPath() string { return os.Getenv("PATH") + ":/usr/sbin:/sbin" }
+
+func look(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	for _, dir := range []string{"/usr/sbin", "/sbin"} {
+		if path, again := exec.LookPath(filepath.Join(dir, name)); again == nil {
+			return path, nil
+		}
+	}
+	return "", err
+}
+
+// Folder returns the path of a folder of this module.
+func Folder(t testing.TB, parts ...string) string {
+	t.Helper()
+	root, err := moduleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(append([]string{root}, parts...)...)
+}
+
+func moduleRoot() (string, error) {
+	_, file, _, ok := runtime.Caller(0)
+	if !ok {
+		return "", errors.New("no source path in this test binary (-trimpath?)")
+	}
+	return filepath.Dir(filepath.Dir(file)), nil
+}
+
+// TempDir makes a folder with a short path: a unix socket in it must fit in 108 bytes, and the folders
+// of testing.T carry the test's name.
+func TempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

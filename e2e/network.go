@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Host is a network namespace with one Ethernet interface.
+type Host struct {
+	Name   string // of the namespace
+	Device string // the interface
+	Addr   netip.Addr
+}
+
+// Pair makes two hosts joined by a cable: the addresses come from the block that is reserved for
+// documentation, so that nothing can be meant by them outside. Both can send multicast.
+func (l *Lab) Pair(t testing.TB) (home, phone *Host) {
+	t.Helper()
+	l.NeedNetworks(t)
+	home = &Host{Name: l.name("home"), Device: l.name("h"), Addr: netip.MustParseAddr("192.0.2.1")}
+	phone = &Host{Name: l.name("phone"), Device: l.name("p"), Addr: netip.MustParseAddr("192.0.2.2")}
+	for _, h := range []*Host{home, phone} {
+		ip(t, "netns", "add", h.Name)
+		t.Cleanup(func() { _ = exec.Command(ipPath(), "netns", "del", h.Name).Run() })
+		// Without this a link-local address cannot send for 2 s after the cable came up.
+		h.Do(t, func() error {
+			return writeSysctl("/proc/sys/net/ipv6/conf/default/accept_dad", "0")
+		})
+		ip(t, "-n", h.Name, "link", "set", "lo", "up")
+	}
+	ip(t, "link", "add", home.Device, "netns", home.Name, "type", "veth", "peer", "name", phone.Device, "netns", phone.Name)
+	for _, h := range []*Host{home, phone} {
+		ip(t, "-n", h.Name, "address", "add", h.Addr.String()+"/24", "dev", h.Device)
+		h.Up(t)
+	}
+	return home, phone
+}
+
+// Up connects the host's interface, with the route that multicast senders without a chosen interface need.
+func (h *Host) Up(t testing.TB) {
+	t.Helper()
+	ip(t, "-n", h.Name, "link", "set", h.Device, "up")
+	ip(t, "-n", h.Name, "route", "replace", "224.0.0.0/4", "dev", h.Device)
+}
+
+// Down disconnects the host's interface.
+func (h *Host) Down(t testing.TB) {
+	t.Helper()
+	ip(t, "-n", h.Name, "link", "set", h.Device, "down")
+}
+
+// Do runs f on the host: sockets that it opens belong to the host for as long as they live.
+func (h *Host) Do(t testing.TB, f func() error) {
+	t.Helper()
+	if err := h.do(f); err != nil {
+		t.Fatalf("on %s: %v", h.Name, err)
+	}
+}
+
+func (h *Host) do(f func() error) error {
+	failed := make(chan error, 1)
+	go func() {
+		// The thread is not given back: it ends with the goroutine, still on that host.
+		runtime.LockOSThread()
+		failed <- func() error {
+			fd, err := unix.Open("/run/netns/"+h.Name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+				return err
+			}
+			return f()
+		}()
+	}()
+	return <-failed
+}
+
+func writeSysctl(path, value string) error {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	_, err = unix.Write(fd, []byte(value))
+	return err
+}
+
+func ip(t testing.TB, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(ipPath(), args...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, bytes.TrimSpace(out))
+	}
+}
+
+func ipPath() string {
+	path, err := look("ip")
+	if err != nil {
+		return "ip"
+	}
+	return path
+}
