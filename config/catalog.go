@@ -1,6 +1,7 @@
 package config
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/loquet/loquet/device"
@@ -9,12 +10,21 @@ import (
 // Driver is what a configuration must know of a driver without opening anything.
 type Driver struct {
 	Name string
-	Doc  string
-	// New returns a pointer to the driver's config struct with its defaults; nil for a driver that
-	// takes no settings. Its fields are named by `yaml` tags and described by `doc` tags; a tag
-	// `line:"output"` or `line:"input"` says that the field refers to a line. It may have the methods
-	// Traits() device.DoorTraits or device.BoltTraits, and Validate() error.
-	New func() any
+	Doc  string // one line
+	// Config is the struct of its settings, for the schema: fields named by `yaml` tags and described
+	// by `doc` tags. Nil for a driver that takes none.
+	Config reflect.Type
+	// Load fills a struct that holds the driver's defaults with decode, and judges it. The settings it
+	// returns may have the method Traits() device.DoorTraits or device.BoltTraits; their fields
+	// tagged `line:"output"` or `line:"input"` refer to lines.
+	Load func(decode func(into any) error) (settings any, err error)
+}
+
+// SettingError is a setting that its driver refuses.
+type SettingError struct {
+	Field   string // its name in the section: "pulse"; empty if it is about the whole section
+	Problem string
+	Remedy  string
 }
 
 // Catalog is what this build can do. The caller fills it from its lists of drivers.
@@ -23,6 +33,9 @@ type Catalog struct {
 
 	Lines  []string          // drivers that lend lines without a section under boards: "gpio", "sim"
 	Absent map[string]string // sections this build cannot serve, and why: "matter": "this build has no Matter server"
+
+	// Setting translates an error of Driver.Load which is about one setting. May be nil.
+	Setting func(error) (SettingError, bool)
 }
 
 func find(drivers []Driver, name string) (Driver, bool) {
@@ -40,13 +53,6 @@ func driverNames(drivers []Driver) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func (d Driver) settings() any {
-	if d.New == nil {
-		return &struct{}{}
-	}
-	return d.New()
 }
 
 func doorTraits(settings any) (device.DoorTraits, bool) {

@@ -56,6 +56,7 @@ func (c *Config) check(catalog Catalog) findings {
 	}
 	k.interlocks()
 	k.sharedLines()
+	k.idleBoards()
 	return k.found
 }
 
@@ -153,11 +154,11 @@ func orZero(s string) string {
 }
 
 // oneOf checks a word against the words that have a meaning there.
-func (k *checker) oneOf(rule string, at path, word string, known ...string) bool {
+func (k *checker) oneOf(rule string, at path, noun, word string, known ...string) bool {
 	if (word == "" && !k.given(at)) || slices.Contains(known, word) {
 		return true
 	}
-	k.fail(rule, at, fmt.Sprintf("%q means nothing here", clip(word)), meant(word, known))
+	k.fail(rule, at, fmt.Sprintf("%q is not %s", clip(word), noun), meant(word, known))
 	return false
 }
 
@@ -188,7 +189,7 @@ func (k *checker) sections() {
 			k.fail("absent", path{s.name}, why, "remove the section "+s.name+", or use a build that has it")
 		}
 	}
-	if len(k.Doors)+len(k.Locks)+len(k.Contacts) == 0 {
+	if len(k.Doors)+len(k.Locks)+len(k.Contacts) == 0 && len(k.bad) == 0 {
 		k.warn("no-devices", nil, "there is no door, lock or contact here",
 			"add one under doors:, locks: or contacts:; the examples show how")
 	}

@@ -16,9 +16,9 @@ const (
 func (k *checker) door(d *Door) {
 	at := path{"doors", d.ID}
 	k.deviceName(at, d.ID, d.Name, true)
-	k.oneOf("bad-kind", at.sub("kind"), string(d.Kind), string(KindSectional), string(KindOnePiece), string(KindSwing),
+	k.oneOf("bad-kind", at.sub("kind"), "a kind of door", string(d.Kind), string(KindSectional), string(KindOnePiece), string(KindSwing),
 		string(KindRolling), string(KindGateSwing), string(KindGateSliding))
-	k.oneOf("bad-timed-writes", at.sub("timed_writes"), string(d.TimedWrites), string(TimedRequired), string(TimedAccepted))
+	k.timedWrites(at, d.TimedWrites)
 	k.bound(at.sub("travel"), d.Travel, leastTravel, mostTravel)
 	k.line(lineUse{at: at.sub("closed"), device: d.ID, line: d.Closed, end: true})
 	k.line(lineUse{at: at.sub("open"), device: d.ID, line: d.Open, end: true})
@@ -75,7 +75,7 @@ func (k *checker) opener(d *Door, at path) (traits device.DoorTraits, known bool
 // remoteClose checks the permission to close a door that nobody stands at (16 CFR 1211.14, EN 12453).
 func (k *checker) remoteClose(d *Door, at path, traits device.DoorTraits, known bool) {
 	here := at.sub("remote_close")
-	permitted := k.oneOf("bad-remote-close", here, string(d.RemoteClose), string(RemoteCloseWarned), string(RemoteCloseDeclared)) && d.RemoteClose != ""
+	permitted := k.oneOf("bad-remote-close", here, "a permission to close", string(d.RemoteClose), string(RemoteCloseWarned), string(RemoteCloseDeclared)) && d.RemoteClose != ""
 	k.warning(d, at, traits, known, permitted)
 	if !permitted {
 		return

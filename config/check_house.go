@@ -21,7 +21,7 @@ func (k *checker) home() {
 		k.nonEmptyName(path{"homekit", "name"}, k.HomeKit.Name)
 	}
 	k.zone()
-	k.oneOf("bad-timed-writes", path{"homekit", "timed_writes"}, string(k.HomeKit.TimedWrites), string(TimedRequired), string(TimedAccepted))
+	k.timedWrites(path{"homekit"}, k.HomeKit.TimedWrites)
 	k.bound(path{"history", "retention"}, k.History.Retention, day, 3650*day)
 }
 
@@ -156,14 +156,15 @@ func (k *checker) broker(m MQTT) {
 	}
 }
 
+func (k *checker) timedWrites(at path, t TimedWrites) {
+	k.oneOf("bad-timed-writes", at.sub("timed_writes"), "a way to treat commands that were not announced", string(t),
+		string(TimedRequired), string(TimedAccepted))
+}
+
 func (k *checker) boards() {
-	used := make(map[string]bool)
 	for i := range k.Boards {
 		b := &k.Boards[i]
-		at := path{"boards", b.ID}
-		if _, ok := k.driver(k.catalog.Boards, "boards", &b.Part, at); ok {
-			used[b.ID] = false
-		}
+		k.driver(k.catalog.Boards, "boards", &b.Part, path{"boards", b.ID})
 	}
 }
 

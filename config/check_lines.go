@@ -40,11 +40,11 @@ func (k *checker) line(u lineUse) {
 		known = append(known, b.ID)
 	}
 	if !slices.Contains(known, u.line.Board()) {
-		remedy := "no driver of this build lends lines"
+		remedy := "no driver of this build lends lines: list a board under boards:"
 		if len(known) > 0 {
 			remedy = meant(u.line.Board(), known)
 		}
-		k.fail("unknown-board", u.at, fmt.Sprintf("there is no board or driver %q", clip(u.line.Board())), remedy+"; boards are listed under boards:")
+		k.fail("unknown-board", u.at, fmt.Sprintf("there is no board or driver %q that lends lines", clip(u.line.Board())), remedy)
 		return
 	}
 	k.lines = append(k.lines, u)
@@ -75,6 +75,15 @@ func (k *checker) sharedLines() {
 	}
 }
 
+// idleBoards tells of boards that no device uses: often a line's board is misspelt elsewhere.
+func (k *checker) idleBoards() {
+	for _, b := range k.Boards {
+		if len(k.bad) == 0 && !slices.ContainsFunc(k.lines, func(u lineUse) bool { return u.line.Board() == b.ID }) {
+			k.warn("board-unused", path{"boards", b.ID}, "nothing uses this board", "name its lines at a door or lock: "+clip(b.ID)+":name; or remove it")
+		}
+	}
+}
+
 func direction(output bool) string {
 	if output {
 		return "an output"
@@ -84,7 +93,7 @@ func direction(output bool) string {
 
 // driver decodes a driver's section with the driver's own struct and registers its lines. It
 // returns the settings unless something is wrong with them.
-func (k *checker) driver(drivers []Driver, kind string, p *Part, at path) (settings any, ok bool) {
+func (k *checker) driver(drivers []Driver, kind string, p *Part, at path) (loaded any, ok bool) {
 	if p.Driver == "" {
 		k.fail("missing-driver", at, "the driver is missing", "add driver: and the name of one; `loquet drivers` lists them")
 		return nil, false
@@ -96,18 +105,42 @@ func (k *checker) driver(drivers []Driver, kind string, p *Part, at path) (setti
 	}
 	part := *p
 	part.path = at.String()
-	settings = d.settings()
-	if err := part.Decode(settings); err != nil {
-		var all Errors
-		if errors.As(err, &all) {
-			k.found = append(k.found, all...)
-		} else {
-			k.fail("driver-settings", at, err.Error(), "this is a mistake in the driver, not in your file: please report it")
-		}
+	settings, err := d.Load(part.Decode)
+	if err != nil {
+		k.settings(err, p.Driver, at)
 		return nil, false
 	}
-	k.driverLines(reflect.ValueOf(settings).Elem(), at)
+	k.driverLines(reflect.ValueOf(settings), at)
 	return settings, true
+}
+
+// settings reports what a driver does not like about its section: each of several joined errors at
+// the setting it is about.
+func (k *checker) settings(err error, driver string, at path) {
+	var all Errors
+	if errors.As(err, &all) {
+		k.found = append(k.found, all...)
+		return
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			k.settings(e, driver, at)
+		}
+		return
+	}
+	e := SettingError{Problem: err.Error()}
+	if k.catalog.Setting != nil {
+		if known, ok := k.catalog.Setting(err); ok {
+			e = known
+		}
+	}
+	if e.Remedy == "" {
+		e.Remedy = "`loquet drivers " + driver + "` tells what this driver takes"
+	}
+	if e.Field != "" {
+		at = at.sub(e.Field)
+	}
+	k.fail("driver-settings", at, e.Problem, e.Remedy)
 }
 
 func (k *checker) unknownDriver(drivers []Driver, kind, name string, at path) {
@@ -134,6 +167,9 @@ func (k *checker) unknownDriver(drivers []Driver, kind, name string, at path) {
 
 // driverLines registers the lines in a driver's settings: the fields tagged line:"output" or "input".
 func (k *checker) driverLines(v reflect.Value, at path) {
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
 	if v.Kind() != reflect.Struct {
 		return
 	}

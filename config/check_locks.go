@@ -11,8 +11,8 @@ const leastRelock, mostRelock = 5 * time.Second, 24 * time.Hour
 func (k *checker) lock(l *Lock) {
 	at := path{"locks", l.ID}
 	k.deviceName(at, l.ID, l.Name, true)
-	k.oneOf("bad-timed-writes", at.sub("timed_writes"), string(l.TimedWrites), string(TimedRequired), string(TimedAccepted))
-	k.oneOf("bad-release", at.sub("release"), string(l.Release), string(ReleaseHardWired))
+	k.timedWrites(at, l.TimedWrites)
+	k.oneOf("bad-release", at.sub("release"), "a way out", string(l.Release), string(ReleaseHardWired))
 	k.bound(at.sub("auto_relock"), l.AutoRelock, leastRelock, mostRelock)
 	k.input(at.sub("door"), l.ID, l.Door)
 	k.shown(at, l.InHomeKit(), l.OwnTile, false, l.TimedWrites)

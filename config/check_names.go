@@ -31,10 +31,10 @@ func (k *checker) ids() {
 			return
 		}
 		if first, ok := taken[id]; ok {
-			k.fail("duplicate-id", at, fmt.Sprintf("the id %q is taken by one of %s", id, first), "give each device an id of its own")
+			k.fail("duplicate-id", at, fmt.Sprintf("the id %q is taken already, by %s", id, first), "give each device an id of its own")
 			return
 		}
-		taken[id] = section
+		taken[id] = "one of the " + section
 	}
 	for _, d := range k.Doors {
 		check("doors", d.ID)
@@ -50,7 +50,7 @@ func (k *checker) ids() {
 	}
 	clear(taken) // a board may be called like a device: only lines name it
 	for _, name := range k.catalog.Lines {
-		taken[name] = "the drivers that lend lines"
+		taken[name] = "a driver that lends lines"
 	}
 	for _, b := range k.Boards {
 		check("boards", b.ID)

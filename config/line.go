@@ -43,6 +43,8 @@ func (l Line) wrong() (what, remedy string) {
 		return "the line's name is missing after the colon", shape
 	case strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || r == '!' }) >= 0:
 		return "a line's name has letters, digits and signs, but no spaces or accents", shape
+	case name[0] == '/' || name[len(name)-1] == '/':
+		return "a line's name neither begins nor ends with /", shape
 	}
 	return "", ""
 }

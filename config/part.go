@@ -32,45 +32,16 @@ func NewPart(driver string, settings any) Part {
 }
 
 // Decode reads the section into a driver's config struct, which holds the defaults beforehand. It
-// is strict: all unknown fields and wrong values are reported with their places, as Errors. A
-// struct with a method Validate() error is asked afterwards; if its error has a method Field() string,
-// that is the field the caret shows.
+// is strict: all unknown fields and wrong values are reported with their places, as Errors.
 func (p *Part) Decode(into any) error {
 	v := reflect.ValueOf(into)
-	if v.Kind() != reflect.Pointer || v.IsNil() {
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
 		return errors.New("config: Decode needs a pointer to a struct")
 	}
 	d := decoder{src: p.src}
 	d.decodeFields(p.node, v.Elem(), p.path, append([]string{"driver"}, p.own...))
-	if len(d.found) > 0 {
-		d.found.sort()
-		return d.found.errors()
-	}
-	if check, ok := into.(interface{ Validate() error }); ok {
-		if err := check.Validate(); err != nil {
-			return Errors{p.invalid(err)}
-		}
-	}
-	return nil
-}
-
-func (p *Part) invalid(err error) Finding {
-	f := Finding{Severity: SeverityError, Rule: "driver-settings", Path: p.path, What: err.Error(),
-		Remedy: "see `loquet drivers " + p.Driver + "` for what this driver takes"}
-	var hinted interface{ Remedy() string }
-	if errors.As(err, &hinted) && hinted.Remedy() != "" {
-		f.Remedy = hinted.Remedy()
-	}
-	line, column := p.Line, p.Column
-	var named interface{ Field() string }
-	if errors.As(err, &named) && named.Field() != "" {
-		f.Path += "." + named.Field()
-		if k := p.node.key(named.Field()); k != nil {
-			line, column = k.value.line, k.value.column
-		}
-	}
-	p.src.locate(&f, line, column)
-	return f
+	d.found.sort()
+	return d.found.errors()
 }
 
 // Same reports whether two sections say the same.
@@ -93,14 +64,6 @@ func (p *Part) settings() *node {
 		}
 	}
 	return out
-}
-
-// at is the place of a field of the section, or of the section.
-func (p *Part) at(field string) (line, column int) {
-	if k := p.node.key(field); k != nil {
-		return k.value.line, k.value.column
-	}
-	return p.Line, p.Column
 }
 
 func joinPath(path, field string) string {

@@ -38,7 +38,10 @@ func encode(v reflect.Value) *node {
 		p := v.Interface().(Part)
 		return p.encode()
 	}
-	if t, ok := v.Interface().(encoding.TextMarshaler); ok && v.Kind() != reflect.Struct {
+	if t, ok := v.Interface().(encoding.TextMarshaler); ok {
+		if v.IsZero() {
+			return nil
+		}
 		if text, err := t.MarshalText(); err == nil {
 			return nonEmpty(string(text))
 		}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -79,7 +80,13 @@ func (s *source) excerpt(line, column int) string {
 	return b.String()
 }
 
+// A password in an address is not shown: the stars keep the caret in its place.
+var inAddress = regexp.MustCompile(`//[^/@\s"']*@`)
+
 func show(line string, wide int) string {
+	line = inAddress.ReplaceAllStringFunc(line, func(s string) string {
+		return "//" + strings.Repeat("*", utf8.RuneCountInString(s)-3) + "@"
+	})
 	line = strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", " ")
 	line = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == utf8.RuneError {

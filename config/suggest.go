@@ -2,7 +2,8 @@ package config
 
 import "strings"
 
-// suggest finds the known word that was probably meant: at most two slips away, and fewer in short words.
+// suggest finds the known word that was probably meant: at most two slips away, fewer in short
+// words, or the word with something behind it.
 func suggest(word string, known []string) (string, bool) {
 	plain := func(s string) string {
 		return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(s))
@@ -14,6 +15,9 @@ func suggest(word string, known []string) (string, bool) {
 	best, slips := "", 3
 	for _, k := range known {
 		p := plain(k)
+		if len(p) >= 4 && len(w) > len(p) && strings.HasPrefix(w, p) {
+			best, slips = k, 1 // travel_time for travel
+		}
 		if n := distance(w, p); n < slips && n*3 <= max(len(w), len(p)) {
 			best, slips = k, n
 		}
