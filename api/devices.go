@@ -93,7 +93,11 @@ func (s *Server) getVersion(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) getDocument(w http.ResponseWriter, _ *http.Request) error {
+	document, err := s.openapi()
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(s.openapi)
+	_, _ = w.Write(document)
 	return nil
 }

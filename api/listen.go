@@ -3,12 +3,8 @@ package api
 import (
 	"context"
 	"fmt"
-	stdlog "log"
 	"net"
-	"strings"
 	"sync"
-
-	"github.com/rs/zerolog"
 )
 
 // limited closes connections beyond a number at once: blocking in accept instead would let whoever
@@ -71,16 +67,4 @@ func withPeer(ctx context.Context, c net.Conn) context.Context {
 func peer(ctx context.Context) (actor string, ok bool) {
 	actor, ok = ctx.Value(peerKey{}).(string)
 	return actor, ok
-}
-
-// quietLog takes the complaints of net/http about strangers' broken requests.
-func quietLog(log zerolog.Logger) *stdlog.Logger {
-	return stdlog.New(lineWriter{log}, "", 0)
-}
-
-type lineWriter struct{ log zerolog.Logger }
-
-func (w lineWriter) Write(p []byte) (int, error) {
-	w.log.Debug().Str("line", CleanName(strings.TrimSpace(string(p)))).Msg("http server")
-	return len(p), nil
 }

@@ -35,6 +35,10 @@ func document(routes []route, version string) ([]byte, error) {
 		}
 		item[strings.ToLower(rt.method)] = op
 	}
+	problem, err := schemaOf(Error{}, schemas, false)
+	if err != nil {
+		return nil, err
+	}
 	return json.MarshalIndent(object{
 		"openapi": "3.1.0",
 		"info": object{
@@ -44,7 +48,11 @@ func document(routes []route, version string) ([]byte, error) {
 		"security": []any{object{"token": []any{}}},
 		"paths":    paths,
 		"components": object{
-			"schemas":         schemas,
+			"schemas": schemas,
+			"responses": object{"Problem": object{
+				"description": "It was not done. code is a stable word; detail says why, remedy what to do.",
+				"content":     object{"application/problem+json": object{"schema": problem}},
+			}},
 			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer"}},
 		},
 	}, "", "  ")
@@ -74,19 +82,12 @@ func operation(rt route, schemas object) (object, error) {
 		}
 		responses[strconv.Itoa(status)] = response
 	}
-	problem, err := schemaOf(Error{}, schemas, false)
-	if err != nil {
-		return nil, err
-	}
 	failures := slices.Concat(rt.errors, []int{400, 401, 403, 421, 500})
 	if rt.method != http.MethodGet {
 		failures = append(failures, 408, 413, 415, 422)
 	}
 	for _, status := range failures {
-		responses[strconv.Itoa(status)] = object{
-			"description": http.StatusText(status),
-			"content":     object{"application/problem+json": object{"schema": problem}},
-		}
+		responses[strconv.Itoa(status)] = object{"$ref": "#/components/responses/Problem"}
 	}
 	op["responses"] = responses
 	return op, nil
@@ -151,5 +152,8 @@ func schemaOf(v any, schemas object, strict bool) (object, error) {
 
 func schemaName(t reflect.Type) string {
 	name := t.Name()
+	if name == "" { // pointers and slices have none
+		return ""
+	}
 	return strings.ToUpper(name[:1]) + name[1:]
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -47,7 +48,7 @@ type Server struct {
 	tokens  *tokens
 	handler http.Handler
 	metrics *counters
-	openapi []byte
+	openapi func() ([]byte, error)
 	stop    chan struct{} // closed when streams must end
 	stopped sync.Once
 }
@@ -63,9 +64,8 @@ func New(house House, opts Options) (*Server, error) {
 		return nil, err
 	}
 	routes := s.routes()
-	if s.openapi, err = document(routes, opts.Version.Version); err != nil {
-		return nil, err
-	}
+	// Written when somebody asks for the first time: a small computer starts sooner.
+	s.openapi = sync.OnceValues(func() ([]byte, error) { return document(routes, opts.Version.Version) })
 	s.handler = s.guard(s.mux(routes))
 	return s, nil
 }
@@ -85,7 +85,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		ConnContext:       withPeer,
-		ErrorLog:          quietLog(s.log),
+		ErrorLog:          slog.NewLogLogger(zerolog.NewSlogHandler(s.log), slog.LevelDebug),
 	}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {

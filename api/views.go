@@ -34,6 +34,13 @@ type State struct {
 	Suspended  bool      `json:"suspended,omitempty" jsonschema:"description=two moves failed: a person must confirm the next one"`
 	LockedOut  bool      `json:"locked_out,omitempty" jsonschema:"description=the owner locked remote operation out"`
 	Fault      string    `json:"fault,omitempty"`
+	Battery    *Battery  `json:"battery,omitempty" jsonschema:"description=absent: it has none or never told"`
+}
+
+// Battery is what a device says of its battery.
+type Battery struct {
+	Percent uint8 `json:"percent" jsonschema:"maximum=100"`
+	Low     bool  `json:"low"`
 }
 
 // Cause says who moved a device, or asked for it, and how.
@@ -96,7 +103,7 @@ type Pairing struct {
 	Bridge   string    `json:"bridge"`
 	Name     string    `json:"name,omitempty"`
 	Role     string    `json:"role" jsonschema:"enum=view,enum=lock-only,enum=operate,enum=manage"`
-	Doors    []string  `json:"doors,omitempty" jsonschema:"description=the only devices it may operate; absent: all"`
+	Doors    []string  `json:"doors,omitzero" jsonschema:"description=the only devices it may operate; absent: all"`
 	Admin    bool      `json:"admin"`
 	Sessions int       `json:"sessions"`
 	LastSeen time.Time `json:"last_seen,omitzero"`

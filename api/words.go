@@ -42,6 +42,7 @@ func DoorDevice(id, name string, s device.DoorState, zone *time.Location) Device
 		Suspended:  s.Suspended,
 		LockedOut:  s.LockedOut,
 		Fault:      s.Fault,
+		Battery:    battery(s.Battery),
 	}}
 }
 
@@ -56,15 +57,17 @@ func LockDevice(id, name string, s device.LockState, zone *time.Location) Device
 		Cause:      CauseOf(s.Cause),
 		LockedOut:  s.LockedOut,
 		Fault:      s.Fault,
+		Battery:    battery(s.Battery),
 	}}
 }
 
 // ContactDevice shows a contact; zone is the home's time zone.
 func ContactDevice(id, name string, s device.ContactState, zone *time.Location) Device {
 	return Device{ID: id, Kind: KindContact, Name: CleanName(name), Available: s.Available, State: State{
-		Open:  TriWord(s.Open),
-		Since: in(s.Since, zone),
-		Fault: s.Fault,
+		Open:    TriWord(s.Open),
+		Since:   in(s.Since, zone),
+		Fault:   s.Fault,
+		Battery: battery(s.Battery),
 	}}
 }
 
@@ -88,6 +91,13 @@ func EntryRow(e device.Entry) Row {
 // CauseOf shows a cause. The name is the caller's to fill in, if its owner has one.
 func CauseOf(c device.Cause) Cause {
 	return Cause{Kind: CauseWord(c.Kind), Actor: c.Actor, Place: c.Place}
+}
+
+func battery(b device.Battery) *Battery {
+	if !b.Known {
+		return nil
+	}
+	return &Battery{Percent: b.Percent, Low: b.Low}
 }
 
 func in(t time.Time, zone *time.Location) time.Time {
