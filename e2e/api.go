@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -221,20 +222,30 @@ func (a *API) Await(t testing.TB, id, at string, limit time.Duration) Device {
 	return d
 }
 
-// History returns the rows of a device (of all, if it is empty), oldest first.
+// History returns the rows of a device, oldest first.
 func (a *API) History(t testing.TB, device string) []Row {
 	t.Helper()
-	query := url.Values{"limit": {"1000"}}
-	if device != "" {
-		query.Set("device", device)
+	return a.rows(t, url.Values{"device": {device}})
+}
+
+// Since returns all rows with a greater seq, oldest first.
+func (a *API) Since(t testing.TB, seq int64) []Row {
+	t.Helper()
+	rows := a.rows(t, url.Values{})
+	for len(rows) > 0 && rows[0].Seq <= seq {
+		rows = rows[1:]
 	}
+	return rows
+}
+
+// mostRows is the most that one answer holds.
+const mostRows = 1000
+
+func (a *API) rows(t testing.TB, query url.Values) []Row {
+	t.Helper()
+	query.Set("limit", strconv.Itoa(mostRows))
 	var rows []Row
 	a.get(t, "/api/v1/history?"+query.Encode(), &rows)
-	if len(rows) == 1000 {
-		t.Fatal(errors.New("the history is longer than one answer: ask for less"))
-	}
-	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
-		rows[i], rows[j] = rows[j], rows[i]
-	}
+	slices.Reverse(rows)
 	return rows
 }

@@ -1,6 +1,7 @@
 package homekit
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 	"time"
@@ -11,6 +12,9 @@ import (
 var lab *e2e.Lab
 
 func TestMain(m *testing.M) {
+	// The tests wait far more than they work: more of them at a time than there are cores.
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8")
 	lab = e2e.Open()
 	defer lab.Close()
 	m.Run()

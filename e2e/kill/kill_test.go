@@ -1,0 +1,309 @@
+package kill
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/loquet/loquet/e2e"
+)
+
+var lab *e2e.Lab
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	lab = e2e.Open("failpoints")
+	defer lab.Close()
+	m.Run()
+}
+
+// Points at which the binary kills itself. The inner ones lie between the recorded intent and the
+// recorded release, where a careless program repeats or forgets a pulse.
+var (
+	innerPoints = []string{"after-intent", "before-started", "after-started", "after-answer", "before-released"}
+	outerPoints = []string{"before-intent", "after-released"}
+)
+
+const (
+	doors = 24
+	locks = 12
+)
+
+// round is one life of the bridge.
+type round struct {
+	point string // empty: killed from outside
+	hit   int    // at which hit of the point
+	after time.Duration
+}
+
+func (r round) env() []string {
+	if r.point == "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("LOQUET_FAILPOINT=%s:%d", r.point, r.hit)}
+}
+
+func (r round) String() string {
+	if r.point == "" {
+		return fmt.Sprintf("killed after %v", r.after)
+	}
+	return fmt.Sprintf("%s, hit %d", r.point, r.hit)
+}
+
+// plan spreads the kills: six in ten at inner points, the others before, after, and at random.
+func plan(n int, random *rand.Rand) []round {
+	rounds := make([]round, n)
+	for i := range rounds {
+		r := round{hit: 1 + random.IntN(4)}
+		switch k := i % 10; {
+		case k < 6:
+			r.point = innerPoints[i%len(innerPoints)]
+		case k == 6:
+			r.point = outerPoints[(i/10)%len(outerPoints)]
+		default:
+			r.after = time.Duration(random.IntN(600)) * time.Millisecond
+		}
+		rounds[i] = r
+	}
+	random.Shuffle(n, func(i, j int) { rounds[i], rounds[j] = rounds[j], rounds[i] })
+	return rounds
+}
+
+func kills(t *testing.T) int {
+	text := os.Getenv("LOQUET_KILLS")
+	if text == "" {
+		return 200
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("LOQUET_KILLS=%q is not a number of kills", text)
+	}
+	return n
+}
+
+// TestKilledAtAnyMoment is slow: about a second for each kill.
+func TestKilledAtAnyMoment(t *testing.T) {
+	n := kills(t)
+	seed := rand.Uint64()
+	t.Logf("%d kills, seed %d", n, seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	size := []string{"--doors", strconv.Itoa(doors), "--locks", strconv.Itoa(locks)}
+	world := lab.StartWorld(t, append(size, "--speed", "20")...)
+	options := e2e.Options{
+		State: filepath.Join(e2e.TempDir(t), "state"),
+		Args:  append(size, "--world", world),
+	}
+	books := newLedger()
+	inner := 0
+	h := &hunted{t: t, books: books, options: options, random: random}
+	h.begin()
+	for i, r := range plan(n, random) {
+		h.live(i, r)
+		if t.Failed() {
+			t.Fatalf("in round %d (%s)", i, r)
+		}
+		if r.point != "" && r.point != outerPoints[0] && r.point != outerPoints[1] {
+			inner++
+		}
+	}
+	h.end()
+	all := books.sum()
+	t.Logf("%d kills, %d of them between intent and release: %d commands, %d acknowledged, %d started, %d pulses, %d intents",
+		n, inner, all.sent, all.acknowledged, all.started, all.pulses, all.intents)
+	if n >= 200 && inner < 100 {
+		t.Errorf("only %d kills lay between intent and release", inner)
+	}
+	if all.pulses < int64(n)/2 {
+		t.Errorf("only %d pulses in %d rounds: this test has tested little", all.pulses, n)
+	}
+}
+
+// hunted is the bridge that is killed again and again, on one state and one world.
+type hunted struct {
+	t       *testing.T
+	books   *ledger
+	options e2e.Options
+	random  *rand.Rand
+	bridge  e2e.Bridge // as it was at first: its identity must stay
+}
+
+// begin gives the bridge its identity.
+func (h *hunted) begin() {
+	q := lab.Start(h.t, h.options)
+	h.bridge = q.Bridge(h.t)
+	q.Stop(h.t)
+}
+
+// live starts the bridge, looks at what the last life left, commands devices until it dies.
+func (h *hunted) live(i int, r round) {
+	t := h.t
+	o := h.options
+	o.Env = r.env()
+	began := time.Now()
+	q := lab.Start(t, o)
+	devices := q.Devices(t)
+	h.atRest(q, devices, began)
+	h.sameIdentity(q)
+	h.books.audit(t, q, devices)
+	// A pulse of the start itself would come now: nobody has asked for anything yet.
+	e2e.Always(t, 150*time.Millisecond, func() string { return movedByItself(t, q, devices) })
+
+	h.closeDoors(q, devices)
+	h.command(q, devices, r)
+	q.WaitKilled(t, 10*time.Second)
+	if i%20 == 19 {
+		h.verify()
+	}
+}
+
+// end looks at what the last life left.
+func (h *hunted) end() {
+	h.verify()
+	q := lab.Start(h.t, h.options)
+	devices := q.Devices(h.t)
+	h.atRest(q, devices, time.Now())
+	h.sameIdentity(q)
+	h.books.audit(h.t, q, devices)
+	q.Stop(h.t)
+	h.verify()
+}
+
+// atRest requires that every relay rests within a second of the restart.
+func (h *hunted) atRest(q *e2e.Loquet, devices []e2e.Device, began time.Time) {
+	h.t.Helper()
+	e2e.Until(h.t, time.Second-min(time.Since(began), 900*time.Millisecond), func() string {
+		for _, d := range devices {
+			// An output that rests has as many edges to rest as from it.
+			if s := q.Sim(h.t, d.ID); s.Edges != 2*s.PulsesTotal {
+				return fmt.Sprintf("the relay of %s to rest: %+v", d.ID, s)
+			}
+		}
+		return ""
+	})
+}
+
+func movedByItself(t *testing.T, q *e2e.Loquet, devices []e2e.Device) string {
+	for _, d := range devices {
+		if s := q.Sim(t, d.ID); s.Pulses != 0 {
+			return fmt.Sprintf("%s moved at the start: %+v", d.ID, s)
+		}
+	}
+	return ""
+}
+
+func (h *hunted) sameIdentity(q *e2e.Loquet) {
+	h.t.Helper()
+	now := q.Bridge(h.t)
+	was := h.bridge
+	if now.DeviceID != was.DeviceID || now.Accessories != was.Accessories || now.Paired != was.Paired {
+		h.t.Fatalf("the bridge was %+v and is %+v", was, now)
+	}
+}
+
+// closeDoors closes open doors from inside the house, so that there is something to open again.
+func (h *hunted) closeDoors(q *e2e.Loquet, devices []e2e.Device) {
+	for _, d := range devices {
+		if d.Kind == "door" && d.At() == "open" {
+			q.Event(h.t, d.ID, "wall-button")
+		}
+	}
+}
+
+// command sends commands from two sides until the bridge is dead. It kills a bridge that is not to kill
+// itself.
+func (h *hunted) command(q *e2e.Loquet, devices []e2e.Device, r round) {
+	t := h.t
+	order := h.random.Perm(len(devices))
+	next := make(chan e2e.Device)
+	var callers sync.WaitGroup
+	for range 2 {
+		callers.Go(func() {
+			for d := range next {
+				h.ask(q, d)
+			}
+		})
+	}
+	limit := time.NewTimer(8 * time.Second)
+	defer limit.Stop()
+	kill := limit.C
+	if r.point == "" {
+		timer := time.NewTimer(r.after)
+		defer timer.Stop()
+		kill = timer.C
+	}
+	for _, i := range order {
+		if actionFor(devices[i]) == "" {
+			continue
+		}
+		select {
+		case next <- devices[i]:
+			continue
+		case <-q.Done():
+		case <-kill:
+			h.die(q, r)
+		}
+		break
+	}
+	close(next)
+	select {
+	case <-q.Done():
+	case <-kill:
+		h.die(q, r)
+	}
+	callers.Wait()
+	if t.Failed() {
+		t.Log(q.Log())
+	}
+}
+
+func (h *hunted) die(q *e2e.Loquet, r round) {
+	if r.point != "" {
+		h.t.Errorf("the bridge did not come to %s", r)
+	}
+	q.Signal(syscall.SIGKILL)
+}
+
+func (h *hunted) ask(q *e2e.Loquet, d e2e.Device) {
+	h.books.send(d.ID)
+	answer, err := q.TryCommand(d.ID, actionFor(d))
+	// No answer is no answer: the bridge may have died on the way.
+	if err == nil && answer.Status == 202 && !answer.Warning {
+		h.books.acknowledge(d.ID)
+	}
+}
+
+// actionFor is what can be asked of a device as it is, at once and without a warning.
+func actionFor(d e2e.Device) string {
+	switch d.At() {
+	case "closed":
+		return "open"
+	case "secured":
+		return "unlock"
+	case "unsecured":
+		return "lock"
+	}
+	return ""
+}
+
+// verify lets the binary check its journal, while no bridge runs.
+func (h *hunted) verify() {
+	h.t.Helper()
+	out := e2e.Run(h.t, e2e.Command{
+		Name: lab.Binary(h.t), Args: []string{"history", "verify", "--json", "--state", h.options.State},
+	}, 20*time.Second)
+	var verdict struct {
+		OK     bool     `json:"ok"`
+		Faults []string `json:"faults"`
+	}
+	if err := json.Unmarshal([]byte(out), &verdict); err != nil || !verdict.OK || len(verdict.Faults) > 0 {
+		h.t.Fatalf("the history does not hold: %v %s", err, out)
+	}
+}
