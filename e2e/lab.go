@@ -14,16 +14,13 @@ import (
 	"testing"
 )
 
-// The two variables with which a test binary tells itself, started again, where it is.
-const (
-	envInside = "LOQUET_E2E_INSIDE"
-	envBinary = "LOQUET_E2E_BINARY"
-)
+// envInside tells a test binary that was started again that it is inside, and in which folder the
+// binary lies.
+const envInside = "LOQUET_E2E_INSIDE"
 
 // Lab is where the tests of one package run: the binary, built once, and the namespaces.
 type Lab struct {
-	dir      string // of the binary; removed by Close
-	binary   string
+	dir      string // of the binary
 	buildErr error
 	outside  string // why there are no namespaces; empty inside
 	names    atomic.Int64
@@ -32,17 +29,13 @@ type Lab struct {
 // Open builds cmd/loquet (CGO off, with the tags) and enters namespaces by starting the test binary
 // again. Call it first in TestMain. It does not fail: what is missing is said by the tests that need it.
 func Open(tags ...string) *Lab {
-	lab := &Lab{binary: os.Getenv(envBinary)}
-	if lab.binary == "" {
-		lab.build(tags)
-	} else {
-		lab.dir = filepath.Dir(lab.binary)
+	if dir := os.Getenv(envInside); dir != "" {
+		return &Lab{dir: dir}
 	}
-	switch {
-	case os.Getenv(envInside) != "":
-	case lab.buildErr != nil:
+	lab := &Lab{}
+	if lab.buildErr = lab.build(tags); lab.buildErr != nil {
 		lab.outside = "the binary was not built"
-	default:
+	} else {
 		lab.outside = lab.enter().Error()
 	}
 	return lab
@@ -50,10 +43,11 @@ func Open(tags ...string) *Lab {
 
 // Close removes the binary.
 func (l *Lab) Close() {
-	if l.dir != "" {
-		_ = os.RemoveAll(l.dir)
-	}
+	_ = os.Remove(l.binary())
+	_ = os.Remove(l.dir)
 }
+
+func (l *Lab) binary() string { return filepath.Join(l.dir, "loquet") }
 
 // Binary returns the path of the built binary.
 func (l *Lab) Binary(t testing.TB) string {
@@ -61,7 +55,7 @@ func (l *Lab) Binary(t testing.TB) string {
 	if l.buildErr != nil {
 		t.Fatalf("go build: %v", l.buildErr)
 	}
-	return l.binary
+	return l.binary()
 }
 
 // NeedNetworks skips the test when namespaces cannot be had here.
@@ -90,25 +84,21 @@ func Skip(t testing.TB, reason string) {
 	t.Skip(reason)
 }
 
-func (l *Lab) build(tags []string) {
-	dir, err := os.MkdirTemp("", "loquet-e2e-")
-	if err != nil {
-		l.buildErr = err
-		return
-	}
-	l.dir = dir
-	l.binary = filepath.Join(dir, "loquet")
+func (l *Lab) build(tags []string) error {
 	root, err := moduleRoot()
 	if err != nil {
-		l.buildErr = err
-		return
+		return err
 	}
-	cmd := exec.Command("go", "build", "-o", l.binary, "-tags", strings.Join(tags, ","), "./cmd/loquet")
+	if l.dir, err = os.MkdirTemp("", "loquet-e2e-"); err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-o", l.binary(), "-tags", strings.Join(tags, ","), "./cmd/loquet")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		l.buildErr = fmt.Errorf("%w\n%s", err, bytes.TrimSpace(out))
+		return fmt.Errorf("%w\n%s", err, bytes.TrimSpace(out))
 	}
+	return nil
 }
 
 // enter replaces this process by itself in namespaces. It returns only when that cannot be done.
@@ -135,7 +125,7 @@ func (l *Lab) enter() error {
 	args := append([]string{"unshare"}, flags...)
 	args = append(args, "sh", "-c", prepare+` && exec "$0" "$@"`, self)
 	args = append(args, os.Args[1:]...)
-	env := append(os.Environ(), envInside+"=1", envBinary+"="+l.binary, "PATH="+searchPath())
+	env := append(os.Environ(), envInside+"="+l.dir, "PATH="+searchPath())
 	return syscall.Exec(unshare, args, env)
 }
 

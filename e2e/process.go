@@ -154,17 +154,25 @@ func (p *Process) wait(t testing.TB, limit time.Duration) {
 	}
 }
 
-// Run runs a program to its end and returns what it printed on standard output.
+// Run runs a program to its end, requires status 0 and returns what it printed on standard output.
 func Run(t testing.TB, c Command, limit time.Duration) string {
 	t.Helper()
-	var out bytes.Buffer
-	c.Stdout = &out
+	out, status := Output(t, c, limit)
+	if status != 0 {
+		t.Fatalf("%s %s: status %d\n%s", c.Name, strings.Join(c.Args, " "), status, out)
+	}
+	return out
+}
+
+// Output runs a program to its end and returns what it printed on standard output, and its status.
+func Output(t testing.TB, c Command, limit time.Duration) (out string, status int) {
+	t.Helper()
+	var printed bytes.Buffer
+	c.Stdout = &printed
 	p := Start(t, c)
 	_ = p.stdin.Close()
-	if status := p.WaitExit(t, limit); status != 0 {
-		t.Fatalf("%s: status %d\n%s%s", p.name, status, out.String(), p.log)
-	}
-	return out.String()
+	status = p.WaitExit(t, limit)
+	return printed.String(), status
 }
 
 // tail keeps the last of what a program prints.

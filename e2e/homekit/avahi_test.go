@@ -66,6 +66,12 @@ func startAvahi(t *testing.T, host *e2e.Host) *avahi {
 	daemon := write("avahi.conf", fmt.Sprintf(avahiConfig, host.Device))
 	e2e.Start(t, e2e.Command{Host: host, Name: "unshare", Env: []string{a.bus}, Args: []string{"-m", "sh", "-c",
 		`mount -t tmpfs none /run && mkdir -p /run/avahi-daemon && exec avahi-daemon -f "$0" --no-drop-root --no-chroot --no-rlimits`, daemon}})
+	e2e.Until(t, 10*time.Second, func() string {
+		if _, status := a.run(t); status != 0 {
+			return "the daemon to be on the bus"
+		}
+		return ""
+	})
 	return a
 }
 
@@ -75,10 +81,20 @@ type sighting struct {
 	txt                       map[string]string
 }
 
+func (a *avahi) run(t *testing.T) (out string, status int) {
+	t.Helper()
+	return e2e.Output(t, e2e.Command{
+		Host: a.host, Name: "avahi-browse", Args: []string{"-rtp", "_hap._tcp"}, Env: []string{a.bus},
+	}, 15*time.Second)
+}
+
 // browse returns the resolved _hap._tcp services that avahi knows now, over IPv4 and IPv6.
 func (a *avahi) browse(t *testing.T) []sighting {
 	t.Helper()
-	out := e2e.Run(t, e2e.Command{Host: a.host, Name: "avahi-browse", Args: []string{"-rtp", "_hap._tcp"}, Env: []string{a.bus}}, 15*time.Second)
+	out, status := a.run(t)
+	if status != 0 {
+		t.Fatalf("avahi-browse ended with status %d", status)
+	}
 	var list []sighting
 	for line := range strings.Lines(out) {
 		// =;interface;protocol;name;type;domain;host;address;port;"key=value" "key=value"
@@ -113,7 +129,7 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// await browses until enough services were seen that match.
+// await browses until a service is seen that matches.
 func (a *avahi) await(t *testing.T, what string, match func(sighting) bool) sighting {
 	t.Helper()
 	var found sighting
