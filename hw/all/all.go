@@ -1,0 +1,36 @@
+// Package all lists the drivers of this build. Nothing registers itself: what is not here is not there.
+package all
+
+import (
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/lines"
+)
+
+// Openers are the drivers for doors.
+func Openers() *hw.Registry[device.Opener] {
+	return hw.NewRegistry(
+		lines.OpenerDriver(),
+	)
+}
+
+// Bolts are the drivers for locks.
+func Bolts() *hw.Registry[device.Bolt] {
+	return hw.NewRegistry(
+		lines.MaglockDriver(),
+		lines.MotorDriver(),
+		lines.StrikeDriver(),
+	)
+}
+
+// Sensors are the drivers for contacts of their own.
+func Sensors() *hw.Registry[device.Sensor] {
+	return hw.NewRegistry(
+		lines.SensorDriver(),
+	)
+}
+
+// Boards are the drivers that provide lines.
+func Boards() *hw.Registry[hw.Board] {
+	return hw.NewRegistry[hw.Board]()
+}

@@ -1,0 +1,286 @@
+package hw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/rs/zerolog"
+)
+
+// Env is all that a driver may use from the outside: the log, lines, and buses shared with others.
+type Env struct {
+	Log zerolog.Logger
+
+	device string
+	house  *house
+
+	mu     sync.Mutex
+	closed bool
+	outs   []func() error // given back first, the last one borrowed first
+	rest   []func() error
+}
+
+// house is what all Envs of one process share.
+type house struct {
+	ask sync.Mutex // held while a board is asked, so that two devices cannot get one line
+
+	mu      sync.Mutex
+	boards  map[string]Board
+	outputs map[Line]string // by whom it is used; ActiveLow is false in the key
+	inputs  map[Line]*sharedInput
+	buses   map[string]*bus
+}
+
+// NewEnv returns the Env of the house. Devices get theirs from For.
+func NewEnv(log zerolog.Logger) *Env {
+	return &Env{Log: log, house: &house{
+		boards:  make(map[string]Board),
+		outputs: make(map[Line]string),
+		inputs:  make(map[Line]*sharedInput),
+		buses:   make(map[string]*bus),
+	}}
+}
+
+// Add puts a board into the house under the name by which lines refer to it. It is closed with this
+// Env, after everything that was lent.
+func (e *Env) Add(name string, b Board) error {
+	if !isBoardName(name) {
+		return fmt.Errorf("board %q: a board's name is 1 to %d of a-z, 0-9 and -", name, maxBoardName)
+	}
+	e.house.mu.Lock()
+	defer e.house.mu.Unlock()
+	if _, ok := e.house.boards[name]; ok {
+		return fmt.Errorf("there are two boards named %q", name)
+	}
+	kept := e.keep(nil, func() error {
+		e.house.mu.Lock()
+		delete(e.house.boards, name)
+		e.house.mu.Unlock()
+		return b.Close()
+	})
+	if !kept {
+		return fmt.Errorf("board %q: %w", name, ErrClosed)
+	}
+	e.house.boards[name] = b
+	return nil
+}
+
+// For returns an Env for one device, whose id errors and boards are told. It is closed with this one, or
+// before it to give back what that device borrowed.
+func (e *Env) For(device string) *Env {
+	child := &Env{Log: e.Log.With().Str("device", device).Logger(), device: device, house: e.house}
+	child.closed = !e.keep(child.Close, nil)
+	return child
+}
+
+// Device is the id of the device that this Env belongs to.
+func (e *Env) Device() string { return e.device }
+
+// Output lends a line for output, once: the second request is refused and says who uses it.
+func (e *Env) Output(ctx context.Context, ref Ref, o OutputOptions) (Output, error) {
+	out, err := e.lendOutput(ctx, ref, o)
+	if err == nil && !e.keep(out.Close, nil) {
+		err = errors.Join(ErrClosed, out.Close())
+	}
+	if err != nil {
+		return nil, opError(e.device, "request "+string(ref), err)
+	}
+	return out, nil
+}
+
+func (e *Env) lendOutput(ctx context.Context, ref Ref, o OutputOptions) (*lentOutput, error) {
+	line, err := ref.Parse()
+	if err != nil {
+		return nil, err
+	}
+	e.house.ask.Lock()
+	defer e.house.ask.Unlock()
+	board, key, err := e.house.find(line)
+	if err != nil {
+		return nil, err
+	}
+	if by, ok := e.house.outputUser(key); ok {
+		return nil, fmt.Errorf("%w: it is used by %s", ErrInUse, by)
+	}
+	if in, ok := e.house.input(key); ok {
+		return nil, fmt.Errorf("%w: %s reads it as an input", ErrInUse, in.first)
+	}
+	o.ActiveLow = line.ActiveLow
+	o.Consumer = e.consumer()
+	out, err := board.Output(ctx, line.Name, o)
+	if err != nil {
+		return nil, err
+	}
+	e.house.mu.Lock()
+	e.house.outputs[key] = e.device
+	e.house.mu.Unlock()
+	return &lentOutput{Output: out, env: e, ref: ref, key: key}, nil
+}
+
+// Input lends a line for input. Several devices may read one line, also with opposite polarity.
+func (e *Env) Input(ctx context.Context, ref Ref) (Input, error) {
+	in, err := e.lendInput(ctx, ref)
+	if err == nil && !e.keep(nil, in.Close) {
+		err = errors.Join(ErrClosed, in.Close())
+	}
+	if err != nil {
+		return nil, opError(e.device, "request "+string(ref), err)
+	}
+	return in, nil
+}
+
+func (e *Env) lendInput(ctx context.Context, ref Ref) (*lentInput, error) {
+	line, err := ref.Parse()
+	if err != nil {
+		return nil, err
+	}
+	e.house.ask.Lock()
+	defer e.house.ask.Unlock()
+	board, key, err := e.house.find(line)
+	if err != nil {
+		return nil, err
+	}
+	if by, ok := e.house.outputUser(key); ok {
+		return nil, fmt.Errorf("%w: it is an output of %s", ErrInUse, by)
+	}
+	shared, ok := e.house.input(key)
+	if !ok {
+		in, err := board.Input(ctx, line.Name, InputOptions{ActiveLow: line.ActiveLow, Consumer: e.consumer()})
+		if err != nil {
+			return nil, err
+		}
+		shared = &sharedInput{Input: in, low: line.ActiveLow, first: e.device}
+		e.house.mu.Lock()
+		e.house.inputs[key] = shared
+		e.house.mu.Unlock()
+	}
+	shared.users++
+	return &lentInput{shared: shared, flip: shared.low != line.ActiveLow, env: e, ref: ref, key: key}, nil
+}
+
+// Edges lends several lines of one board in one request.
+func (e *Env) Edges(ctx context.Context, refs ...Ref) (Edges, error) {
+	edges, err := e.lendEdges(ctx, refs)
+	if err == nil && !e.keep(nil, edges.Close) {
+		err = errors.Join(ErrClosed, edges.Close())
+	}
+	if err != nil {
+		return nil, opError(e.device, fmt.Sprintf("request %v", refs), err)
+	}
+	return edges, nil
+}
+
+func (e *Env) lendEdges(ctx context.Context, refs []Ref) (Edges, error) {
+	var (
+		board EdgeBoard
+		names []string
+		first Line
+	)
+	e.house.ask.Lock()
+	defer e.house.ask.Unlock()
+	for i, ref := range refs {
+		line, err := ref.Parse()
+		if err != nil {
+			return nil, err
+		}
+		b, key, err := e.house.find(line)
+		if err != nil {
+			return nil, err
+		}
+		if by, ok := e.house.outputUser(key); ok {
+			return nil, fmt.Errorf("%s: %w: it is an output of %s", ref, ErrInUse, by)
+		}
+		if i == 0 {
+			first = line
+		}
+		if line.Board != first.Board || line.ActiveLow != first.ActiveLow {
+			return nil, errors.New("lines that are watched together are on one board, and all or none of them active-low")
+		}
+		eb, ok := b.(EdgeBoard)
+		if !ok {
+			return nil, fmt.Errorf("board %q cannot watch several lines together", line.Board)
+		}
+		board, names = eb, append(names, line.Name)
+	}
+	if board == nil {
+		return nil, errors.New("no lines are given")
+	}
+	return board.Edges(ctx, names, InputOptions{ActiveLow: first.ActiveLow, Consumer: e.consumer()})
+}
+
+// Close gives everything back that was borrowed through this Env: first every output, at rest, then the
+// inputs and buses, then the boards. The errors say which outputs may not be at rest.
+func (e *Env) Close() error {
+	e.mu.Lock()
+	outs, rest := e.outs, e.rest
+	e.outs, e.rest, e.closed = nil, nil, true
+	e.mu.Unlock()
+	var errs []error
+	for _, list := range [][]func() error{outs, rest} {
+		for _, giveBack := range slices.Backward(list) {
+			errs = append(errs, giveBack())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// keep remembers what to give back; false after Close, when the borrower must give it back itself.
+func (e *Env) keep(out, rest func() error) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	if out != nil {
+		e.outs = append(e.outs, out)
+	}
+	if rest != nil {
+		e.rest = append(e.rest, rest)
+	}
+	return true
+}
+
+func (e *Env) consumer() string {
+	if e.device == "" {
+		return "loquet"
+	}
+	return "loquet " + e.device
+}
+
+// find returns the board of a line and the key under which the house remembers who uses it.
+func (h *house) find(line Line) (Board, Line, error) {
+	h.mu.Lock()
+	board, ok := h.boards[line.Board]
+	have := slices.Sorted(maps.Keys(h.boards))
+	h.mu.Unlock()
+	if !ok {
+		return nil, Line{}, fmt.Errorf("%w: there is no board %q, have %v", ErrNoLine, line.Board, have)
+	}
+	key := Line{Board: line.Board, Name: line.Name}
+	if naming, ok := board.(NamingBoard); ok {
+		name, err := naming.Canonical(line.Name)
+		if err != nil {
+			return nil, Line{}, err
+		}
+		key.Name = name
+	}
+	return board, key, nil
+}
+
+func (h *house) outputUser(key Line) (string, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	by, ok := h.outputs[key]
+	return by, ok
+}
+
+func (h *house) input(key Line) (*sharedInput, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	in, ok := h.inputs[key]
+	return in, ok
+}
