@@ -12,7 +12,7 @@ type Driver struct {
 	Name string
 	Doc  string // one line
 	// Config is the struct of its settings, for the schema: fields named by `yaml` tags and described
-	// by `doc` tags. Nil for a driver that takes none.
+	// by `jsonschema_description` tags. Nil for a driver that takes none.
 	Config reflect.Type
 	// Load fills a struct that holds the driver's defaults with decode, and judges it. The settings it
 	// returns may have the method Traits() device.DoorTraits or device.BoltTraits; their fields

@@ -14,9 +14,9 @@ import (
 // A build with one driver of each character.
 
 type lineSettings struct {
-	Relay config.Line   `yaml:"relay" line:"output" doc:"the relay across the opener's button"`
-	Pulse time.Duration `yaml:"pulse" doc:"how long the relay pulls"`
-	Cycle string        `yaml:"cycle" enum:"open-stop-close-stop,reverses-on-close,no-stop" doc:"what the pulses mean, one after another"`
+	Relay config.Line   `yaml:"relay" line:"output" jsonschema_description:"the relay across the opener's button"`
+	Pulse time.Duration `yaml:"pulse" jsonschema_description:"how long the relay pulls"`
+	Cycle string        `yaml:"cycle" jsonschema:"enum=open-stop-close-stop,enum=reverses-on-close,enum=no-stop" jsonschema_description:"what the pulses mean, one after another"`
 }
 
 func (lineSettings) Traits() device.DoorTraits { return device.DoorTraits{Drive: device.DrivePulse} }
@@ -42,7 +42,7 @@ func (twoLineSettings) Traits() device.DoorTraits {
 }
 
 type garadgetSettings struct {
-	ID string `yaml:"id" doc:"the device's id"`
+	ID string `yaml:"id" jsonschema_description:"the device's id"`
 }
 
 func (garadgetSettings) Traits() device.DoorTraits {

@@ -14,7 +14,7 @@ type lineUse struct {
 	device string
 	line   Line
 	output bool
-	end    bool // tells an end position of a door
+	end    bool // tells an end of a door or a bolt
 }
 
 func (k *checker) input(at path, device string, l Line) {
@@ -51,7 +51,7 @@ func (k *checker) line(u lineUse) {
 }
 
 // sharedLines finds wires with two masters. An input may be watched twice (a door and the lock in
-// it share a contact), but the end contact of a door belongs to that door.
+// it share a contact), but a contact at an end belongs to one door or bolt.
 func (k *checker) sharedLines() {
 	first := make(map[string]lineUse)
 	for _, u := range k.lines {
@@ -66,11 +66,11 @@ func (k *checker) sharedLines() {
 			k.fail("line-both", u.at, fmt.Sprintf("%q is used by %s already, as %s", clip(u.line.wire()), f.at, direction(f.output)),
 				"a line is an input or an output: check the wiring of the two")
 		case f.end && u.end && f.device == u.device:
-			k.fail("closed-is-open", u.at, "the closed and the open contact are the same line",
-				"each end of the door needs a contact of its own; with one contact only, give closed: and leave open: out")
+			k.fail("closed-is-open", u.at, "the contacts of both ends are the same line",
+				"each end needs a contact of its own; with one contact only, leave the other one out")
 		case f.end && u.end:
-			k.fail("contact-twice", u.at, fmt.Sprintf("%q tells where %s is already", clip(u.line.wire()), f.device),
-				"each door needs contacts of its own: check which of the two is wired to it")
+			k.fail("contact-twice", u.at, fmt.Sprintf("%q is a contact of %s already", clip(u.line.wire()), f.device),
+				"each door and bolt needs contacts of its own: check which of the two is wired to it")
 		}
 	}
 }

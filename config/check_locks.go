@@ -12,9 +12,10 @@ func (k *checker) lock(l *Lock) {
 	at := path{"locks", l.ID}
 	k.deviceName(at, l.ID, l.Name, true)
 	k.timedWrites(at, l.TimedWrites)
-	k.oneOf("bad-release", at.sub("release"), "a way out", string(l.Release), string(ReleaseHardWired))
 	k.bound(at.sub("auto_relock"), l.AutoRelock, leastRelock, mostRelock)
 	k.input(at.sub("door"), l.ID, l.Door)
+	k.line(lineUse{at: at.sub("secured"), device: l.ID, line: l.Secured, end: true})
+	k.line(lineUse{at: at.sub("unsecured"), device: l.ID, line: l.Unsecured, end: true})
 	k.shown(at, l.InHomeKit(), l.OwnTile, false, l.TimedWrites)
 	traits, known := k.bolt(l, at)
 	if known {
@@ -38,10 +39,6 @@ func (k *checker) bolt(l *Lock, at path) (traits device.BoltTraits, known bool) 
 
 func (k *checker) boltRules(l *Lock, at path, traits device.BoltTraits) {
 	if traits.Drive == device.BoltDriveMaglock {
-		if l.Release == "" {
-			k.fail("maglock-release", at, "a magnet holds people in: nothing says that they can always get out",
-				"if a button or sensor at the door and the fire alarm cut its power by wire, say so: release: hard-wired; else do not use a magnet")
-		}
 		k.maglockRest(l, at)
 	}
 	switch {
@@ -55,15 +52,14 @@ func (k *checker) boltRules(l *Lock, at path, traits device.BoltTraits) {
 	}
 }
 
-// maglockRest tells what a restart does to a door that is held by power. The level at rest is the
-// driver's to state and to judge.
+// maglockRest tells what a restart does to a door that is held by power. Drivers of magnets have the
+// level at rest in a field of that name, and insist on it themselves.
 func (k *checker) maglockRest(l *Lock, at path) {
-	rest := l.Bolt.settings().child("rest")
-	if rest == nil {
-		k.fail("maglock-rest", at.sub("bolt"), "nothing says what this magnet does when the bridge stops or restarts",
-			"add rest: released (the door opens) or rest: held (it stays locked)")
-		return
+	at = at.sub("bolt")
+	what := "when the bridge stops or restarts, this magnet goes to its rest level; without power it always lets go"
+	if rest := l.Bolt.settings().child("rest"); rest != nil {
+		at = at.sub("rest")
+		what = "when the bridge stops or restarts, this door is left " + clip(rest.text) + "; without power the magnet always lets go"
 	}
-	k.warn("maglock-restart", at.sub("bolt", "rest"), "when the bridge stops or restarts, this magnet goes to: "+clip(rest.text)+"; without power it always lets go",
-		"make sure that this is what you want at this door")
+	k.warn("maglock-restart", at, what, "make sure that this is what you want at this door")
 }

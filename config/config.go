@@ -16,17 +16,17 @@ import "time"
 // Config is a whole configuration. Devices stand in the order of the file. It can also be built in
 // code and printed with Print.
 type Config struct {
-	Home       Home        `yaml:"home" doc:"the house"`
-	HomeKit    HomeKit     `yaml:"homekit" doc:"how the bridge appears in Apple Home"`
-	Matter     *Matter     `yaml:"matter" doc:"the Matter bridge"`
-	MQTT       *MQTT       `yaml:"mqtt" doc:"the MQTT broker: the built-in one (listen), or another (url)"`
-	Boards     []Board     `yaml:"boards,keyed" doc:"relay and input boards, by id; their lines are then board-id:name"`
-	Doors      []Door      `yaml:"doors,keyed" doc:"garage doors and gates, by id"`
-	Locks      []Lock      `yaml:"locks,keyed" doc:"locks, by id"`
-	Contacts   []Contact   `yaml:"contacts,keyed" doc:"door and window contacts that belong to no door or lock, by id"`
-	Keypads    []Keypad    `yaml:"keypads,keyed" doc:"keypads, by id"`
-	Interlocks []Interlock `yaml:"interlocks,keyed" doc:"mantraps, by id: of their doors only one may be open"`
-	History    History     `yaml:"history" doc:"the record of who opened what, and when"`
+	Home       Home        `yaml:"home" jsonschema_description:"the house"`
+	HomeKit    HomeKit     `yaml:"homekit" jsonschema_description:"how the bridge appears in Apple Home"`
+	Matter     *Matter     `yaml:"matter" jsonschema_description:"the Matter bridge"`
+	MQTT       *MQTT       `yaml:"mqtt" jsonschema_description:"the MQTT broker: the built-in one (listen), or another (url)"`
+	Boards     []Board     `yaml:"boards,keyed" jsonschema_description:"relay and input boards, by id; their lines are then board-id:name"`
+	Doors      []Door      `yaml:"doors,keyed" jsonschema_description:"garage doors and gates, by id"`
+	Locks      []Lock      `yaml:"locks,keyed" jsonschema_description:"locks, by id"`
+	Contacts   []Contact   `yaml:"contacts,keyed" jsonschema_description:"door and window contacts that belong to no door or lock, by id"`
+	Keypads    []Keypad    `yaml:"keypads,keyed" jsonschema_description:"keypads, by id"`
+	Interlocks []Interlock `yaml:"interlocks,keyed" jsonschema_description:"mantraps, by id: of their doors only one may be open"`
+	History    History     `yaml:"history" jsonschema_description:"the record of who opened what, and when"`
 
 	src  *source
 	root *node
@@ -35,8 +35,8 @@ type Config struct {
 
 // Home names the house.
 type Home struct {
-	Name string `yaml:"name" doc:"the name of the house; the bridge has it in Apple Home"`
-	Zone string `yaml:"zone" doc:"the time zone, such as Europe/Paris"`
+	Name string `yaml:"name" jsonschema_description:"the name of the house; the bridge has it in Apple Home"`
+	Zone string `yaml:"zone" jsonschema_description:"the time zone, such as Europe/Paris"`
 }
 
 // TimedWrites says whether a controller must announce a command to a door before it sends it
@@ -51,22 +51,22 @@ const (
 
 // HomeKit is the HomeKit server.
 type HomeKit struct {
-	Name        string      `yaml:"name" doc:"the bridge's name in Apple Home, if not that of the house"`
-	Listen      string      `yaml:"listen" doc:"address and port, such as :51826"`
-	TimedWrites TimedWrites `yaml:"timed_writes" enum:"required,accepted" doc:"required (the default): a late command opens nothing; accepted: for controllers that cannot announce a command"`
+	Name        string      `yaml:"name" jsonschema_description:"the bridge's name in Apple Home, if not that of the house"`
+	Listen      string      `yaml:"listen" jsonschema_description:"address and port, such as :51826"`
+	TimedWrites TimedWrites `yaml:"timed_writes" jsonschema:"enum=required,enum=accepted" jsonschema_description:"required (the default): a late command opens nothing; accepted: for controllers that cannot announce a command"`
 }
 
 // Matter is the Matter bridge.
 type Matter struct {
-	Listen string `yaml:"listen" doc:"address and UDP port, such as :5540"`
+	Listen string `yaml:"listen" jsonschema_description:"address and UDP port, such as :5540"`
 }
 
 // MQTT is the built-in broker, or a client of another one.
 type MQTT struct {
-	Listen       string `yaml:"listen" doc:"the built-in broker listens here, such as :1883"`
-	URL          string `yaml:"url" doc:"another broker instead, such as mqtt://broker.local:1883"`
-	User         string `yaml:"user" doc:"the user at the other broker"`
-	PasswordFile string `yaml:"password_file" doc:"a file that holds the password, and nothing else"`
+	Listen       string `yaml:"listen" jsonschema_description:"the built-in broker listens here, such as :1883"`
+	URL          string `yaml:"url" jsonschema_description:"another broker instead, such as mqtt://broker.local:1883"`
+	User         string `yaml:"user" jsonschema_description:"the user at the other broker"`
+	PasswordFile string `yaml:"password_file" jsonschema_description:"a file that holds the password, and nothing else"`
 }
 
 // Board is a provider of lines.
@@ -78,12 +78,12 @@ type Board struct {
 // Interlock is a mantrap: its doors share one token, so that only one of them is open at a time.
 type Interlock struct {
 	ID      string   `yaml:"-"`
-	Devices []string `yaml:"devices" jsonschema:"required" doc:"the ids of its doors and locks, two or more; each must be seen closed by a contact"`
+	Devices []string `yaml:"devices" jsonschema:"required" jsonschema_description:"the ids of its doors and locks, two or more; each must be seen closed by a contact"`
 }
 
 // History is the record of what moved and why.
 type History struct {
-	Retention time.Duration `yaml:"retention" doc:"how long it is kept, such as 90d; 90 days if not given"`
+	Retention time.Duration `yaml:"retention" jsonschema_description:"how long it is kept, such as 90d; 90 days if not given"`
 }
 
 // DefaultRetention is how long history is kept when the owner does not say.

@@ -34,20 +34,20 @@ const (
 // Door is a garage door or a gate.
 type Door struct {
 	ID                string        `yaml:"-"`
-	Name              string        `yaml:"name" jsonschema:"required" doc:"the door's name, as Apple Home shows it"`
-	Kind              Kind          `yaml:"kind" enum:"sectional,one-piece,swing,rolling,gate-swing,gate-sliding" doc:"how the door moves; without it nothing closes the door unless a person stands at it"`
-	Opener            Part          `yaml:"opener" part:"opener" jsonschema:"required" doc:"what moves the door"`
-	Closed            Line          `yaml:"closed" line:"input" doc:"the contact that is active when the door is closed"`
-	Open              Line          `yaml:"open" line:"input" doc:"the contact that is active when the door is fully open"`
-	Obstruction       Line          `yaml:"obstruction" line:"input" doc:"the input that is active while something is in the way (a copy of the photo-eye's signal; the photo-eye itself is wired to the opener)"`
-	Travel            time.Duration `yaml:"travel" doc:"how long the door takes from one end to the other, such as 15s; learned if not given"`
-	RemoteClose       RemoteClose   `yaml:"remote_close" enum:"warned,owner-declares-protected" doc:"who may close the door when nobody stands at it; without it the door opens from afar and closes only at the door"`
-	Warning           *Warning      `yaml:"warning" doc:"the warning before such a close"`
-	AutoClose         *AutoClose    `yaml:"auto_close" doc:"closes the door by itself"`
-	OwnTile           bool          `yaml:"own_tile" doc:"shows the door as an accessory of its own instead of in the bridge"`
-	ObstructionSensor bool          `yaml:"obstruction_sensor" doc:"shows a contact sensor in Apple Home that opens on an obstruction, for automations"`
-	HomeKit           *bool         `yaml:"homekit" doc:"false keeps the door out of Apple Home"`
-	TimedWrites       TimedWrites   `yaml:"timed_writes" enum:"required,accepted" doc:"as in the homekit section, for this door"`
+	Name              string        `yaml:"name" jsonschema:"required" jsonschema_description:"the door's name, as Apple Home shows it"`
+	Kind              Kind          `yaml:"kind" jsonschema:"enum=sectional,enum=one-piece,enum=swing,enum=rolling,enum=gate-swing,enum=gate-sliding" jsonschema_description:"how the door moves; without it nothing closes the door unless a person stands at it"`
+	Opener            Part          `yaml:"opener" part:"opener" jsonschema:"required" jsonschema_description:"what moves the door"`
+	Closed            Line          `yaml:"closed" line:"input" jsonschema_description:"the contact that is active when the door is closed"`
+	Open              Line          `yaml:"open" line:"input" jsonschema_description:"the contact that is active when the door is fully open"`
+	Obstruction       Line          `yaml:"obstruction" line:"input" jsonschema_description:"the input that is active while something is in the way (a copy of the photo-eye's signal; the photo-eye itself is wired to the opener)"`
+	Travel            time.Duration `yaml:"travel" jsonschema_description:"how long the door takes from one end to the other, such as 15s; learned if not given"`
+	RemoteClose       RemoteClose   `yaml:"remote_close" jsonschema:"enum=warned,enum=owner-declares-protected" jsonschema_description:"who may close the door when nobody stands at it; without it the door opens from afar and closes only at the door"`
+	Warning           *Warning      `yaml:"warning" jsonschema_description:"the warning before such a close"`
+	AutoClose         *AutoClose    `yaml:"auto_close" jsonschema_description:"closes the door by itself"`
+	OwnTile           bool          `yaml:"own_tile" jsonschema_description:"shows the door as an accessory of its own instead of in the bridge"`
+	ObstructionSensor bool          `yaml:"obstruction_sensor" jsonschema_description:"shows a contact sensor in Apple Home that opens on an obstruction, for automations"`
+	HomeKit           *bool         `yaml:"homekit" jsonschema_description:"false keeps the door out of Apple Home"`
+	TimedWrites       TimedWrites   `yaml:"timed_writes" jsonschema:"enum=required,enum=accepted" jsonschema_description:"as in the homekit section, for this door"`
 }
 
 // DefaultWarnTime is how long a warning lasts when the owner does not say, and the least it may
@@ -56,15 +56,16 @@ const DefaultWarnTime = 5 * time.Second
 
 // Warning is the light and the sound before a door closes with nobody at it.
 type Warning struct {
-	Light  Line          `yaml:"light" line:"output" doc:"the relay of the warning light"`
-	Beeper Line          `yaml:"beeper" line:"output" doc:"the relay of the beeper"`
-	Time   time.Duration `yaml:"time" doc:"how long both are on before the door moves, 5s or more"`
+	Light  Line          `yaml:"light" line:"output" jsonschema_description:"the relay of the warning light"`
+	Beeper Line          `yaml:"beeper" line:"output" jsonschema_description:"the relay of the beeper"`
+	Time   time.Duration `yaml:"time" jsonschema_description:"how long both are on before the door moves, 5s or more"`
+	Steady bool          `yaml:"steady" jsonschema_description:"true: the light flashes and the beeper beeps by itself, so that both are simply left on"`
 }
 
 // AutoClose closes a door that was left open.
 type AutoClose struct {
-	After   time.Duration `yaml:"after" jsonschema:"required" doc:"how long the door may stand open, such as 10m"`
-	Outside *bool         `yaml:"outside" doc:"false: an opening by the wall button, a remote or by hand is left alone"`
+	After   time.Duration `yaml:"after" jsonschema:"required" jsonschema_description:"how long the door may stand open, such as 10m"`
+	Outside *bool         `yaml:"outside" jsonschema_description:"false: an opening by the wall button, a remote or by hand is left alone"`
 }
 
 // CountsOutside reports whether openings from outside start the timer: yes, unless told not to.
@@ -82,41 +83,38 @@ func (d *Door) WarnTime() time.Duration {
 func (d *Door) InHomeKit() bool { return d.HomeKit == nil || *d.HomeKit }
 
 // Traits are those of the opener together with what the door adds to it: its own contacts, light
-// and beeper.
+// and beeper. The whole can be asked where the door is if every end that is sensed has a contact.
 func (d *Door) Traits(opener device.DoorTraits) device.DoorTraits {
-	opener.SensesClosed = opener.SensesClosed || d.Closed != ""
-	opener.SensesOpen = opener.SensesOpen || d.Open != ""
-	opener.Refreshes = opener.Refreshes || d.Closed != ""
-	opener.Warns = opener.Warns || (d.Warning != nil && d.Warning.Light != "" && d.Warning.Beeper != "")
-	return opener
+	t := opener
+	ends := (d.Closed != "" || !t.SensesClosed) && (d.Open != "" || !t.SensesOpen) && (d.Closed != "" || d.Open != "")
+	t.Refreshes = t.Refreshes || ends
+	t.SensesClosed = t.SensesClosed || d.Closed != ""
+	t.SensesOpen = t.SensesOpen || d.Open != ""
+	t.Warns = t.Warns || (d.Warning != nil && d.Warning.Light != "" && d.Warning.Beeper != "")
+	return t
 }
-
-// Release says how people get out through a door that a magnet holds.
-type Release string
-
-// ReleaseHardWired says that a button or sensor and the fire alarm cut the magnet's power without
-// the bridge.
-const ReleaseHardWired Release = "hard-wired"
 
 // Lock is a lock: a deadbolt, a strike, a magnet.
 type Lock struct {
 	ID           string        `yaml:"-"`
-	Name         string        `yaml:"name" jsonschema:"required" doc:"the lock's name, as Apple Home shows it"`
-	Bolt         Part          `yaml:"bolt" part:"bolt" jsonschema:"required" doc:"what moves the bolt"`
-	Door         Line          `yaml:"door" line:"input" doc:"the contact that is active when the door is closed"`
-	AutoRelock   time.Duration `yaml:"auto_relock" doc:"locks again after this time, such as 30s"`
-	BoltOpenDoor bool          `yaml:"bolt_open_door" doc:"true lets the bolt be thrown while the door stands open"`
-	Release      Release       `yaml:"release" enum:"hard-wired" doc:"how people get out through a door held by a magnet: a hard-wired button or sensor, and the fire alarm"`
-	OwnTile      bool          `yaml:"own_tile" doc:"shows the lock as an accessory of its own instead of in the bridge; access codes and Home Key in Apple Home want that"`
-	HomeKit      *bool         `yaml:"homekit" doc:"false keeps the lock out of Apple Home"`
-	TimedWrites  TimedWrites   `yaml:"timed_writes" enum:"required,accepted" doc:"as in the homekit section, for this lock"`
+	Name         string        `yaml:"name" jsonschema:"required" jsonschema_description:"the lock's name, as Apple Home shows it"`
+	Bolt         Part          `yaml:"bolt" part:"bolt" jsonschema:"required" jsonschema_description:"what moves the bolt"`
+	Door         Line          `yaml:"door" line:"input" jsonschema_description:"the contact that is active when the door is closed"`
+	Secured      Line          `yaml:"secured" line:"input" jsonschema_description:"the contact that is active when the bolt is fully out"`
+	Unsecured    Line          `yaml:"unsecured" line:"input" jsonschema_description:"the contact that is active when the bolt is fully back"`
+	AutoRelock   time.Duration `yaml:"auto_relock" jsonschema_description:"locks again after this time, such as 30s"`
+	BoltOpenDoor bool          `yaml:"bolt_open_door" jsonschema_description:"true lets the bolt be thrown while the door stands open"`
+	OwnTile      bool          `yaml:"own_tile" jsonschema_description:"shows the lock as an accessory of its own instead of in the bridge; access codes and Home Key in Apple Home want that"`
+	HomeKit      *bool         `yaml:"homekit" jsonschema_description:"false keeps the lock out of Apple Home"`
+	TimedWrites  TimedWrites   `yaml:"timed_writes" jsonschema:"enum=required,enum=accepted" jsonschema_description:"as in the homekit section, for this lock"`
 }
 
 // InHomeKit reports whether the lock is shown in Apple Home.
 func (l *Lock) InHomeKit() bool { return l.HomeKit == nil || *l.HomeKit }
 
-// Traits are those of the bolt together with the lock's own door contact.
+// Traits are those of the bolt together with the lock's own contacts.
 func (l *Lock) Traits(bolt device.BoltTraits) device.BoltTraits {
+	bolt.SensesBolt = bolt.SensesBolt || l.Secured != ""
 	bolt.SensesDoor = bolt.SensesDoor || l.Door != ""
 	return bolt
 }
@@ -124,10 +122,10 @@ func (l *Lock) Traits(bolt device.BoltTraits) device.BoltTraits {
 // Contact is a contact that belongs to no door or lock.
 type Contact struct {
 	ID      string `yaml:"-"`
-	Name    string `yaml:"name" jsonschema:"required" doc:"the contact's name, as Apple Home shows it"`
-	Input   Line   `yaml:"input" line:"input" doc:"the line that is active when it is closed"`
-	Sensor  *Part  `yaml:"sensor" part:"sensor" doc:"a driver instead of a line"`
-	HomeKit *bool  `yaml:"homekit" doc:"false keeps the contact out of Apple Home"`
+	Name    string `yaml:"name" jsonschema:"required" jsonschema_description:"the contact's name, as Apple Home shows it"`
+	Input   Line   `yaml:"input" line:"input" jsonschema_description:"the line that is active when it is closed"`
+	Sensor  *Part  `yaml:"sensor" part:"sensor" jsonschema_description:"a driver instead of a line"`
+	HomeKit *bool  `yaml:"homekit" jsonschema_description:"false keeps the contact out of Apple Home"`
 }
 
 // InHomeKit reports whether the contact is shown in Apple Home.
@@ -136,7 +134,7 @@ func (c *Contact) InHomeKit() bool { return c.HomeKit == nil || *c.HomeKit }
 // Keypad is a keypad or card reader.
 type Keypad struct {
 	ID    string   `yaml:"-"`
-	Name  string   `yaml:"name" doc:"the keypad's name; its id if not given"`
-	Opens []string `yaml:"opens" jsonschema:"required" doc:"the ids of the doors and locks it opens"`
+	Name  string   `yaml:"name" jsonschema_description:"the keypad's name; its id if not given"`
+	Opens []string `yaml:"opens" jsonschema:"required" jsonschema_description:"the ids of the doors and locks it opens"`
 	Part  Part     `yaml:",inline" part:"keypad"`
 }

@@ -10,8 +10,8 @@ import (
 // Part is a section that belongs to a driver. It stays as written until somebody who has the
 // driver's own struct decodes it.
 type Part struct {
-	Driver       string
-	Line, Column int // where the section names its driver, 1-based; 0 for a configuration built in code
+	Driver       string `yaml:"-"`
+	Line, Column int    `yaml:"-"` // where the section names its driver, 1-based; 0 for a configuration built in code
 
 	node *node
 	src  *source
