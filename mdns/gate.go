@@ -1,0 +1,186 @@
+package mdns
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Bounds of what is taken in. A legitimate packet fits a jumbo frame (RFC 6762 17); the longest
+// known-answer list of one packet stays below maxRecords.
+const (
+	headerSize   = 12
+	maxPacket    = 9000
+	maxQuestions = 128
+	maxRecords   = 512
+	maxSources   = 1024
+	familiar     = 3 * time.Second // a source heard for that long is no stranger
+	forgotten    = time.Minute     // a silent source is forgotten
+	sweepEvery   = time.Second
+)
+
+// Rates by source, and of all strangers and all familiar sources together, in packets a second; large packets count more.
+const (
+	packetsPerSource   = 100
+	packetsPerStranger = 1500
+	repliesPerSource   = 20
+	repliesPerStranger = 200
+)
+
+// inbound is a packet that was let in and read.
+type inbound struct {
+	msg       *dns.Msg
+	sum       uint64 // of the bytes, to know our own
+	link      int
+	family    Family
+	from      netip.AddrPort
+	multicast bool
+}
+
+// gate stands between the readers and the owner: it drops what is malformed, too large or too much,
+// before it costs anything, and never waits.
+type gate struct {
+	limit    *limiter
+	received atomic.Uint64
+	flooded  atomic.Uint64
+	bad      atomic.Uint64
+	full     atomic.Uint64
+}
+
+// deliver runs on the readers.
+func (o *owner) deliver(p Packet) {
+	g := o.gate
+	g.received.Add(1)
+	cost, ok := weigh(p.Data)
+	if !ok {
+		g.bad.Add(1)
+		return
+	}
+	if !g.limit.allow(p.From.Addr(), cost, time.Now()) {
+		g.flooded.Add(1)
+		return
+	}
+	msg, err := parse(p.Data)
+	if err != nil {
+		g.bad.Add(1)
+		return
+	}
+	in := &inbound{
+		msg:       msg,
+		sum:       maphash.Bytes(o.seed, p.Data),
+		link:      p.Interface,
+		family:    p.Family,
+		from:      p.From,
+		multicast: p.Multicast,
+	}
+	select {
+	case o.inbox <- in:
+	default:
+		g.full.Add(1)
+	}
+}
+
+// weigh looks at the header only: whether the packet is worth reading, and what reading it costs.
+func weigh(data []byte) (cost float64, ok bool) {
+	if len(data) < headerSize || len(data) > maxPacket {
+		return 0, false
+	}
+	count := func(at int) int { return int(binary.BigEndian.Uint16(data[at:])) }
+	questions, records := count(4), count(6)+count(8)+count(10)
+	if questions > maxQuestions || records > maxRecords || questions+records == 0 {
+		return 0, false
+	}
+	return 1 + float64(len(data))/2048 + float64(records)/64, true
+}
+
+// parse reads a packet that weigh has accepted. Messages with another opcode or with a response code
+// are not for us (RFC 6762 18.3, 18.11).
+func parse(data []byte) (*dns.Msg, error) {
+	msg := new(dns.Msg)
+	if err := msg.Unpack(data); err != nil {
+		return nil, err
+	}
+	if msg.Opcode != dns.OpcodeQuery || msg.Rcode != dns.RcodeSuccess {
+		return nil, dns.ErrRcode
+	}
+	return msg, nil
+}
+
+// limiter is a token bucket for each source and two for all of them together: one for those that
+// have been heard for a while, one for strangers. So one loud source costs only itself, and a flood
+// from made-up addresses costs only newcomers. It holds at most maxSources sources.
+type limiter struct {
+	mu        sync.Mutex
+	perSource float64
+	perAll    float64
+	sources   map[netip.Addr]*bucket
+	strangers bucket
+	familiars bucket
+	swept     time.Time
+}
+
+// bucket holds tokens up to one burst: two seconds of its rate.
+type bucket struct {
+	tokens float64
+	since  time.Time // first heard
+	last   time.Time
+}
+
+func newLimiter(perSource, perAll float64) *limiter {
+	return &limiter{perSource: perSource, perAll: perAll, sources: map[netip.Addr]*bucket{}}
+}
+
+// allow takes cost tokens for a packet of a source, or says that there are none.
+func (l *limiter) allow(from netip.Addr, cost float64, now time.Time) bool {
+	from = from.Unmap()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.sources[from]
+	if b == nil {
+		l.sweep(now)
+		b = &bucket{since: now}
+		if len(l.sources) < maxSources {
+			l.sources[from] = b
+		}
+	}
+	b.fill(l.perSource, now)
+	all := &l.strangers
+	if now.Sub(b.since) >= familiar {
+		all = &l.familiars
+	}
+	all.fill(l.perAll, now)
+	if b.tokens < cost || all.tokens < cost {
+		return false
+	}
+	b.tokens -= cost
+	all.tokens -= cost
+	return true
+}
+
+func (b *bucket) fill(rate float64, now time.Time) {
+	const burst = 2
+	if b.last.IsZero() {
+		b.tokens = burst * rate
+	} else {
+		b.tokens = min(burst*rate, b.tokens+now.Sub(b.last).Seconds()*rate)
+	}
+	b.last = now
+}
+
+// sweep makes room when the table is full.
+func (l *limiter) sweep(now time.Time) {
+	if len(l.sources) < maxSources || now.Sub(l.swept) < sweepEvery {
+		return
+	}
+	l.swept = now
+	for addr, b := range l.sources {
+		if now.Sub(b.last) > forgotten {
+			delete(l.sources, addr)
+		}
+	}
+}
