@@ -1,0 +1,179 @@
+package health
+
+// Codes of the problems with storage and history.
+const (
+	DiskFull         Code = "disk-full"
+	DiskReadOnly     Code = "disk-read-only"
+	DiskFailed       Code = "disk-failed"
+	DatabaseLost     Code = "database-lost"
+	IdentityRebuilt  Code = "identity-rebuilt"
+	RecordDamaged    Code = "record-damaged"
+	JournalGap       Code = "journal-gap"
+	JournalTampered  Code = "journal-tampered"
+	InterruptedMove  Code = "interrupted-move"
+	ClockUntrusted   Code = "clock-untrusted"
+	ReloadRefused    Code = "reload-refused"
+	RestartNeeded    Code = "restart-needed"
+	ConfigWarning    Code = "config-warning"
+	ProgramRestarted Code = "restarted-after-crash"
+)
+
+// Codes of the problems with devices.
+const (
+	DeviceUnavailable Code = "device-unavailable"
+	DeviceFault       Code = "device-fault"
+	ContactsDisagree  Code = "contacts-disagree"
+	ContactBounces    Code = "contact-bounces"
+	RelayStuck        Code = "relay-stuck"
+	WarningFailed     Code = "warning-failed"
+	Suspended         Code = "door-suspended"
+	CloseSuspended    Code = "close-suspended"
+	Obstructed        Code = "door-obstructed"
+	DeclaredProtected Code = "declared-protected"
+	LockJammed        Code = "lock-jammed"
+	LockedOut         Code = "locked-out"
+	BatteryLow        Code = "battery-low"
+	InterlockHeld     Code = "interlock-held"
+)
+
+// Codes of the problems with Apple Home and the network.
+const (
+	NotPaired           Code = "not-paired"
+	PairingLocked       Code = "pairing-locked"
+	ControllerNeverSeen Code = "controller-never-seen"
+	PortMoved           Code = "homekit-port-moved"
+	NameConflict        Code = "mdns-name-conflict"
+	NoMulticast         Code = "no-multicast"
+	SecondResponder     Code = "second-responder"
+	CloneSeen           Code = "clone-seen"
+)
+
+// All returns every problem that is declared, in the order of the documentation.
+func All() []Declared {
+	all := storage()
+	all = append(all, devices()...)
+	return append(all, network()...)
+}
+
+func storage() []Declared {
+	return []Declared{
+		{DiskFull, Error, "The disk is full",
+			"Doors and locks still work for everybody who could operate them. Nothing can be paired or changed, and history is kept only until the next restart.",
+			"Free some space on the disk that holds loquet's state, then restart loquet."},
+		{DiskReadOnly, Error, "The disk cannot be written",
+			"Doors and locks still work for everybody who could operate them. Nothing can be paired or changed, and history is kept only until the next restart. A memory card that wears out often begins like this.",
+			"Copy the folder with loquet's state to another disk now, then check the disk or replace the memory card."},
+		{DiskFailed, Error, "The disk lost what was written to it",
+			"The disk reported that it could not keep data. Doors and locks still work; nothing can be paired or changed, because it might be lost.",
+			"Copy the folder with loquet's state to another disk now, then replace the disk or memory card and copy it back."},
+		{DatabaseLost, Error, "The database is lost",
+			"The database was missing or damaged at the start. The bridge kept its identity from its second copy, so that phones stay paired; what is not in that copy is gone.",
+			"Put the newest backup back, or look through names and roles and enter again what is missing. No phone needs to be paired again."},
+		{IdentityRebuilt, Warning, "The identity came from its second copy",
+			"One of the two copies of the bridge's identity and pairings could not be read. The other one was good, and both are whole again.",
+			"Nothing is lost. If this comes again, replace the disk or memory card."},
+		{RecordDamaged, Error, "A record is damaged",
+			"One stored record could not be read. It is neither used nor replaced, so that a damaged disk never makes the bridge forget who may enter.",
+			"Put the newest backup back. If this comes again, replace the disk or memory card."},
+		{JournalGap, Warning, "History has a gap",
+			"For some time the history could not be written to the disk. What happened then is missing.",
+			"Nothing can bring the missing rows back. If this comes again, check the disk."},
+		{JournalTampered, Error, "History does not add up",
+			"The chain that ties the rows of history together is broken: rows were changed, removed or put in another order, or the disk damaged them.",
+			"Run `loquet history verify` to see where. Compare with a backup, and find out who had access to this machine."},
+		{InterruptedMove, Warning, "A move was interrupted",
+			"The bridge was stopped after it had decided to move this door or lock and before it knew how that ended. It has not tried again and will not.",
+			"Look at the door. If it stands where it should, there is nothing to do."},
+		{ClockUntrusted, Warning, "The time is not known",
+			"This machine does not know what time it is. Owners and paired phones are not affected; codes with dates are refused until the time is known.",
+			"Connect the machine to the network so that it can set its clock, or set the time by hand."},
+		{ReloadRefused, Warning, "The new configuration was refused",
+			"The configuration was read again and has errors. The bridge goes on with the one it had.",
+			"Run `loquet check`: it shows each line that is wrong and what to do. Then run `loquet reload`."},
+		{RestartNeeded, Info, "A change waits for a restart",
+			"The configuration has a change that takes effect only when the bridge starts.",
+			"Restart loquet at a time when nobody needs the doors; it takes a second or two and moves nothing."},
+		{ConfigWarning, Info, "The configuration has a warning",
+			"The configuration is used, but something in it deserves a look.",
+			"Run `loquet check`: it shows the line and what to do."},
+		{ProgramRestarted, Warning, "The bridge was restarted after a crash",
+			"The program ended unexpectedly and was started again. No door was moved by that.",
+			"If this comes again, please report it with the output of `loquet doctor`."},
+	}
+}
+
+func devices() []Declared {
+	return []Declared{
+		{DeviceUnavailable, Error, "A device does not answer",
+			"Nothing is heard from this door, lock or contact. What is shown is what was last seen.",
+			"See that it has power and is connected. The wall button, the remote and the key work as always."},
+		{DeviceFault, Warning, "A device reports a fault",
+			"The device itself, or the way it behaves, says that something is wrong.",
+			"The detail says what was seen. Look at the device before you operate it from afar."},
+		{ContactsDisagree, Error, "The contacts of a door disagree",
+			"The door is reported closed and open at the same time, so nobody knows where it is. It is not closed from afar until that is over.",
+			"Check both contacts and their magnets and wires; one of them is stuck, or wired the wrong way round."},
+		{ContactBounces, Warning, "A contact does not come to rest",
+			"The contact changes again and again. Commands wait for it, and are refused if it goes on.",
+			"Bring the contact and its magnet closer together, and check the wire for a loose end."},
+		{RelayStuck, Error, "A relay is stuck",
+			"A relay did not go back to rest after its pulse, or the door did not move although it should have. The bridge has stopped using it.",
+			"Switch the power of the relay board off and on. If the relay stays on, replace it: a stuck relay holds the opener's button down."},
+		{WarningFailed, Error, "The warning light or beeper does not work",
+			"The door cannot warn before it closes, so it is not closed unless a person stands at it.",
+			"Check the light, the beeper and their wires."},
+		{Suspended, Error, "A door waits for a person",
+			"Two moves in a row did not end where they should. The door is neither toggled nor closed from afar until a person has looked at it; opening with a code at the door still works.",
+			"Go and look at the door. If it is free and whole, confirm the next move in person: `loquet open` or `loquet close` with --confirm."},
+		{CloseSuspended, Warning, "A door does not close by itself any more",
+			"It was obstructed twice in a row while closing with nobody at it. It is closed that way again only after a person has looked.",
+			"Clear the doorway and clean the photo-eye, then close the door while you stand at it."},
+		{Obstructed, Warning, "Something is in the way of a door",
+			"The door reports an obstruction.",
+			"Clear the doorway; if nothing is there, clean and align the photo-eye."},
+		{DeclaredProtected, Info, "A door closes without a warning, as its owner declared",
+			"The owner states that the entrapment protection of this door is wired and works, and that local rules allow it to close with nobody at it.",
+			"Test the photo-eyes and edges every month. To take the declaration back, remove remote_close from the configuration."},
+		{LockJammed, Error, "A lock is jammed",
+			"The bolt did not reach its end. The door may be neither locked nor open.",
+			"Push or pull the door and try again by hand with the key or the thumb turn; then check the strike plate."},
+		{LockedOut, Info, "Remote operation is locked out",
+			"The owner has switched off operation from afar for this door. Wall button, remote and key work as always.",
+			"Take the lock-out back where it was set, in Apple Home or on the page."},
+		{BatteryLow, Warning, "A battery is low",
+			"The battery of this device will soon be empty.",
+			"Replace the battery. Keep the key at hand until then."},
+		{InterlockHeld, Warning, "A mantrap waits for its door",
+			"The other doors of this mantrap stay closed because this one was not seen to close.",
+			"Close the door. If it is closed and still shown open, check its contact, then confirm the next move in person: `loquet open` with --confirm."},
+	}
+}
+
+func network() []Declared {
+	return []Declared{
+		{NotPaired, Info, "The bridge is not in Apple Home yet",
+			"No phone is paired with this bridge.",
+			"In the Home app choose Add Accessory and scan the code that `loquet pair homekit` shows."},
+		{PairingLocked, Warning, "Too many wrong setup codes",
+			"Somebody entered a wrong setup code ten times, so pairing is closed. Phones that are paired already are not affected.",
+			"If it was you, run `loquet pair homekit`: it opens pairing for 15 minutes and shows the code. If it was not, find out who is on your network."},
+		{ControllerNeverSeen, Info, "A paired controller was never seen",
+			"This phone or home hub is paired and has not connected since the bridge started.",
+			"If the phone is gone or sold, remove it from the bridge's controllers."},
+		{PortMoved, Info, "The bridge listens on another port",
+			"The port from the configuration was in use by another program, so the bridge took the next free one and keeps it. Apple Home finds it by itself.",
+			"Nothing needs to be done, unless a firewall names the port. To move back, stop the other program and restart loquet."},
+		{NameConflict, Warning, "Another device has the bridge's name",
+			"Something on the network announces the same name, so the bridge announces itself with a number behind it. The names in Apple Home are not changed.",
+			"Give the bridge a name of its own under homekit: name: in the configuration, and see whether a second loquet runs."},
+		{NoMulticast, Error, "The bridge cannot be found on the network",
+			"No network interface carries multicast, which phones need to find the bridge. Phones that are connected stay connected for a while.",
+			"Connect the machine to the same network as the phones. In a container use the host's network."},
+		{SecondResponder, Warning, "Another program answers for this machine on the network",
+			"A second mDNS responder (avahi, another bridge) runs here. That is often harmless; sometimes phones then see No Response.",
+			"If phones lose the bridge, stop the other responder, or let it leave this machine's name alone."},
+		{CloneSeen, Error, "The same bridge is announced twice",
+			"Another machine announces this bridge's identity: probably a copy of it that was restored elsewhere. Phones talk to either of them.",
+			"Switch one of the two off for good. Never run a backup on a second machine while the first is running."},
+	}
+}
