@@ -1,0 +1,199 @@
+package homekit
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Times of a connection (reference: HAP leaves them to the accessory).
+const (
+	verifyLimit = 10 * time.Second // from accept to the end of pair-verify
+	headLimit   = 5 * time.Second  // from the first byte of a request to the end of its head
+	bodyLimit   = 10 * time.Second // and to the end of its body
+)
+
+// conn is one TCP connection. Its reader goroutine parses requests and answers them; before pair-verify it writes too.
+type conn struct {
+	s      *Server
+	nc     net.Conn
+	stream *stream
+	number uint64
+	ip     netip.Addr
+
+	until   time.Time // when an unverified connection is closed
+	begun   time.Time // first byte of the request that is being read
+	limited bool      // a read deadline is set
+
+	verify  *verifyExchange
+	session *session // nil before pair-verify
+
+	verified atomic.Bool
+	active   atomic.Int64 // unix nanoseconds of the last request; tells idle sessions apart at capacity
+	closing  sync.Once
+}
+
+// close ends the connection from any goroutine.
+func (c *conn) close() {
+	c.closing.Do(func() { c.nc.Close() })
+}
+
+// serve runs until the connection ends.
+func (c *conn) serve() {
+	defer func() {
+		if p := recover(); p != nil { // a fault of ours must cost one connection, not the house
+			c.s.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("a connection failed")
+		}
+		c.s.setup.drop(c)
+		if c.session != nil {
+			c.session.close()
+		}
+		c.close()
+		c.s.admission.leave(c)
+	}()
+	c.until = time.Now().Add(verifyLimit)
+	for {
+		req, err := c.read()
+		if err != nil {
+			c.reject(err)
+			return
+		}
+		c.active.Store(time.Now().UnixNano())
+		if !c.answer(req) {
+			return
+		}
+	}
+}
+
+// read waits for one request. A verified session may be quiet for hours; a request that has begun may not.
+func (c *conn) read() (request, error) {
+	limit, body := headMax, c.bodyLimit
+	if c.session != nil {
+		limit = headMaxVerified
+	}
+	c.begun = time.Time{}
+	return c.stream.next(limit, body, c.deadline)
+}
+
+func (c *conn) bodyLimit(path []byte) int {
+	switch string(path) {
+	case "/pair-setup", "/pair-verify", "/pairings":
+		return bodyMaxPairing
+	}
+	if c.session == nil {
+		return bodyMaxPairing
+	}
+	return bodyMaxJSON
+}
+
+// deadline sets the read deadline before a read.
+func (c *conn) deadline(head bool) error {
+	var at time.Time
+	if c.session == nil {
+		at = c.until
+		if lease, ok := c.s.setup.lease(c); ok {
+			at = lease
+		}
+	}
+	if c.stream.partial() {
+		if c.begun.IsZero() {
+			c.begun = time.Now()
+		}
+		limit := headLimit
+		if head {
+			limit = bodyLimit
+		}
+		if end := c.begun.Add(limit); at.IsZero() || end.Before(at) {
+			at = end
+		}
+	}
+	if at.IsZero() && !c.limited {
+		return nil
+	}
+	c.limited = !at.IsZero()
+	return c.nc.SetReadDeadline(at)
+}
+
+// reject ends the connection after a request that could not be read. Malformed HTTP and ciphertext get no answer.
+func (c *conn) reject(err error) {
+	m := (*message)(nil)
+	switch {
+	case errors.Is(err, errHeadSize):
+		m = empty(431)
+	case errors.Is(err, errBodySize):
+		m = empty(413)
+	default:
+		if errors.Is(err, errHTTP) || errors.Is(err, errSeal) {
+			c.s.log.Debug().Err(err).Stringer("remote", c.ip).Msg("closed a connection")
+		}
+		return
+	}
+	m.last = true
+	c.reply(m)
+}
+
+// reply sends an answer and reports whether the connection goes on.
+func (c *conn) reply(m *message) bool {
+	if c.session != nil {
+		if !c.session.send(m) {
+			return false
+		}
+		if m.last {
+			<-c.session.done // the writer hangs up
+			return false
+		}
+		return true
+	}
+	c.nc.SetWriteDeadline(time.Now().Add(writeLimit))
+	_, err := c.nc.Write(m.bytes())
+	m.finish()
+	c.s.recycle(m.b)
+	if m.last && err == nil {
+		linger(c.nc)
+	}
+	return err == nil && !m.last
+}
+
+// answer serves one request and reports whether the connection goes on.
+func (c *conn) answer(req request) bool {
+	if c.session != nil {
+		c.session.begin()
+		if _, ok := c.s.vault.find(c.session.controller); !ok {
+			return false // removed: what is still in the socket does not count
+		}
+	}
+	handle, status := route(req)
+	if handle == nil {
+		return c.reply(empty(status))
+	}
+	return c.reply(handle(c, req))
+}
+
+// verifiedBy turns the connection into a session after M4 was written.
+func (c *conn) verifiedBy(controller string, shared []byte) error {
+	out, in, err := sessionCiphers(shared)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(c.s.ctx)
+	ss := &session{
+		number: c.number, controller: controller, nc: c.nc, table: c.s.table, quiet: c.s.quiet, cipher: out,
+		ctx: ctx, cancel: cancel, out: make(chan *message), wake: make(chan struct{}, 1), done: make(chan struct{}),
+		gone: c.s.table.forget, free: c.s.recycle, subs: map[ID]*subscription{},
+	}
+	c.stream.secure(in)
+	c.session = ss
+	c.verified.Store(true)
+	c.s.table.attach(ss)
+	// The pairing may have been removed since its signature was checked; whoever removes it closes what is attached.
+	if _, ok := c.s.vault.find(controller); !ok {
+		return errRevoked
+	}
+	c.s.running.Go(ss.write)
+	return nil
+}
