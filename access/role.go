@@ -26,7 +26,7 @@ var ErrNoRole = errors.New("no such role")
 func Roles() []Role { return []Role{RoleView, RoleLockOnly, RoleOperate, RoleManage} }
 
 // DefaultRole is the role of a controller that no owner has given one: that of its pairing. An admin
-// of a home manages, everybody else in it operates (HAP R2 5.10, permissions of a pairing).
+// of a home manages, everybody else in it operates (the permissions of a HAP pairing).
 func DefaultRole(admin bool) Role {
 	if admin {
 		return RoleManage

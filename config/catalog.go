@@ -16,7 +16,7 @@ type Driver struct {
 	Config reflect.Type
 	// Load fills a struct that holds the driver's defaults with decode, and judges it. The settings it
 	// returns may have the method Traits() device.DoorTraits or device.BoltTraits; their fields
-	// tagged `line:"output"` or `line:"input"` refer to lines.
+	// tagged `line:"output"` or `line:"input"` refer to lines. Nil for a driver that takes none.
 	Load func(decode func(into any) error) (settings any, err error)
 }
 

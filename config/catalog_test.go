@@ -129,7 +129,7 @@ func catalog() config.Catalog {
 			driver("maglock", "a magnet", maglockSettings{}),
 			driver("motor", "a motor deadbolt", motorSettings{}),
 		},
-		Sensors: []config.Driver{driver("beam", "a light beam", struct{}{})},
+		Sensors: []config.Driver{{Name: "beam", Doc: "a light beam"}},
 		Keypads: []config.Driver{driver("wiegand", "a Wiegand reader", wiegandSettings{})},
 		Boards:  []config.Driver{driver("modbus", "a Modbus board", modbusSettings{Unit: 1})},
 		Lines:   []string{"gpio", "sim"},

@@ -159,6 +159,10 @@ func (k *checker) broker(m MQTT) {
 func (k *checker) timedWrites(at path, t TimedWrites) {
 	k.oneOf("bad-timed-writes", at.sub("timed_writes"), "a way to treat commands that were not announced", string(t),
 		string(TimedRequired), string(TimedAccepted))
+	if t == TimedAccepted {
+		k.warn("timed-accepted", at.sub("timed_writes"), "a command that was held up on its way can open a door much later",
+			"use required, unless a controller that you need cannot announce its commands")
+	}
 }
 
 func (k *checker) boards() {

@@ -105,7 +105,11 @@ func (k *checker) driver(drivers []Driver, kind string, p *Part, at path) (loade
 	}
 	part := *p
 	part.path = at.String()
-	settings, err := d.Load(part.Decode)
+	load := d.Load
+	if load == nil {
+		load = func(decode func(any) error) (any, error) { return struct{}{}, decode(&struct{}{}) }
+	}
+	settings, err := load(part.Decode)
 	if err != nil {
 		k.settings(err, p.Driver, at)
 		return nil, false

@@ -100,7 +100,7 @@ func (k *checker) deviceName(at path, id, name string, required bool) {
 	k.named[folded] = id
 }
 
-// name checks what Apple Home accepts as a name (HAP R2 names; HAP-NodeJS checkName).
+// name checks what Apple Home accepts as a name; it may refuse the accessory otherwise, as HAP-NodeJS warns.
 func (k *checker) name(at path, name string) bool {
 	what := wrongName(name)
 	if what == "" {

@@ -40,7 +40,7 @@ type Home struct {
 }
 
 // TimedWrites says whether a controller must announce a command to a door before it sends it
-// (HAP R2 6.7.2.4): so that one which was delayed on the way does not open a door much later.
+// (a timed write of HAP): so that one which was delayed on the way does not open a door much later.
 type TimedWrites string
 
 // Values of TimedWrites. The empty value is TimedRequired.

@@ -64,7 +64,7 @@ func TestHostileFilesEndSoon(t *testing.T) {
 		"ids": "a: {name: A}\n", "literal": "|\n", "escapes": "\"\\u0041\"",
 	} {
 		text := strings.Repeat(piece, size/len(piece))
-		for _, before := range []string{"", "doors:\n  ", "doors: ["} {
+		for _, before := range []string{"", "doors:\n  "} {
 			start := time.Now()
 			_, _, err := config.ReadBytes("x", []byte((before + text)[:min(size, len(before)+len(text))]), catalog())
 			if d := time.Since(start); d > 10*time.Second {
