@@ -61,10 +61,25 @@ func (b *Bounded) Set(ctx context.Context, active bool, max time.Duration) error
 		return err
 	}
 	defer b.give()
+	if err := b.usable(); err != nil {
+		return err
+	}
 	if active == b.o.Rest {
 		return b.rest(ctx)
 	}
 	return b.leave(ctx, active, b.limit(max))
+}
+
+func (b *Bounded) usable() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed:
+		return fmt.Errorf("%w: the output is %w", device.ErrUnavailable, ErrClosed)
+	case b.down:
+		return fmt.Errorf("%w: the board does not answer", device.ErrUnavailable)
+	}
+	return nil
 }
 
 // Lost says that the board does not answer: watchers are told, orders are refused. The timer goes on.
@@ -95,45 +110,47 @@ func (b *Bounded) Close() error {
 	b.decide(0)
 	b.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.Background(), closeTries*releaseTimeout)
-	defer cancel()
-	err := b.take(ctx)
-	for try := 0; err == nil && try < closeTries; try++ {
-		if err = b.sw(ctx, b.o.Rest, 0); err == nil {
-			break
-		}
-		if try < closeTries-1 {
-			err = nil
-		}
-	}
-	if err == nil {
-		b.settled()
-	}
+	err := b.lastRest()
 	b.feed.Close()
-	if b.isAway() {
-		err = &OpError{Op: "release", Err: err, Hint: "the output may still be energised: cut its power, then look at the wiring"}
-	} else {
+	b.mu.Lock()
+	away := b.away
+	b.mu.Unlock()
+	if !away {
 		err = nil // it never left its rest level, so there is nothing to worry about
 	}
+	if err != nil {
+		err = &OpError{Op: "release", Err: err, Hint: "the output may still be energised: cut its power, then look at the wiring"}
+	}
 	return errors.Join(err, b.free())
+}
+
+// lastRest takes the line to rest for good. It waits for the order that is under way.
+func (b *Bounded) lastRest() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTries*releaseTimeout)
+	defer cancel()
+	if err := b.take(ctx); err != nil {
+		return err
+	}
+	defer b.give()
+	var err error
+	for range closeTries {
+		if err = b.sw(ctx, b.o.Rest, 0); err == nil {
+			b.settled()
+			return nil
+		}
+	}
+	return err
 }
 
 // leave takes the line away from rest. The timer is armed before the line changes, so that nothing that
 // happens later can make the order longer.
 func (b *Bounded) leave(ctx context.Context, active bool, limit time.Duration) error {
 	b.mu.Lock()
-	switch {
-	case b.closed:
-		b.mu.Unlock()
-		return fmt.Errorf("%w: output is %w", device.ErrUnavailable, ErrClosed)
-	case b.down:
-		b.mu.Unlock()
-		return device.ErrUnavailable
-	case b.away && b.o.Cap > 0:
+	before := b.away
+	if before && b.o.Cap > 0 {
 		b.mu.Unlock()
 		return ErrStillOn
 	}
-	before := b.away
 	b.away = true
 	order := b.decide(limit)
 	b.mu.Unlock()
@@ -238,12 +255,6 @@ func (b *Bounded) publish(active bool, fault string) {
 	}
 	b.seq++
 	b.feed.Publish(Level{Active: active, At: time.Now(), Seq: b.seq, Fault: fault})
-}
-
-func (b *Bounded) isAway() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.away
 }
 
 // limit is how long an order may last: 0 for as long as it likes.

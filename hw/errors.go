@@ -67,3 +67,20 @@ func hint(err error) string {
 	}
 	return "see loquet doctor"
 }
+
+// FieldErrors lists every FieldError in err, in order.
+func FieldErrors(err error) []*FieldError {
+	if field, ok := err.(*FieldError); ok {
+		return []*FieldError{field}
+	}
+	var all []*FieldError
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, FieldErrors(one)...)
+		}
+	case interface{ Unwrap() error }:
+		all = FieldErrors(e.Unwrap())
+	}
+	return all
+}

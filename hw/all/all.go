@@ -5,6 +5,7 @@ import (
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/lines"
+	"github.com/loquet/loquet/hw/sim"
 )
 
 // Openers are the drivers for doors.
@@ -32,5 +33,7 @@ func Sensors() *hw.Registry[device.Sensor] {
 
 // Boards are the drivers that provide lines.
 func Boards() *hw.Registry[hw.Board] {
-	return hw.NewRegistry[hw.Board]()
+	return hw.NewRegistry(
+		sim.BoardDriver(),
+	)
 }

@@ -30,6 +30,16 @@ func (w *World) Board() *Board { return w.board("") }
 func (w *World) board(holder string) *Board {
 	b := &Board{world: w, base: w.base(holder), held: make(map[*line]struct{})}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	if holder == "" {
+		return b
+	}
+	w.mu.Lock()
+	before := w.holders[holder]
+	w.holders[holder] = b
+	w.mu.Unlock()
+	if before != nil {
+		before.Abandon() // the same process, on a connection whose end has not been noticed yet
+	}
 	return b
 }
 
@@ -95,6 +105,7 @@ func (b *Board) Close() error {
 			l.holder = nil
 		})
 	}
+	b.cancel()
 	return nil
 }
 
@@ -103,13 +114,13 @@ func (b *Board) Abandon() {
 	for _, l := range b.letGo() {
 		l.unit.do(func(time.Duration) { l.holder = nil })
 	}
+	b.cancel() // last: who waits for the lines finds them free
 }
 
 func (b *Board) letGo() []*line {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.dead = true
-	b.cancel()
 	var held []*line
 	for l := range b.held {
 		held = append(held, l)
@@ -172,6 +183,13 @@ func (b *Board) set(l *line, level bool) error {
 	return err
 }
 
+// holds is who has an output.
+func (l *line) holds() *Board {
+	l.unit.mu.Lock()
+	defer l.unit.mu.Unlock()
+	return l.holder
+}
+
 func (b *Board) free(l *line) {
 	b.mu.Lock()
 	delete(b.held, l)
@@ -201,12 +219,9 @@ func (in *input) Read(ctx context.Context) (hw.Level, error) {
 	if in.ctx.Err() != nil {
 		return hw.Level{}, fmt.Errorf("%w: the line was given back", device.ErrUnavailable)
 	}
-	level := hw.Level{At: time.Now()}
-	in.line.unit.do(func(time.Duration) {})
-	in.line.unit.mu.Lock()
-	defer in.line.unit.mu.Unlock()
-	level.Active, level.Seq = in.line.level != in.low, in.line.seq
-	return level, nil
+	asked := time.Now()
+	level, seq := in.line.read()
+	return hw.Level{Active: level != in.low, At: asked, Seq: seq}, nil
 }
 
 func (in *input) Watch(ctx context.Context) <-chan hw.Level {

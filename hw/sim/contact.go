@@ -39,6 +39,15 @@ func (l *line) set(level bool) {
 	}
 }
 
+// read asks for the level of an input now.
+func (l *line) read() (level bool, seq uint64) {
+	u := l.unit
+	u.do(func(time.Duration) {})
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return l.level, l.seq
+}
+
 // contact is a switch on an input, with its bounce and its broken wire.
 type contact struct {
 	line   *line

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/loquet/loquet/hw"
 )
 
 // World is a House that moves.
@@ -17,8 +15,9 @@ type World struct {
 	units map[string]*unit
 	lines map[string]*line
 
-	mu    sync.Mutex
-	bases map[string]map[string]int // by holder: the pulses of each device when it came
+	mu      sync.Mutex
+	bases   map[string]map[string]int // by holder: the pulses of each device when it came
+	holders map[string]*Board         // by holder: its newest connection
 }
 
 // New builds the house. speed is how many times faster than real its physics is; 0 means 1.
@@ -35,6 +34,8 @@ func New(h House, speed float64) (*World, error) {
 		units: make(map[string]*unit),
 		lines: make(map[string]*line),
 		bases: make(map[string]map[string]int),
+
+		holders: make(map[string]*Board),
 	}
 	for _, d := range h.Doors {
 		if d.Travel <= d.RunUp || d.RunUp < 0 || d.Coast < 0 || d.Bounce < 0 {
@@ -214,5 +215,3 @@ func (u *unit) newSignal(name string) *signal {
 	s.line.drive = s.drive
 	return s
 }
-
-var _ hw.Board = (*Board)(nil)
