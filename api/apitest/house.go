@@ -27,6 +27,7 @@ type House struct {
 	events   []string
 	reloads  int
 	answers  map[string]Answer
+	ends     map[string]api.Row
 	broken   error
 }
 
@@ -49,7 +50,9 @@ var (
 )
 
 // New returns an empty house.
-func New() *House { return &House{Stream: api.NewStream(), answers: map[string]Answer{}} }
+func New() *House {
+	return &House{Stream: api.NewStream(), answers: map[string]Answer{}, ends: map[string]api.Row{}}
+}
 
 // Put adds a device or replaces it, and tells the stream.
 func (h *House) Put(d api.Device) {
@@ -103,6 +106,13 @@ func (h *House) Answer(id string, a Answer) {
 	h.answers[id] = a
 }
 
+// Ends sets the row that follows each intent of the device, its outcome.
+func (h *House) Ends(id string, outcome api.Row) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ends[id] = outcome
+}
+
 // Break makes everything that can fail, fail; nil mends it.
 func (h *House) Break(err error) {
 	h.mu.Lock()
@@ -154,6 +164,7 @@ func (h *House) Command(_ context.Context, id string, c device.Command) (device.
 	h.mu.Lock()
 	h.commands = append(h.commands, Asked{id, c})
 	a, set := h.answers[id]
+	end, ends := h.ends[id]
 	err := h.broken
 	h.mu.Unlock()
 	switch {
@@ -164,7 +175,12 @@ func (h *House) Command(_ context.Context, id string, c device.Command) (device.
 	}
 	row := api.EntryRow(device.Entry{Kind: device.EntryIntent, Device: id, Action: c.Action, Cause: c.Cause, Confirmed: c.Confirm})
 	row.At = time.Now()
-	return device.Answer{Intent: h.Write(row)}, nil
+	intent := h.Write(row)
+	if ends {
+		end.At, end.Device, end.Intent, end.Kind = time.Now(), id, intent, "outcome"
+		h.Write(end)
+	}
+	return device.Answer{Intent: intent}, nil
 }
 
 // History returns rows as api.Historian says.

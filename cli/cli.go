@@ -1,0 +1,221 @@
+// Package cli is the command line of loquet. All commands but those that start something are clients
+// of the API of a running bridge; what starts something is handed in as a Program.
+//
+// Exit codes: 0 done, 1 refused or failed (one line why, one line what to do, on stderr), 2 usage.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/api/client"
+	"github.com/loquet/loquet/device"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Program is what the binary can do besides asking a bridge. A command whose function is nil does not
+// exist. Errors that a person should act on are *Failure, *device.Refusal, *api.Error, or say all in
+// their own text.
+type Program struct {
+	Version api.Version
+	// Run, Demo and World serve until ctx ends, and then return nil.
+	Run   func(ctx context.Context, o RunOptions, s Streams) error
+	Demo  func(ctx context.Context, o DemoOptions, s Streams) error
+	World func(ctx context.Context, o WorldOptions, s Streams) error
+	// Check judges a configuration without starting it. An error means that it could not be read.
+	Check func(ctx context.Context, config string) ([]Finding, error)
+	// Drivers lists the drivers in this build.
+	Drivers func() []Driver
+	// Schema returns the JSON Schema of the configuration.
+	Schema func() ([]byte, error)
+}
+
+// Finding is one thing that check has to say.
+type Finding struct {
+	Stops bool   // the bridge would not start with it
+	Text  string // everything, as a person reads it
+	Value any    // the same for --json
+}
+
+// Driver is one driver, for the list.
+type Driver struct {
+	Kind string `json:"kind"` // opener, bolt, board, keypad, ...
+	Name string `json:"name"`
+	Doc  string `json:"doc"`
+}
+
+// Failure is an error with one line why and one line what to do.
+type Failure struct {
+	Why    string
+	Remedy string
+	Err    error
+}
+
+func (f *Failure) Error() string { return f.Why }
+
+func (f *Failure) Unwrap() error { return f.Err }
+
+// usage is an error of the person who typed the command.
+type usage struct {
+	text string
+	cmd  *cobra.Command
+}
+
+func (u *usage) Error() string { return u.text }
+
+// errSaid stops a command that has told already what is wrong.
+var errSaid = errors.New("said already")
+
+// Main runs one command line, without the program's name, and returns the exit code.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, p Program) int {
+	app := &app{program: p, streams: Streams{In: stdin, Out: stdout, Err: stderr}}
+	root := app.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return app.exit(root.ExecuteContext(ctx))
+}
+
+// app is one run of the command line.
+type app struct {
+	program Program
+	streams Streams
+	where   client.Where
+	json    bool
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "loquet",
+		Short:         "Garage doors, gates and locks in Apple Home, without anybody's server",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noSuchCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usage{err.Error(), cmd} })
+	root.SuggestionsMinimumDistance = 2
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddGroup(
+		&cobra.Group{ID: groupStart, Title: "Start something:"},
+		&cobra.Group{ID: groupDoors, Title: "Doors and locks:"},
+		&cobra.Group{ID: groupHouse, Title: "The house:"},
+	)
+	root.SetHelpCommandGroupID(groupHouse)
+	root.AddCommand(a.startCommands()...)
+	root.AddCommand(a.devicesCommand())
+	root.AddCommand(a.moveCommands()...)
+	root.AddCommand(a.historyCommand(), a.doctorCommand(), a.pairCommand(), a.tokenCommand(), a.reloadCommand(), a.versionCommand())
+	root.AddCommand(a.offlineCommands()...)
+	return root
+}
+
+// Groups of the help.
+const (
+	groupStart = "start"
+	groupDoors = "doors"
+	groupHouse = "house"
+)
+
+// noSuchCommand is for commands that have only subcommands.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("there is no command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		text += ", did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &usage{text, cmd}
+}
+
+// exactly wants these arguments, by name.
+func exactly(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return &usage{"say which " + names[len(args)], cmd}
+		case len(args) > len(names):
+			return &usage{fmt.Sprintf("%q is too much", args[len(names)]), cmd}
+		}
+		return nil
+	}
+}
+
+// bridge finds the bridge that the command is for.
+func (a *app) bridge(ctx context.Context) (*client.Client, error) { return client.Find(ctx, a.where) }
+
+// client makes cmd one that asks a bridge.
+func (a *app) client(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringVar(&a.where.URL, "url", "", "the bridge at this `URL` (or LOQUET_URL)")
+	cmd.Flags().StringVar(&a.where.Token, "token", "", "the `token` for --url (or LOQUET_TOKEN)")
+	cmd.Flags().StringVar(&a.where.State, "state", "", "the bridge with this `folder` of state (or LOQUET_STATE)")
+	return cmd
+}
+
+// listing gives cmd the flag --json.
+func (a *app) listing(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON, as the API gives it")
+	return cmd
+}
+
+// exit prints the error, one line why and one line what to do, and returns the code.
+func (a *app) exit(err error) int {
+	var u *usage
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errSaid):
+		return exitFailed
+	case errors.As(err, &u):
+		fmt.Fprintf(a.streams.Err, "loquet: %s\n  %s --help shows how it is used\n", u.text, u.cmd.CommandPath())
+		return exitUsage
+	}
+	why, remedy := explain(err)
+	fmt.Fprintf(a.streams.Err, "loquet: %s\n", why)
+	if remedy != "" {
+		fmt.Fprintf(a.streams.Err, "  %s\n", remedy)
+	}
+	return exitFailed
+}
+
+// explain splits an error into why and what to do.
+func explain(err error) (why, remedy string) {
+	var refused *api.Error
+	var unreachable *client.Error
+	var failure *Failure
+	var refusal *device.Refusal
+	switch {
+	case errors.As(err, &failure):
+		return failure.Why, failure.Remedy
+	case errors.As(err, &refused):
+		return refused.Why, refused.Remedy
+	case errors.As(err, &unreachable):
+		return unreachable.Why, unreachable.Remedy
+	case errors.As(err, &refusal):
+		return refusal.Error(), refusal.Remedy
+	case errors.Is(err, context.Canceled):
+		return "stopped before the answer came", "look at the door: the command may have been done"
+	}
+	return err.Error(), ""
+}
