@@ -36,7 +36,7 @@ func (r *Responder) Browse(ctx context.Context, kind string, found func(Entry)) 
 	if err := validType(parent); err != nil {
 		return fmt.Errorf("mdns: browse: type %w", err)
 	}
-	b := newBrowse(sub, parent)
+	b := newBrowse(sub, parent, time.Now())
 	if !r.mail.post(func(o *owner) { o.browses = append(o.browses, b) }) {
 		return ErrClosed
 	}

@@ -98,8 +98,10 @@ func (c *claim) sets(l *link, host string) []*rrset {
 func (o *owner) start(c *claim, l *link, now time.Time) {
 	next := now.Add(rand.N(probeInterval))
 	for _, other := range o.all() {
-		if st := other.on[l.Index]; st != nil && !st.live && st.count == 0 && st.next.After(now) && st.next.Before(next) {
+		st := other.on[l.Index]
+		if st != nil && !st.live && st.count == 0 && st.next.After(now) && st.next.Before(now.Add(probeInterval)) {
 			next = st.next
+			break
 		}
 	}
 	c.on[l.Index] = &standing{next: next}

@@ -34,13 +34,13 @@ type browse struct {
 	hosts    map[place]*lodging
 }
 
-func newBrowse(sub, kind string) *browse {
+func newBrowse(sub, kind string, now time.Time) *browse {
 	b := &browse{
 		kind:     kind,
 		question: kind + "." + domain,
 		parent:   nameKey(kind + "." + domain),
 		out:      newOutbox(),
-		ask:      time.Now().Add(sharedDelay + rand.N(sharedSpan)),
+		ask:      now.Add(sharedDelay + rand.N(sharedSpan)),
 		interval: browseFirst,
 		finds:    map[place]*find{},
 		hosts:    map[place]*lodging{},
@@ -201,14 +201,7 @@ func (b *browse) hear(l *link, rrs []dns.RR, now time.Time) {
 	for _, rr := range rrs {
 		b.hearService(l, rr, now)
 	}
-	for _, rr := range rrs {
-		switch rr := rr.(type) {
-		case *dns.A:
-			b.hearAddress(l, &rr.Hdr, rr.A, now)
-		case *dns.AAAA:
-			b.hearAddress(l, &rr.Hdr, rr.AAAA, now)
-		}
-	}
+	b.hearAddresses(l, rrs, now)
 }
 
 func (b *browse) hearPointer(l *link, p *dns.PTR, now time.Time) {
@@ -263,39 +256,67 @@ func (b *browse) hearService(l *link, rr dns.RR, now time.Time) {
 	}
 }
 
-// news plans a report: soon when the entry is complete or was told of before.
+// news plans a report: soon when the entry is complete or was told of before, none when it is going.
 func (b *browse) news(l *link, f *find, now time.Time) {
+	if !f.expires.After(now.Add(time.Second)) {
+		return
+	}
 	if f.told || (f.srv && f.txt && b.reachable(l, f)) {
 		f.tell = soonest(f.tell, now.Add(burst))
 	}
 }
 
-func (b *browse) hearAddress(l *link, h *dns.RR_Header, ip []byte, now time.Time) {
-	addr, ok := netip.AddrFromSlice(ip)
-	host := b.hosts[place{l.Index, nameKey(h.Name)}]
-	if !ok || host == nil {
-		return
+// hearAddresses takes in the addresses of hosts on which instances live. A record with the cache-flush
+// bit replaces those of its family that were not heard for a second (RFC 6762 10.2).
+func (b *browse) hearAddresses(l *link, rrs []dns.RR, now time.Time) {
+	changed := map[*lodging]bool{}
+	flushed := map[*lodging]map[Family]bool{}
+	for _, rr := range rrs {
+		addr, ok := addressOf(rr)
+		host := b.hosts[place{l.Index, nameKey(rr.Header().Name)}]
+		if !ok || host == nil {
+			continue
+		}
+		_, had := host.addrs[addr]
+		switch {
+		case rr.Header().Ttl == 0:
+			delete(host.addrs, addr)
+		case had || len(host.addrs) < maxAddresses:
+			host.addrs[addr] = now
+		}
+		if _, has := host.addrs[addr]; has != had {
+			changed[host] = true
+		}
+		if rr.Header().Class&topBit != 0 {
+			if flushed[host] == nil {
+				flushed[host] = map[Family]bool{}
+			}
+			flushed[host][familyOf(addr)] = true
+		}
 	}
-	addr = addr.Unmap()
-	before := len(host.addrs)
-	if h.Class&topBit != 0 {
-		for old, heard := range host.addrs {
-			if familyOf(old) == familyOf(addr) && now.Sub(heard) > flushGrace {
-				delete(host.addrs, old)
+	for host, families := range flushed {
+		for addr, heard := range host.addrs {
+			if families[familyOf(addr)] && now.Sub(heard) > flushGrace {
+				delete(host.addrs, addr)
+				changed[host] = true
 			}
 		}
 	}
-	_, had := host.addrs[addr]
-	switch {
-	case h.Ttl == 0:
-		delete(host.addrs, addr)
-	case had || len(host.addrs) < maxAddresses:
-		host.addrs[addr] = now
+	for host := range changed {
+		for f := range host.guests {
+			b.news(l, f, now)
+		}
 	}
-	if _, has := host.addrs[addr]; has == had && len(host.addrs) == before {
-		return
+}
+
+func addressOf(rr dns.RR) (netip.Addr, bool) {
+	var ip []byte
+	switch rr := rr.(type) {
+	case *dns.A:
+		ip = rr.A
+	case *dns.AAAA:
+		ip = rr.AAAA
 	}
-	for f := range host.guests {
-		b.news(l, f, now)
-	}
+	addr, ok := netip.AddrFromSlice(ip)
+	return addr.Unmap(), ok
 }

@@ -24,12 +24,15 @@ const (
 	sweepEvery   = time.Second
 )
 
-// Rates by source, and of all strangers and all familiar sources together, in packets a second; large packets count more.
+// Rates in packets a second; large packets count more.
 const (
-	packetsPerSource   = 100
-	packetsPerStranger = 1500
-	repliesPerSource   = 20
-	repliesPerStranger = 200
+	packetsPerSource = 100
+	packetsOfAll     = 1500 // beyond what quiet sources send
+	repliesPerSource = 20
+	repliesToAll     = 200
+	// quietRate is what a familiar source may always send. With maxSources it bounds what many of
+	// them can cost.
+	quietRate = 5
 )
 
 // inbound is a packet that was let in and read.
@@ -111,28 +114,29 @@ func parse(data []byte) (*dns.Msg, error) {
 	return msg, nil
 }
 
-// limiter is a token bucket for each source and two for all of them together: one for those that
-// have been heard for a while, one for strangers. So one loud source costs only itself, and a flood
-// from made-up addresses costs only newcomers. It holds at most maxSources sources.
+// limiter gives each source a token bucket, and all sources together one for strangers and one for
+// those that have been heard for a while; what a familiar source sends at an ordinary pace passes in
+// any case. So a loud source costs only itself, and a flood from made-up addresses costs only
+// newcomers. It holds at most maxSources sources.
 type limiter struct {
 	mu        sync.Mutex
 	perSource float64
 	perAll    float64
-	sources   map[netip.Addr]*bucket
+	sources   map[netip.Addr]*sender
 	strangers bucket
 	familiars bucket
 	swept     time.Time
 }
 
-// bucket holds tokens up to one burst: two seconds of its rate.
-type bucket struct {
-	tokens float64
-	since  time.Time // first heard
-	last   time.Time
+// sender is one source.
+type sender struct {
+	since time.Time // first heard
+	quiet bucket
+	loud  bucket
 }
 
 func newLimiter(perSource, perAll float64) *limiter {
-	return &limiter{perSource: perSource, perAll: perAll, sources: map[netip.Addr]*bucket{}}
+	return &limiter{perSource: perSource, perAll: perAll, sources: map[netip.Addr]*sender{}}
 }
 
 // allow takes cost tokens for a packet of a source, or says that there are none.
@@ -140,29 +144,30 @@ func (l *limiter) allow(from netip.Addr, cost float64, now time.Time) bool {
 	from = from.Unmap()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b := l.sources[from]
-	if b == nil {
+	s := l.sources[from]
+	if s == nil {
 		l.sweep(now)
-		b = &bucket{since: now}
+		s = &sender{since: now}
 		if len(l.sources) < maxSources {
-			l.sources[from] = b
+			l.sources[from] = s
 		}
 	}
-	b.fill(l.perSource, now)
 	all := &l.strangers
-	if now.Sub(b.since) >= familiar {
-		all = &l.familiars
+	if now.Sub(s.since) >= familiar {
+		if all = &l.familiars; s.quiet.take(quietRate, cost, now) {
+			return true
+		}
 	}
-	all.fill(l.perAll, now)
-	if b.tokens < cost || all.tokens < cost {
-		return false
-	}
-	b.tokens -= cost
-	all.tokens -= cost
-	return true
+	return s.loud.take(l.perSource, cost, now) && all.take(l.perAll, cost, now)
 }
 
-func (b *bucket) fill(rate float64, now time.Time) {
+// bucket holds tokens up to one burst: two seconds of its rate.
+type bucket struct {
+	tokens float64
+	last   time.Time
+}
+
+func (b *bucket) take(rate, cost float64, now time.Time) bool {
 	const burst = 2
 	if b.last.IsZero() {
 		b.tokens = burst * rate
@@ -170,6 +175,11 @@ func (b *bucket) fill(rate float64, now time.Time) {
 		b.tokens = min(burst*rate, b.tokens+now.Sub(b.last).Seconds()*rate)
 	}
 	b.last = now
+	if b.tokens < cost {
+		return false
+	}
+	b.tokens -= cost
+	return true
 }
 
 // sweep makes room when the table is full.
@@ -178,8 +188,8 @@ func (l *limiter) sweep(now time.Time) {
 		return
 	}
 	l.swept = now
-	for addr, b := range l.sources {
-		if now.Sub(b.last) > forgotten {
+	for addr, s := range l.sources {
+		if now.Sub(s.quiet.last) > forgotten && now.Sub(s.loud.last) > forgotten {
 			delete(l.sources, addr)
 		}
 	}

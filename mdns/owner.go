@@ -55,9 +55,9 @@ func newOwner(cfg Config, tr Transport, label string) *owner {
 		tr:       tr,
 		wanted:   slices.Clone(cfg.Interfaces),
 		inbox:    make(chan *inbound, inboxSize),
-		gate:     &gate{limit: newLimiter(packetsPerSource, packetsPerStranger)},
+		gate:     &gate{limit: newLimiter(packetsPerSource, packetsOfAll)},
 		gathered: map[asker]*gathering{},
-		replies:  newLimiter(repliesPerSource, repliesPerStranger),
+		replies:  newLimiter(repliesPerSource, repliesToAll),
 		local:    map[netip.Addr]bool{},
 		seed:     seed,
 	}
@@ -192,8 +192,7 @@ func soonest(a, b time.Time) time.Time {
 }
 
 // publish takes a service in. The first one brings the host name with it.
-func (o *owner) publish(g *Registration) {
-	now := time.Now()
+func (o *owner) publish(g *Registration, now time.Time) {
 	base, n := baseOf(g.service.Instance)
 	if g.service.Rename != nil {
 		base, n = g.service.Instance, 1
@@ -221,12 +220,12 @@ func (o *owner) update(g *Registration, txt []string) {
 }
 
 // withdraw says goodbye for a service; the last one takes the host name with it.
-func (o *owner) withdraw(g *Registration) {
+func (o *owner) withdraw(g *Registration, now time.Time) {
 	c := o.claimOf(g)
 	if c == nil {
 		return
 	}
-	o.refresh(time.Now())
+	o.refresh(now)
 	gone := []*claim{c}
 	if len(o.claims) == 1 {
 		gone = append(gone, o.host)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -125,7 +126,7 @@ func (r *Responder) Publish(s Service) (*Registration, error) {
 		return nil, fmt.Errorf("mdns: publish: %w", err)
 	}
 	g := newRegistration(r, s)
-	if !r.mail.post(func(o *owner) { o.publish(g) }) {
+	if !r.mail.post(func(o *owner) { o.publish(g, time.Now()) }) {
 		return nil, ErrClosed
 	}
 	return g, nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -108,10 +109,10 @@ func (g *Registration) Update(txt []string) error {
 // the service is gone in both cases.
 func (g *Registration) Withdraw(ctx context.Context) error {
 	if !g.responder.started.Load() {
-		g.responder.mail.post(func(o *owner) { o.withdraw(g) })
+		g.responder.mail.post(func(o *owner) { o.withdraw(g, time.Now()) })
 		return nil
 	}
-	err := g.responder.ask(ctx, func(o *owner) { o.withdraw(g) })
+	err := g.responder.ask(ctx, func(o *owner) { o.withdraw(g, time.Now()) })
 	if errors.Is(err, ErrClosed) {
 		return nil
 	}
