@@ -62,7 +62,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
+// refuse answers, and closes the connection of whoever has shown nothing: it holds no place.
 func (s *Server) refuse(w http.ResponseWriter, e *Error) {
+	switch e.Status {
+	case http.StatusMisdirectedRequest, http.StatusForbidden, http.StatusUnauthorized:
+		w.Header().Set("Connection", "close")
+	}
 	s.metrics.request("refused", e.Status)
 	writeError(w, e)
 }

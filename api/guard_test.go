@@ -197,46 +197,58 @@ func TestUnixSocketNeedsNoToken(t *testing.T) {
 // TestTooManyConnections: the ones beyond the bound are closed at once, and a free place is used again.
 func TestTooManyConnections(t *testing.T) {
 	_, addr := serve(t, newServer(t, villa()))
-	var held []net.Conn
-	for range 64 {
+	// answered opens a connection; only an answer proves that it has its place.
+	answered := func() (net.Conn, bool) {
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
-		// Only an answer proves that this connection has its place.
-		fmt.Fprintf(c, "GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\n\r\n")
-		if _, err := c.Read(make([]byte, 1)); err != nil {
-			t.Fatal(err)
-		}
-		held = append(held, c)
-	}
-	extra, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer extra.Close()
-	_ = extra.SetDeadline(time.Now().Add(10 * time.Second))
-	if _, err := io.Copy(io.Discard, extra); err != nil && os.IsTimeout(err) {
-		t.Fatal("the 65th connection was kept")
-	}
-	held[0].Close()
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		c, err := net.Dial("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = c.SetDeadline(deadline)
-		fmt.Fprintf(c, "GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		t.Cleanup(func() { c.Close() })
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		fmt.Fprintf(c, "GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", startToken)
 		_, err = c.Read(make([]byte, 1))
-		c.Close()
-		if err == nil {
+		if os.IsTimeout(err) {
+			t.Fatal("neither an answer nor an end")
+		}
+		return c, err == nil
+	}
+	var first net.Conn
+	for i := range 64 {
+		c, ok := answered()
+		if !ok {
+			t.Fatalf("connection %d was closed", i+1)
+		}
+		if first == nil {
+			first = c
+		}
+	}
+	if _, ok := answered(); ok {
+		t.Error("there are 65 connections")
+	}
+	first.Close()
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		if _, ok := answered(); ok {
 			return
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("the free place was not used again")
 		}
+	}
+}
+
+// TestRefusedConnectionsEnd: who shows no token holds no place.
+func TestRefusedConnectionsEnd(t *testing.T) {
+	_, addr := serve(t, newServer(t, villa()))
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(4 * time.Second)) // less than any time-out of the server
+	fmt.Fprintf(c, "GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	answer, err := io.ReadAll(c)
+	if err != nil || !strings.Contains(string(answer), "401") {
+		t.Errorf("%q %v", answer, err)
 	}
 }
 

@@ -4,18 +4,23 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 )
 
 // limited closes connections beyond a number at once: blocking in accept instead would let whoever
-// holds the others keep the owner out without a word.
+// holds the others keep the owner out without a word. One stranger's address gets a part only.
 type limited struct {
 	net.Listener
-	slots chan struct{}
+	total, each int
+
+	mu   sync.Mutex
+	open int
+	from map[netip.Addr]int
 }
 
-func limit(l net.Listener, n int) net.Listener {
-	return &limited{Listener: l, slots: make(chan struct{}, n)}
+func limit(l net.Listener, total, each int) net.Listener {
+	return &limited{Listener: l, total: total, each: each, from: map[netip.Addr]int{}}
 }
 
 func (l *limited) Accept() (net.Conn, error) {
@@ -24,13 +29,41 @@ func (l *limited) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		select {
-		case l.slots <- struct{}{}:
-			return &limitedConn{Conn: c, release: func() { <-l.slots }}, nil
-		default:
-			_ = c.Close()
+		from := stranger(c)
+		if l.take(from) {
+			return &limitedConn{Conn: c, release: func() { l.give(from) }}, nil
 		}
+		_ = c.Close()
 	}
+}
+
+func (l *limited) take(from netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open >= l.total || from.IsValid() && l.from[from] >= l.each {
+		return false
+	}
+	l.open++
+	l.from[from]++
+	return true
+}
+
+func (l *limited) give(from netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+	if l.from[from]--; l.from[from] == 0 {
+		delete(l.from, from)
+	}
+}
+
+// stranger is the address of another machine; the zero value for this one.
+func stranger(c net.Conn) netip.Addr {
+	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok || tcp.IP.IsLoopback() {
+		return netip.Addr{}
+	}
+	return tcp.AddrPort().Addr().Unmap()
 }
 
 type limitedConn struct {

@@ -16,6 +16,7 @@ import (
 // Bounds of the server. None is configurable: a house has few clients, and an attacker gets no more.
 const (
 	maxConnections = 64 // per listener
+	maxPerAddress  = 16 // of those, per address of another machine
 	maxHeader      = 16 << 10
 	maxBody        = 64 << 10
 	headerTimeout  = 5 * time.Second
@@ -89,7 +90,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { failed <- server.Serve(limit(l, maxConnections)) }()
+		go func() { failed <- server.Serve(limit(l, maxConnections, maxPerAddress)) }()
 	}
 	var err error
 	select {

@@ -239,7 +239,7 @@ func (c *Client) send(ctx context.Context, method, path string, body any, header
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.unreachable(err)
+		return nil, c.unreachable(method, err)
 	}
 	if resp.StatusCode < 300 {
 		return resp, nil
@@ -259,10 +259,16 @@ func (c *Client) refused(resp *http.Response) error {
 	return &e
 }
 
-func (c *Client) unreachable(err error) error {
+func (c *Client) unreachable(method string, err error) error {
 	var e *url.Error
 	if errors.As(err, &e) { // it repeats method and URL
 		err = e.Err
 	}
-	return explainDial(c.name, err)
+	explained := explainDial(c.name, err)
+	var op *net.OpError
+	if method != http.MethodGet && !(errors.As(err, &op) && op.Op == "dial") {
+		explained.Why = "the connection to " + c.name + " broke before the answer came"
+		explained.Remedy = "it may have been done: look before you try again"
+	}
+	return explained
 }

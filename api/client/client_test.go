@@ -141,7 +141,7 @@ func TestSentOnce(t *testing.T) {
 	for i := range 3 {
 		_, err := c.Command(t.Context(), "garage", "open", false)
 		var e *client.Error
-		if !errors.As(err, &e) || e.Remedy == "" {
+		if !errors.As(err, &e) || e.Remedy != "it may have been done: look before you try again" {
 			t.Errorf("error %v", err)
 		}
 		if n := got.Load(); n != int32(i)+1 {

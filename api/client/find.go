@@ -104,7 +104,7 @@ func probe(ctx context.Context, path string) error {
 }
 
 // explainDial says what a failed connection means to somebody who wants a door to open.
-func explainDial(name string, err error) error {
+func explainDial(name string, err error) *Error {
 	e := &Error{Why: "the bridge does not answer at " + name, Remedy: "check that it runs (loquet run, or systemctl status loquet)", Err: err}
 	var timeout net.Error
 	switch {
