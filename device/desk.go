@@ -1,0 +1,206 @@
+package device
+
+import "time"
+
+// who is a controller, as far as repeats and limits go: where it stands does not matter.
+type who struct {
+	kind  CauseKind
+	actor string
+}
+
+func of(c Cause) who { return who{c.Kind, c.Actor} }
+
+// asked is the last accepted command of a controller.
+type asked struct {
+	who    who
+	action Action
+	at     time.Time
+	answer Answer
+	err    error
+}
+
+// asker is somebody who waits for the errand in hand.
+type asker struct {
+	r   request
+	who who
+}
+
+// desk is what doors and locks have in common: who asks, who waits, and what they were told. It sees
+// to it that every command is answered once.
+type desk struct {
+	id      string
+	fx      effects
+	waiting []request // behind the errand in hand
+	askers  []asker   // of the errand in hand
+	past    []asked   // one of each controller
+	told    [8]time.Time
+	errands uint64
+}
+
+func (d *desk) effects() *effects { return &d.fx }
+
+func (d *desk) refuse(code RefusalCode, why, remedy string) *Refusal {
+	return &Refusal{Device: d.id, Code: code, Why: why, Remedy: remedy}
+}
+
+func (d *desk) refusal(code RefusalCode, err error) *Refusal {
+	text := refusalTexts(code)
+	return &Refusal{Device: d.id, Code: code, Why: text[0], Remedy: text[1], Err: err}
+}
+
+// reject answers a request that is not done, and writes it down.
+func (d *desk) reject(r request, ref *Refusal) {
+	d.fx.write(Entry{Kind: EntryRefused, Device: d.id, Action: r.cmd.Action, Cause: r.cmd.Cause, Code: ref.Code, Confirmed: r.cmd.Confirm})
+	d.fx.tell(reply{id: r.id, err: ref})
+}
+
+// queue lets a request wait behind the errand in hand.
+func (d *desk) queue(r request) {
+	if len(d.waiting) >= maxWaiting {
+		d.reject(r, d.refusal(RefusedBusy, nil))
+		return
+	}
+	d.waiting = append(d.waiting, r)
+}
+
+// join lets a request share the answer of the errand in hand.
+func (d *desk) join(r request) { d.askers = append(d.askers, asker{r, of(r.cmd.Cause)}) }
+
+// answer tells everybody who shares it, and keeps it for repeats.
+func (d *desk) answer(now time.Time, answer Answer, err error) {
+	for _, a := range d.askers {
+		d.keep(asked{a.who, a.r.cmd.Action, now, answer, err})
+		d.fx.tell(reply{id: a.r.id, answer: answer, err: err})
+	}
+	d.askers = d.askers[:0]
+}
+
+// turnDown answers everybody who shares a refusal before anything was owed. It is not kept: the next
+// command is decided afresh.
+func (d *desk) turnDown(ref *Refusal) {
+	for _, a := range d.askers {
+		d.reject(a.r, ref)
+	}
+	d.askers = d.askers[:0]
+}
+
+func (d *desk) keep(a asked) {
+	for i := range d.past {
+		if d.past[i].who == a.who {
+			d.past[i] = a
+			return
+		}
+	}
+	if len(d.past) >= 64 {
+		d.past = append(d.past[:0], d.past[1:]...)
+	}
+	d.past = append(d.past, a)
+}
+
+// repeated finds the first one of a repeat: the same action of the same controller within 30 s, if
+// it was not told in between that the state went back.
+func (d *desk) repeated(now time.Time, c Command) (asked, bool) {
+	if c.Confirm || c.Action == ActionStop {
+		return asked{}, false
+	}
+	for _, a := range d.past {
+		if a.who != of(c.Cause) || a.action != c.Action {
+			continue
+		}
+		back := d.told[c.Action]
+		return a, now.Sub(a.at) < repeatTime && back.Before(a.at)
+	}
+	return asked{}, false
+}
+
+// wentBack notes that everybody was told that the target is no longer that of an action.
+func (d *desk) wentBack(now time.Time, a Action) { d.told[a] = now }
+
+// moved forgets what the others asked for: somebody made it go elsewhere.
+func (d *desk) moved(a Action) {
+	kept := d.past[:0]
+	for _, p := range d.past {
+		if p.action == a {
+			kept = append(kept, p)
+		}
+	}
+	d.past = kept
+}
+
+// nextWaiting takes the oldest waiting request.
+func (d *desk) nextWaiting() (request, bool) {
+	if len(d.waiting) == 0 {
+		return request{}, false
+	}
+	r := d.waiting[0]
+	d.waiting = append(d.waiting[:0], d.waiting[1:]...)
+	return r, true
+}
+
+// withdraw forgets a request whose asker went away.
+func (d *desk) withdraw(_ time.Time, id uint64) {
+	for i, r := range d.waiting {
+		if r.id == id {
+			d.waiting = append(d.waiting[:i], d.waiting[i+1:]...)
+			return
+		}
+	}
+	for i, a := range d.askers {
+		if a.r.id == id {
+			d.askers = append(d.askers[:i], d.askers[i+1:]...)
+			return
+		}
+	}
+}
+
+// overdue refuses those who have waited too long behind others.
+func (d *desk) overdue(now time.Time) {
+	kept := d.waiting[:0]
+	for _, r := range d.waiting {
+		switch {
+		case r.expired(now):
+			d.reject(r, d.refusal(RefusedExpired, nil))
+		case !now.Before(r.due()):
+			d.reject(r, d.refusal(RefusedBusy, nil))
+		default:
+			kept = append(kept, r)
+		}
+	}
+	d.waiting = kept
+}
+
+// late refuses those who share the errand and have waited too long. The refusal is kept for repeats if
+// something may have moved.
+func (d *desk) late(now time.Time, ref *Refusal, keep bool) {
+	kept := d.askers[:0]
+	for _, a := range d.askers {
+		if now.Before(a.r.due()) {
+			kept = append(kept, a)
+			continue
+		}
+		if keep {
+			d.keep(asked{a.who, a.r.cmd.Action, now, Answer{}, ref})
+		}
+		d.reject(a.r, ref)
+	}
+	d.askers = kept
+}
+
+// dropAll refuses everybody who waits.
+func (d *desk) dropAll(ref *Refusal) {
+	for _, r := range d.waiting {
+		d.reject(r, ref)
+	}
+	d.waiting = d.waiting[:0]
+}
+
+// due is when the first of those who wait must be answered; zero if nobody waits.
+func (d *desk) due() (at time.Time) {
+	for _, r := range d.waiting {
+		at = earlier(at, r.due())
+	}
+	for _, a := range d.askers {
+		at = earlier(at, a.r.due())
+	}
+	return at
+}

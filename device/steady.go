@@ -1,0 +1,42 @@
+package device
+
+import "time"
+
+// steady is a value of a sensor that counts as the truth once it has not changed for a while.
+type steady[T comparable] struct {
+	raw     T
+	since   time.Time // when raw last changed
+	truth   T
+	truthAt time.Time // when raw became what the truth is now
+	settled bool      // raw is the truth
+}
+
+// see takes in an observation, and reports whether it differs from the one before.
+func (s *steady[T]) see(now time.Time, v T) bool {
+	if v == s.raw && !s.since.IsZero() {
+		return false
+	}
+	s.raw, s.since, s.settled = v, now, false
+	return true
+}
+
+// doubt makes the value wait again, although it did not change.
+func (s *steady[T]) doubt(now time.Time) { s.since, s.settled = now, false }
+
+// settle makes the value the truth if it has been still for long enough, and reports whether it has
+// become so now.
+func (s *steady[T]) settle(now time.Time, still time.Duration) bool {
+	if s.settled || s.since.IsZero() || now.Sub(s.since) < still {
+		return false
+	}
+	s.truth, s.truthAt, s.settled = s.raw, s.since, true
+	return true
+}
+
+// due is when it settles; zero if it has.
+func (s *steady[T]) due(still time.Duration) time.Time {
+	if s.settled || s.since.IsZero() {
+		return time.Time{}
+	}
+	return s.since.Add(still)
+}
