@@ -30,6 +30,8 @@ type conn struct {
 	begun   time.Time // first byte of the request that is being read
 	limited bool      // a read deadline is set
 
+	setupSince time.Time // first M1 of pair-setup
+
 	verify  *verifyExchange
 	session *session // nil before pair-verify
 
@@ -52,6 +54,7 @@ func (c *conn) serve() {
 		c.s.setup.drop(c)
 		if c.session != nil {
 			c.session.close()
+			c.s.visits.left(c.session.controller, c.active.Load())
 		}
 		c.close()
 		c.s.admission.leave(c)
@@ -134,6 +137,9 @@ func (c *conn) reject(err error) {
 		return
 	}
 	m.last = true
+	if c.session != nil {
+		c.session.begin()
+	}
 	c.reply(m)
 }
 

@@ -21,7 +21,7 @@ import (
 // The ids of the doors of the test house: accessory 2 and up are garage doors.
 const (
 	iidIdentify = 2
-	iidName     = 3
+	iidName     = 5
 	iidDoor     = 9
 	iidCurrent  = 10
 	iidTarget   = 11

@@ -20,8 +20,9 @@ const (
 //	        M1                 M3 right proof           M5 right signature
 //	(free) ----> [wantProof] ----------------> [wantKey] ------------------> (free, paired)
 //
-// Anything else, an error, the end of the connection, 30 s without a message or 120 s in all set it free. There is no
-// key before the proof, so nothing of M5 can be read without one.
+// Anything else, an error, the end of the connection, 30 s without a message or 120 s since the connection's first M1
+// set it free; restarting with M1 wins no more time. There is no key before the proof, so nothing of M5 can be read
+// without one.
 type pairSetup struct {
 	mu      sync.Mutex
 	holder  *conn
@@ -147,7 +148,10 @@ func (c *conn) setupStart(items tlvItems) *message {
 	if s.lockedOut(now) {
 		return pairingError(200, 2, pairErrMaxTries)
 	}
-	if p.holder != nil && !p.expired(now) {
+	if c.setupSince.IsZero() {
+		c.setupSince = now
+	}
+	if p.holder != nil && !p.expired(now) || now.Sub(c.setupSince) >= setupLease {
 		return pairingError(200, 2, pairErrBusy)
 	}
 	if method != 0 { // pairing with MFi authentication needs Apple's chip
@@ -162,7 +166,7 @@ func (c *conn) setupStart(items tlvItems) *message {
 		s.log.Error().Err(err).Msg("pair-setup failed")
 		return pairingError(200, 2, pairErrUnknown)
 	}
-	p.holder, p.srp, p.step, p.started, p.latest = c, srp, wantProof, now, now
+	p.holder, p.srp, p.step, p.started, p.latest = c, srp, wantProof, c.setupSince, now
 	body := appendTLVByte(nil, tlvState, 2)
 	body = appendTLV(body, tlvPublicKey, srp.pub)
 	return pairingBody(200, appendTLV(body, tlvSalt, srp.salt))

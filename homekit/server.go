@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -71,6 +72,7 @@ type Server struct {
 	table     *table
 	setup     pairSetup
 	admission admission
+	visits    visits
 	notices   notices
 	buffers   sync.Pool
 	setting   sync.Mutex // SetAccessories, one at a time
@@ -229,12 +231,12 @@ func (s *Server) acceptAll(l net.Listener) {
 			s.accept(nc)
 			continue
 		}
-		var ne net.Error
-		if errors.Is(err, net.ErrClosed) || !errors.As(err, &ne) || !ne.Temporary() { //nolint:staticcheck // EMFILE is what it is for
-			if !errors.Is(err, net.ErrClosed) {
-				s.log.Error().Err(err).Msg("cannot accept connections any more")
-				s.end(fmt.Errorf("homekit: accept: %w", err))
-			}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if !passing(err) {
+			s.log.Error().Err(err).Msg("cannot accept connections any more")
+			s.end(fmt.Errorf("homekit: accept: %w", err))
 			return
 		}
 		pause.Reset(100 * time.Millisecond)
@@ -244,6 +246,16 @@ func (s *Server) acceptAll(l net.Listener) {
 			return
 		}
 	}
+}
+
+// passing reports whether an error of accept says nothing about the listener.
+func passing(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EINTR} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // buffer lends a buffer for an answer; recycle takes it back once it is written.

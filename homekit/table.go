@@ -58,10 +58,9 @@ func (t *table) replace(st *structure) {
 	defer t.mu.Unlock()
 	for id, a := range st.attrs {
 		old := t.st.attrs[id]
-		if old == nil || !a.can(permNotify) || a.typ != old.typ || !bytes.Equal(a.metaJSON, old.metaJSON) {
-			continue
+		if old != nil && a.can(permNotify) && a.typ == old.typ && a.fits(old.value) {
+			a.value = old.value
 		}
-		a.value = old.value
 	}
 	t.st = st
 	for ss := range t.sessions {

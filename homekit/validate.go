@@ -33,6 +33,17 @@ func (a *attribute) check(v jsonValue) (value any, encoded []byte, ok bool) {
 	return n.int64(), n.append(nil), true
 }
 
+// fits reports whether a value in JSON may be shown.
+func (a *attribute) fits(encoded []byte) bool {
+	r := &jsonReader{b: encoded}
+	v, err := r.value(jsonDepth)
+	if err != nil || a.instant {
+		return false
+	}
+	_, _, ok := a.check(v)
+	return ok
+}
+
 func (a *attribute) checkFloat(v jsonValue) (any, []byte, bool) {
 	if v.kind != jsonNumber {
 		return nil, nil, false

@@ -272,7 +272,7 @@ func (s *Server) handle(ctx context.Context, j job) (response []byte, status Sta
 	default:
 		return nil, StatusNoCommunication
 	}
-	if status != StatusOK || answer == nil {
+	if status != StatusOK || answer == nil || !j.w.Response {
 		return nil, status
 	}
 	response, err := j.attr.encode(answer)

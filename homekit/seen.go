@@ -1,0 +1,45 @@
+package homekit
+
+import (
+	"sync"
+	"time"
+)
+
+// Seen is when a controller was last heard, in this run of the program.
+type Seen struct {
+	Sessions int       // verified connections that are open now
+	Last     time.Time // its last request; zero if there was none
+}
+
+// visits remembers when controllers left.
+type visits struct {
+	mu   sync.Mutex
+	last map[string]int64 // unix nanoseconds, by controller
+}
+
+func (v *visits) left(controller string, at int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.last == nil {
+		v.last = map[string]int64{}
+	}
+	v.last[controller] = max(v.last[controller], at)
+}
+
+// Seen returns when a controller was last heard. The controller is one of Pairings.
+func (s *Server) Seen(controller string) Seen {
+	s.visits.mu.Lock()
+	last := s.visits.last[controller]
+	s.visits.mu.Unlock()
+	out := Seen{}
+	for _, c := range s.admission.all() {
+		if c.verified.Load() && c.session.controller == controller {
+			out.Sessions++
+			last = max(last, c.active.Load())
+		}
+	}
+	if last != 0 {
+		out.Last = time.Unix(0, last)
+	}
+	return out
+}
