@@ -177,7 +177,7 @@ func TestUnixSocketNeedsNoToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != 202 {
+	if resp.StatusCode != http.StatusAccepted {
 		t.Errorf("status %d", resp.StatusCode)
 	}
 	want := device.Cause{Kind: device.CauseConsole, Actor: fmt.Sprintf("uid:%d", os.Getuid())}
@@ -189,7 +189,7 @@ func TestUnixSocketNeedsNoToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.StatusCode != 401 {
+	if resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("over TCP without a token: %d", resp.StatusCode)
 	}
 }

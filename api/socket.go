@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,7 +38,7 @@ func ListenUnix(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	hidden := filepath.Join(dir, "s")
 	if len(hidden) > maxSocketPath {
 		return nil, fmt.Errorf("the path of the socket is too long: %s", path)
@@ -79,7 +80,7 @@ func clearStale(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s is in the way: it is not a socket", path)
 	}
-	c, err := net.Dial("unix", path)
+	c, err := new(net.Dialer).DialContext(context.Background(), "unix", path) // a local socket answers at once
 	if err == nil {
 		return errors.Join(fmt.Errorf("%s: %w", path, ErrInUse), c.Close())
 	}

@@ -140,7 +140,7 @@ func open(t *testing.T, c net.Conn, header string) *reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" {
 		body, _ := io.ReadAll(resp.Body)
 		t.Fatalf("%s: %s", resp.Status, body)
 	}
@@ -313,7 +313,7 @@ func TestTooManyStreams(t *testing.T) {
 		c := p.dial()
 		fmt.Fprintf(c, "GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", startToken)
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || resp.StatusCode != 503 {
+		if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
 			t.Fatalf("%v %v", resp, err)
 		}
 		c.Close()
@@ -365,7 +365,7 @@ func TestSlowBody(t *testing.T) {
 		c := p.dial()
 		fmt.Fprintf(c, "POST /api/v1/devices/garage/command HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{\"action\"", startToken)
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || resp.StatusCode != 408 {
+		if err != nil || resp.StatusCode != http.StatusRequestTimeout {
 			t.Fatalf("%v %v", resp, err)
 		}
 		if n := len(h.Asked()); n != 0 {

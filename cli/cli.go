@@ -102,6 +102,7 @@ type app struct {
 	streams Streams
 	where   client.Where
 	json    bool
+	lost    error // the first line of output that could not be written
 }
 
 func (a *app) root() *cobra.Command {
@@ -183,20 +184,27 @@ func (a *app) listing(cmd *cobra.Command) *cobra.Command {
 func (a *app) exit(err error) int {
 	var u *usage
 	switch {
+	case err == nil && a.lost != nil:
+		a.complain("the answer could not be written: "+a.lost.Error(), "what was asked for is done")
+		return exitFailed
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errSaid):
 		return exitFailed
 	case errors.As(err, &u):
-		fmt.Fprintf(a.streams.Err, "loquet: %s\n  %s --help shows how it is used\n", u.text, u.cmd.CommandPath())
+		a.complain(u.text, u.cmd.CommandPath()+" --help shows how it is used")
 		return exitUsage
 	}
-	why, remedy := explain(err)
-	fmt.Fprintf(a.streams.Err, "loquet: %s\n", why)
-	if remedy != "" {
-		fmt.Fprintf(a.streams.Err, "  %s\n", remedy)
-	}
+	a.complain(explain(err))
 	return exitFailed
+}
+
+func (a *app) complain(why, remedy string) {
+	text := "loquet: " + why + "\n"
+	if remedy != "" {
+		text += "  " + remedy + "\n"
+	}
+	_, _ = io.WriteString(a.streams.Err, text) // there is nobody else to tell
 }
 
 // explain splits an error into why and what to do.

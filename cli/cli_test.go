@@ -267,3 +267,15 @@ func TestWithoutProgram(t *testing.T) {
 		}
 	}
 }
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestLostOutput: a command whose answer nobody got says so.
+func TestLostOutput(t *testing.T) {
+	var errs strings.Builder
+	if code := cli.Main(t.Context(), []string{"version"}, strings.NewReader(""), full{}, &errs, program()); code != 1 || !strings.Contains(errs.String(), "no space left") {
+		t.Errorf("%d %q", code, errs.String())
+	}
+}

@@ -126,16 +126,16 @@ func (a *app) history(ctx context.Context, c *client.Client, q api.HistoryQuery,
 	if len(rows) == 0 {
 		after = client.FromNow
 	}
-	err = c.Follow(ctx, after, func(e client.Event) error {
+	// The usual end is that the person had enough.
+	if err := c.Follow(ctx, after, func(e client.Event) error {
 		if e.Row == nil || q.Device != "" && e.Row.Device != q.Device {
 			return nil
 		}
 		return a.printRow(*e.Row, names, o.all)
-	})
-	if ctx.Err() != nil { // the usual end: the person had enough
-		return nil
+	}); ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func (a *app) deviceNames(ctx context.Context, c *client.Client) (map[string]string, error) {

@@ -18,7 +18,12 @@ func (a *app) printJSON(v any) error {
 // printLine prints v on one line, for lists that have no end.
 func (a *app) printLine(v any) error { return json.NewEncoder(a.streams.Out).Encode(v) }
 
-func (a *app) say(format string, args ...any) { fmt.Fprintf(a.streams.Out, format+"\n", args...) }
+// say prints a line. A line that is lost (a full disk, say) makes the command fail in the end.
+func (a *app) say(format string, args ...any) {
+	if _, err := fmt.Fprintf(a.streams.Out, format+"\n", args...); err != nil && a.lost == nil {
+		a.lost = err
+	}
+}
 
 // table prints rows in aligned columns, the heads first; a column that is empty in all rows is left
 // out. Nothing follows the last cell.

@@ -37,8 +37,8 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 				return a.printJSON(t)
 			}
 			a.say("%s", t.Secret)
-			fmt.Fprintf(a.streams.Err, "Keep it: it is not shown again. loquet token revoke %s ends it.\n", t.ID)
-			return nil
+			_, err = fmt.Fprintf(a.streams.Err, "Keep it: it is not shown again. loquet token revoke %s ends it.\n", t.ID)
+			return err
 		},
 	}))
 }

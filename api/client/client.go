@@ -266,7 +266,8 @@ func (c *Client) unreachable(method string, err error) error {
 	}
 	explained := explainDial(c.name, err)
 	var op *net.OpError
-	if method != http.MethodGet && !(errors.As(err, &op) && op.Op == "dial") {
+	unsent := errors.As(err, &op) && op.Op == "dial"
+	if method != http.MethodGet && !unsent {
 		explained.Why = "the connection to " + c.name + " broke before the answer came"
 		explained.Remedy = "it may have been done: look before you try again"
 	}

@@ -128,7 +128,7 @@ func TestSentOnce(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil && r.Method == "POST" {
+			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil && r.Method == http.MethodPost {
 				got.Add(1)
 			}
 			conn.Close()
