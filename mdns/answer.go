@@ -208,6 +208,7 @@ func (o *owner) send(l *link, f Family, to netip.AddrPort, m *dns.Msg) {
 	o.echo[o.echoNext%echoes] = maphash.Bytes(o.seed, data)
 	o.echoNext++
 	if err := o.tr.Send(l.Index, f, to, data); err != nil {
+		o.unsent++
 		o.log.Debug().Err(err).Str("interface", l.Name).Stringer("family", f).Msg("packet not sent")
 	}
 }

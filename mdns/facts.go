@@ -21,6 +21,7 @@ type Facts struct {
 	Malformed uint64
 	Flooded   uint64 // dropped because their source, or all strangers together, sent too many
 	Overrun   uint64 // dropped because we were busy
+	Unsent    uint64 // refused by the system
 }
 
 // InterfaceFacts is one interface that is served.
@@ -63,6 +64,7 @@ func (o *owner) facts() Facts {
 		Malformed: o.gate.bad.Load(),
 		Flooded:   o.gate.flooded.Load(),
 		Overrun:   o.gate.full.Load(),
+		Unsent:    o.unsent,
 	}
 	for _, l := range o.links {
 		f.Interfaces = append(f.Interfaces, InterfaceFacts{

@@ -27,10 +27,12 @@ const (
 // Rates in packets a second; large packets count more.
 const (
 	packetsPerSource = 100
-	packetsOfAll     = 1500 // beyond what quiet sources send
-	repliesPerSource = 20
-	repliesToAll     = 200
-	// quietRate is what a familiar source may always send. With maxSources it bounds what many of
+	packetsOfAll     = 3000 // beyond what quiet sources send
+	// Unicast answers are few: one to a host that does not exist waits in the kernel for seconds,
+	// and enough of them would fill the socket. Who gets none is answered by multicast.
+	repliesPerSource = 10
+	repliesToAll     = 15
+	// quietRate is what a familiar source may always send (not ask to be sent). With maxSources it bounds what many of
 	// them can cost.
 	quietRate = 5
 )
@@ -114,34 +116,29 @@ func parse(data []byte) (*dns.Msg, error) {
 	return msg, nil
 }
 
-// limiter gives each source a token bucket, and all sources together one for strangers and one for
-// those that have been heard for a while; what a familiar source sends at an ordinary pace passes in
-// any case. So a loud source costs only itself, and a flood from made-up addresses costs only
-// newcomers. It holds at most maxSources sources.
+// limiter gives each source a token bucket, and all sources of a family together one for strangers and
+// one for those that have been heard for a while; what a familiar source sends at an ordinary pace
+// passes in any case. So a loud source costs only itself, and a flood from made-up addresses costs
+// only newcomers. It holds at most maxSources sources.
 type limiter struct {
-	mu        sync.Mutex
-	perSource float64
-	perAll    float64
-	sources   map[netip.Addr]*sender
-	strangers bucket
-	familiars bucket
-	swept     time.Time
+	mu      sync.Mutex
+	sources map[netip.Addr]*sender
+	all     [len(families)][2]bucket // strangers, familiars
+	swept   time.Time
 }
 
 // sender is one source.
 type sender struct {
-	since time.Time // first heard
-	quiet bucket
-	loud  bucket
+	since   time.Time // first heard
+	quiet   bucket
+	loud    bucket
+	replies bucket
 }
 
-func newLimiter(perSource, perAll float64) *limiter {
-	return &limiter{perSource: perSource, perAll: perAll, sources: map[netip.Addr]*sender{}}
-}
+func newLimiter() *limiter { return &limiter{sources: map[netip.Addr]*sender{}} }
 
-// allow takes cost tokens for a packet of a source, or says that there are none.
+// allow takes tokens for a packet of a source, or says that there are none.
 func (l *limiter) allow(from netip.Addr, cost float64, now time.Time) bool {
-	from = from.Unmap()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.sources[from]
@@ -152,13 +149,36 @@ func (l *limiter) allow(from netip.Addr, cost float64, now time.Time) bool {
 			l.sources[from] = s
 		}
 	}
-	all := &l.strangers
-	if now.Sub(s.since) >= familiar {
-		if all = &l.familiars; s.quiet.take(quietRate, cost, now) {
-			return true
-		}
+	known := s.familiar(now)
+	if known == 1 && s.quiet.take(quietRate, cost, now) {
+		return true
 	}
-	return s.loud.take(l.perSource, cost, now) && all.take(l.perAll, cost, now)
+	return s.loud.take(packetsPerSource, cost, now) && l.all[familyOf(from)][known].take(packetsOfAll, cost, now)
+}
+
+// familiar is 1 for a source that has been heard for a while.
+func (s *sender) familiar(now time.Time) int {
+	if now.Sub(s.since) >= familiar {
+		return 1
+	}
+	return 0
+}
+
+// replies limits the unicast answers to sources that the limiter knows.
+type replies struct {
+	limit *limiter
+	all   [2]bucket // to strangers, to familiars
+}
+
+// allow takes a token for an answer to a source, or says that there is none.
+func (r *replies) allow(to netip.Addr, now time.Time) bool {
+	r.limit.mu.Lock()
+	defer r.limit.mu.Unlock()
+	s := r.limit.sources[to]
+	if s == nil {
+		s = &sender{since: now}
+	}
+	return s.replies.take(repliesPerSource, 1, now) && r.all[s.familiar(now)].take(repliesToAll, 1, now)
 }
 
 // bucket holds tokens up to one burst: two seconds of its rate.

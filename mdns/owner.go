@@ -39,12 +39,13 @@ type owner struct {
 	rescanAt time.Time
 
 	gathered map[asker]*gathering
-	replies  *limiter // unicast answers
+	replies  *replies
 	browses  []*browse
 	echo     [echoes]uint64 // what we sent last
 	echoNext int
 	seed     maphash.Seed
 
+	unsent    uint64
 	neighbour time.Time // when another responder on this machine was heard
 }
 
@@ -55,12 +56,12 @@ func newOwner(cfg Config, tr Transport, label string) *owner {
 		tr:       tr,
 		wanted:   slices.Clone(cfg.Interfaces),
 		inbox:    make(chan *inbound, inboxSize),
-		gate:     &gate{limit: newLimiter(packetsPerSource, packetsOfAll)},
+		gate:     &gate{limit: newLimiter()},
 		gathered: map[asker]*gathering{},
-		replies:  newLimiter(repliesPerSource, repliesToAll),
 		local:    map[netip.Addr]bool{},
 		seed:     seed,
 	}
+	o.replies = &replies{limit: o.gate.limit}
 	o.host = newClaim(nil, label, 1)
 	o.storeHostName()
 	return o

@@ -164,7 +164,7 @@ func (o *owner) answer(l *link, f Family, from netip.AddrPort, questions []dns.Q
 				continue
 			}
 			if q.Qclass&topBit != 0 && mayReply {
-				if len(direct) == 0 && !o.replies.allow(from.Addr(), 1, now) {
+				if len(direct) == 0 && !o.replies.allow(from.Addr(), now) {
 					mayReply = false
 				} else {
 					if !slices.Contains(direct, s) {
@@ -220,7 +220,7 @@ func (o *owner) answerLegacy(l *link, in *inbound, now time.Time) {
 			}
 		}
 	}
-	if len(answers) == 0 || !o.replies.allow(in.from.Addr(), 1, now) {
+	if len(answers) == 0 || !o.replies.allow(in.from.Addr(), now) {
 		return
 	}
 	m.Question = in.msg.Question

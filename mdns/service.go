@@ -26,7 +26,7 @@ type Service struct {
 	// something. The service is then not announced until the other one has gone.
 	Fixed bool
 	// Rename makes the n-th name to try after a conflict, n from 2; nil makes "Villa Rose (2)".
-	Rename func(base string, n int) string
+	Rename func(base string, n int) string `json:"-"`
 }
 
 func (s *Service) check() error {

@@ -22,10 +22,11 @@ const (
 	group6 = "ff02::fb"
 	// hops is what every packet leaves with (RFC 6762 11).
 	hops = 255
-	// receiveBuffer holds a burst while the machine does something else.
-	receiveBuffer = 1 << 20
+	// buffer holds a burst while the machine does something else, and answers that wait for the
+	// hardware address of a host. The system may give less.
+	buffer = 1 << 20
 	// sendTime bounds a write when an interface takes nothing.
-	sendTime = 50 * time.Millisecond
+	sendTime = 5 * time.Millisecond
 	// readErrors in a row end the sockets.
 	readErrors = 100
 )
@@ -68,7 +69,8 @@ func listen(network, address string) (*net.UDPConn, error) {
 		return nil, err
 	}
 	udp := conn.(*net.UDPConn)
-	_ = udp.SetReadBuffer(receiveBuffer) // less is slower under load, not wrong
+	_ = udp.SetReadBuffer(buffer)
+	_ = udp.SetWriteBuffer(buffer)
 	return udp, nil
 }
 
