@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"slices"
+
+	"github.com/loquet/loquet/access"
 )
 
 // tokenRequest is the body of POST /api/v1/tokens.
@@ -42,8 +44,10 @@ func (s *Server) checkChange(c PairingChange) error {
 			return err
 		}
 	}
-	if c.Role != nil && !slices.Contains([]string{"view", "lock-only", "operate", "manage"}, *c.Role) {
-		return invalid("role", "there is no role "+quote(*c.Role), "send view, lock-only, operate or manage")
+	if c.Role != nil {
+		if _, err := access.ParseRole(*c.Role); err != nil {
+			return invalid("role", "there is no role "+quote(*c.Role), "send view, lock-only, operate or manage")
+		}
 	}
 	if c.Doors == nil || slices.Equal(*c.Doors, []string{AllDoors}) {
 		return nil

@@ -84,7 +84,7 @@ type Verdict struct {
 // Problem is something that is wrong with the house now.
 type Problem struct {
 	Code     string    `json:"code"`
-	Severity string    `json:"severity"`
+	Severity string    `json:"severity" jsonschema:"enum=info,enum=warning,enum=error"`
 	Title    string    `json:"title"`
 	Subject  string    `json:"subject,omitempty" jsonschema:"description=the device or part it is about"`
 	Detail   string    `json:"detail,omitempty"`

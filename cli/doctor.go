@@ -51,7 +51,7 @@ func (a *app) doctorCommand() *cobra.Command {
 }
 
 // grave reports whether a problem is more than something to know about.
-func grave(p api.Problem) bool { return p.Severity != "warning" && p.Severity != "note" }
+func grave(p api.Problem) bool { return p.Severity != "warning" && p.Severity != "info" }
 
 func (a *app) reloadCommand() *cobra.Command {
 	return a.client(&cobra.Command{
