@@ -1,0 +1,97 @@
+package store
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// disk is every touch of the disk that is not SQLite's. Tests put failing ones in its place.
+type disk struct {
+	create   func(path string) (file, error) // truncates; mode 0600
+	rename   func(from, to string) error
+	remove   func(path string) error
+	syncDir  func(dir string) error
+	datasync func(f *os.File) error // makes the write-ahead log durable
+	commit   func(db string) error  // asked before SQLite commits: an error is taken for SQLite's
+}
+
+type file interface {
+	io.WriteCloser
+	Sync() error
+	Truncate(size int64) error
+}
+
+func realDisk() disk {
+	return disk{
+		create: func(path string) (file, error) {
+			return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+		},
+		rename:   os.Rename,
+		remove:   os.Remove,
+		syncDir:  syncDir,
+		datasync: func(f *os.File) error { return unix.Fdatasync(int(f.Fd())) },
+		commit:   func(string) error { return nil },
+	}
+}
+
+// writeTemp writes data to path and syncs it. What is left of a failed try is removed.
+func (d disk) writeTemp(path string, data []byte) error {
+	f, err := d.create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err != nil {
+		return errors.Join(err, ignoreMissing(d.remove(path)))
+	}
+	return nil
+}
+
+// publish gives a temporary file its name, durably.
+func (d disk) publish(temp, path string) error {
+	if err := d.rename(temp, path); err != nil {
+		return err
+	}
+	return d.syncDir(filepath.Dir(path))
+}
+
+// probe finds out whether the folder takes and keeps a little file.
+func (d disk) probe(dir string) error {
+	path := filepath.Join(dir, "probe")
+	if err := d.writeTemp(path, make([]byte, 64<<10)); err != nil {
+		return err
+	}
+	return d.remove(path)
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// freeBytes returns how much room is left for a process without privileges on the disk of path.
+func freeBytes(path string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return 0, err
+	}
+	return int64(s.Bavail) * int64(s.Bsize), nil
+}

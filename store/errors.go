@@ -1,0 +1,131 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Sentinels. Open and the methods wrap them in a Problem, which adds the file and what to do.
+var (
+	// ErrLocked: another process uses the state folder.
+	ErrLocked = errors.New("the state folder is in use")
+	// ErrUnwritable: the state folder cannot be written and holds no identity that could be served.
+	ErrUnwritable = errors.New("the state folder cannot be written")
+	// ErrNewer: a file was written by a newer loquet that this one cannot read.
+	ErrNewer = errors.New("written by a newer loquet")
+	// ErrDamaged: a file or a record does not say what was once written.
+	ErrDamaged = errors.New("damaged")
+	// ErrDatabaseLost: the identity is there, loquet.db is not.
+	ErrDatabaseLost = errors.New("the database is lost")
+	// ErrIdentityLost: no readable identity is left, and no database it could be made from.
+	ErrIdentityLost = errors.New("the identity is lost")
+	// ErrDegraded: nothing can be changed now; Degraded says why.
+	ErrDegraded = errors.New("the store is degraded, nothing can be changed")
+	// ErrDiskFull: no room is left for the state folder.
+	ErrDiskFull = errors.New("the disk is full")
+	// ErrReadOnly: the state folder is on a disk that cannot be written.
+	ErrReadOnly = errors.New("the disk is read-only")
+	// ErrDisk: the disk failed to keep what was written.
+	ErrDisk = errors.New("the disk failed")
+	// ErrClosed: the store was closed.
+	ErrClosed = errors.New("the store is closed")
+)
+
+// Problem is an error for the owner: what is wrong, with which file, and what to do about it.
+type Problem struct {
+	Kind   error  // one of the sentinels
+	Path   string // the file or folder
+	Detail string // more words on what is wrong; may be empty
+	Remedy string // one line: what to do
+	Err    error  // the cause underneath; may be nil
+}
+
+func (p *Problem) Error() string {
+	s := p.Kind.Error()
+	if p.Path != "" {
+		s = p.Path + ": " + s
+	}
+	if p.Detail != "" {
+		s += ": " + p.Detail
+	}
+	if p.Err != nil {
+		s += ": " + p.Err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the sentinel and the cause.
+func (p *Problem) Unwrap() []error {
+	if p.Err == nil {
+		return []error{p.Kind}
+	}
+	return []error{p.Kind, p.Err}
+}
+
+// Hint returns what to do about it, in one line.
+func (p *Problem) Hint() string { return p.Remedy }
+
+// Remedies that more than one place needs.
+const (
+	remedyRoom     = "make room on the disk; loquet goes on by itself when there is"
+	remedyReadOnly = "find out why the disk is read-only (a worn SD card does that by itself), mount it for writing and restart loquet"
+	remedyDisk     = "copy the state folder to another disk, start loquet from there, and replace this one"
+	remedyBackup   = "stop loquet, put the last backup back with `loquet restore`, and start it again; " +
+		"paired controllers work meanwhile"
+)
+
+// diskProblem turns an error of the disk or of SQLite into a Problem.
+func diskProblem(path string, err error) *Problem {
+	switch kind := diskKind(err); kind {
+	case ErrDiskFull:
+		return &Problem{Kind: kind, Path: path, Remedy: remedyRoom, Err: err}
+	case ErrReadOnly:
+		return &Problem{Kind: kind, Path: path, Remedy: remedyReadOnly, Err: err}
+	case ErrDamaged:
+		return &Problem{Kind: kind, Path: path, Remedy: remedyBackup, Err: err}
+	default:
+		return &Problem{Kind: ErrDisk, Path: path, Remedy: remedyDisk, Err: err}
+	}
+}
+
+func diskKind(err error) error {
+	for _, kind := range []error{ErrDiskFull, ErrReadOnly, ErrDamaged, ErrDisk} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return ErrDiskFull
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		return ErrReadOnly
+	}
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return ErrDisk
+	}
+	switch se.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return ErrDiskFull
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return ErrReadOnly
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return ErrDamaged
+	}
+	return ErrDisk
+}
+
+func damaged(path, detail string, err error) *Problem {
+	return &Problem{Kind: ErrDamaged, Path: path, Detail: detail, Remedy: remedyBackup, Err: err}
+}
+
+func newer(path string, have, know int) *Problem {
+	return &Problem{Kind: ErrNewer, Path: path,
+		Detail: fmt.Sprintf("its format is %d, this loquet knows %d", have, know),
+		Remedy: "install the loquet that wrote it, or a newer one"}
+}

@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/device"
+)
+
+// Journal is the history. One goroutine writes it, a second one makes it durable. It implements
+// device.Journal.
+type Journal struct {
+	log       zerolog.Logger
+	path      string
+	asidePath string // where rows go aside; empty: memory only
+	disk      disk
+	state     *condition
+	now       func() (time.Time, string)
+	boot      string
+	mono      func() time.Duration
+	seal      seal
+	numbers   *numbers
+
+	// The writing goroutine's.
+	db      *sql.DB
+	conn    *sql.Conn // nil: journal.db is not written
+	insert  *sql.Stmt
+	last    digest // hash of the last row in journal.db
+	lastSeq int64  // its number
+	segment segment
+	open    map[int64]bool // intents without an outcome
+
+	aside   atomic.Pointer[aside] // where rows go while journal.db cannot take them; nil: they go to journal.db
+	readers *sql.DB               // nil: there is nothing to read
+	recent  recent
+	durable durable
+
+	records chan request
+	orders  chan func()
+	stop    chan struct{}
+	stopped chan struct{}
+	closed  atomic.Bool
+
+	checked    bool // its pages were gone through when it was opened
+	unfinished []Unfinished
+
+	mu       sync.Mutex
+	anchored anchor
+}
+
+var _ device.Journal = (*Journal)(nil)
+
+// request is one row for the writing goroutine.
+type request struct {
+	row   Row
+	reply chan recorded
+}
+
+type recorded struct {
+	seq int64
+	err error
+}
+
+// segment is a run of rows of one day and one trust.
+type segment struct {
+	day     string
+	trusted bool
+}
+
+const insertRow = `INSERT INTO events (seq, at, utc, trust, boot, mono, kind, device, action, cause, actor, place,
+	intent, outcome, code, confirmed, detail, state, prev, hash)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// Record writes the entry and returns its number. When it returns, the row survives a killed process;
+// it is on the disk a moment later, which nobody waits for (Flush does). While journal.db cannot be
+// written the row is kept in the runtime folder, and Record succeeds all the same: a full disk locks
+// nobody out. The error is the context's, or ErrClosed.
+func (j *Journal) Record(ctx context.Context, e device.Entry) (int64, error) {
+	r := request{row: newRow(e), reply: make(chan recorded, 1)}
+	select {
+	case j.records <- r:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-j.stopped:
+		return 0, ErrClosed
+	}
+	select {
+	case done := <-r.reply:
+		return done.seq, done.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (j *Journal) start() {
+	j.durable.start(j)
+	go func() {
+		defer close(j.stopped)
+		for {
+			select {
+			case r := <-j.records:
+				seq, err := j.write(&r.row)
+				r.reply <- recorded{seq, err}
+			case do := <-j.orders:
+				do()
+			case <-j.stop:
+				return
+			}
+		}
+	}()
+}
+
+// order runs do on the writing goroutine and waits for it.
+func (j *Journal) order(do func()) error {
+	done := make(chan struct{})
+	select {
+	case j.orders <- func() { do(); close(done) }:
+		<-done
+		return nil
+	case <-j.stopped:
+		return ErrClosed
+	}
+}
+
+// write numbers and dates the row and puts it where rows go now.
+func (j *Journal) write(r *Row) (int64, error) {
+	r.Seq = j.numbers.take(j.state)
+	var at time.Time
+	at, r.Trust = j.now()
+	r.At, r.Boot, r.Mono = at.UTC().Round(0), j.boot, j.mono()
+	if j.aside.Load() == nil {
+		j.insertOrStepAside(r)
+	}
+	if a := j.aside.Load(); a != nil {
+		a.add(*r)
+	}
+	j.follow(r)
+	j.recent.add(*r)
+	return r.Seq, nil
+}
+
+// insertOrStepAside writes the row to journal.db. If the disk does not take it, room is made once; after
+// that rows go aside.
+func (j *Journal) insertOrStepAside(r *Row) {
+	err := j.put(r)
+	if err != nil && errors.Is(diskProblem(j.path, err), ErrDiskFull) {
+		j.state.degrade(diskProblem(j.path, err)) // gives the reserve back
+		err = j.put(r)
+	}
+	if err != nil {
+		r.Prev, r.Hash = "", ""
+		j.stepAside(diskProblem(j.path, err))
+		return
+	}
+	j.durable.wrote(*r)
+}
+
+// put commits one row: a write into the log without a sync.
+func (j *Journal) put(r *Row) error {
+	if err := j.disk.commit(j.path); err != nil {
+		return err
+	}
+	hash := link(j.last, r)
+	r.Prev, r.Hash = j.last.hex(), hash.hex()
+	seg := segment{day: day(r.At), trusted: r.Trust != "floor"}
+	ctx := context.Background()
+	var err error
+	if seg == j.segment {
+		err = j.exec(ctx, r, hash)
+	} else {
+		err = inTx(ctx, j.conn, func() error {
+			_, err := j.conn.ExecContext(ctx, "INSERT INTO segments VALUES (?, ?, ?)", r.Seq, seg.day, number(seg.trusted))
+			return errors.Join(err, j.exec(ctx, r, hash))
+		})
+	}
+	if err != nil {
+		return err
+	}
+	j.last, j.lastSeq, j.segment = hash, r.Seq, seg
+	return nil
+}
+
+func (j *Journal) exec(ctx context.Context, r *Row, hash digest) error {
+	_, err := j.insert.ExecContext(ctx, r.Seq, r.At.UnixNano(), utc(r.At), r.Trust, r.Boot, int64(r.Mono), r.Kind, r.Device,
+		r.Action, r.Cause.Kind, r.Cause.Actor, r.Cause.Place, r.Intent, r.Outcome, r.Code, number(r.Confirmed),
+		r.Detail, r.State, j.last[:], hash[:])
+	return err
+}
+
+// follow keeps count of the intents that wait for their outcome.
+func (j *Journal) follow(r *Row) {
+	switch r.Kind {
+	case kindWords()[device.EntryIntent]:
+		j.open[r.Seq] = true
+	case kindWords()[device.EntryOutcome]:
+		delete(j.open, r.Intent)
+	}
+}
+
+// openFrom returns a row number before which every intent has its outcome.
+func (j *Journal) openFrom() int64 {
+	from := j.lastSeq + 1
+	for seq := range j.open {
+		from = min(from, seq)
+	}
+	return from
+}
+
+// note writes a row of the store's own.
+func (j *Journal) note(detail string) {
+	r := newRow(device.Entry{Kind: device.EntryNote, Detail: detail})
+	r.Cause = RowCause{Kind: causeWords()[device.CauseUnknown]}
+	if _, err := j.write(&r); err != nil {
+		j.log.Error().Err(err).Str("detail", detail).Msg("a note could not be written")
+	}
+}
