@@ -162,7 +162,7 @@ func (q *Loquet) Again(t testing.TB, change func(*Options)) *Loquet {
 func (l *Lab) StartWorld(t testing.TB, args ...string) (socket string) {
 	t.Helper()
 	socket = filepath.Join(TempDir(t), "world.sock")
-	p := Start(t, Command{Name: l.Binary(t), Args: append([]string{"world", "--socket", socket}, args...)})
+	p := Start(t, Command{Name: l.Binary(t), Args: append([]string{"world", socket}, args...)})
 	Until(t, startLimit, func() string {
 		select {
 		case <-p.Done():

@@ -1,0 +1,104 @@
+// Package roster keeps what the owner says of each controller: its name, its role, its doors.
+package roster
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/device"
+)
+
+// Space is the durable storage of the records.
+type Space interface {
+	List(prefix string) (map[string][]byte, error)
+	Apply(changes map[string][]byte) error
+}
+
+// Roster are the controllers as the owner knows them: names, roles and doors, kept in the store.
+// A controller without a record has the role that its HomeKit permission gives it.
+type Roster struct {
+	space   Space
+	mu      sync.RWMutex
+	records map[string]access.Controller // by bridge and id
+	damaged []string                     // ids whose record could not be read
+}
+
+func New(space Space) (*Roster, error) {
+	p := &Roster{space: space, records: map[string]access.Controller{}}
+	raws, err := space.List("")
+	if err != nil {
+		return nil, fmt.Errorf("names and roles of controllers: %w", err)
+	}
+	for key, raw := range raws {
+		var c access.Controller
+		if json.Unmarshal(raw, &c) != nil {
+			// nobody knows what this controller was allowed: nothing, until the owner says so again
+			bridge, id, _ := strings.Cut(key, "/")
+			c = access.Controller{ID: id, Bridge: bridge}
+			p.damaged = append(p.damaged, id)
+		}
+		p.records[key] = c
+	}
+	return p, nil
+}
+
+func controllerKey(bridge, id string) string { return bridge + "/" + id }
+
+// Of returns the record of a controller, or the default for one without.
+func (p *Roster) Of(bridge, id string, admin bool) access.Controller {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if c, ok := p.records[controllerKey(bridge, id)]; ok {
+		return c
+	}
+	return access.Controller{ID: id, Bridge: bridge, Role: access.DefaultRole(admin)}
+}
+
+func (p *Roster) Save(c access.Controller) error {
+	raw, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	if err := p.space.Apply(map[string][]byte{controllerKey(c.Bridge, c.ID): raw}); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.records[controllerKey(c.Bridge, c.ID)] = c
+	return nil
+}
+
+func (p *Roster) Forget(bridge, id string) error {
+	if err := p.space.Apply(map[string][]byte{controllerKey(bridge, id): nil}); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.records, controllerKey(bridge, id))
+	return nil
+}
+
+// Name is the owner's name for a controller; empty if it has none. An empty bridge means any.
+func (p *Roster) Name(bridge, id string) string {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.records {
+		if r.ID == id && (bridge == "" || r.Bridge == bridge) {
+			return r.Name
+		}
+	}
+	return ""
+}
+
+// Damaged are the ids whose record could not be read. They may do nothing until their owner says again
+// what they may.
+func (p *Roster) Damaged() []string { return slices.Clone(p.damaged) }
+
+// May reports whether a controller may do this to a device: access.May over its record.
+func (p *Roster) May(bridge, controller string, admin bool, action device.Action, deviceID string) error {
+	return access.May(p.Of(bridge, controller, admin), action, deviceID)
+}

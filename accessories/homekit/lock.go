@@ -1,0 +1,122 @@
+package homekit
+
+import (
+	"context"
+
+	"github.com/brutella/hap/accessory"
+	"github.com/brutella/hap/characteristic"
+	"github.com/brutella/hap/service"
+
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/homekit"
+)
+
+// LockFace says how a lock is shown.
+type LockFace struct {
+	OwnTile    bool // an accessory of its own instead of one in the bridge
+	DoorSensor bool // the lock knows whether its door stands open
+	Battery    bool
+}
+
+// lockThing is a lock as a lock mechanism (HAP R2 8.25) with lock management (8.24).
+type lockThing struct {
+	lock *device.Lock
+	fit  *fitter
+
+	current, target, lastAction *characteristic.C
+	door                        *characteristic.C // nil if there is no contact on its door
+	level, low                  *characteristic.C // nil if it has no battery
+}
+
+func newLockThing(n *numbers, bridge string, about About, lock *device.Lock, name string, face LockFace, timedWrites bool) *lockThing {
+	f := fit(n, lock.ID(), bridge, about, name, "Lock", accessory.TypeDoorLock)
+	mechanism := service.NewLockMechanism()
+	label := characteristic.NewName()
+	label.Val = name
+	t := &lockThing{
+		lock: lock, fit: f,
+		current: choices(mechanism.LockCurrentState.C, boltUnsecured, boltSecured, boltJammed, boltUnknown),
+		target:  timed(choices(mechanism.LockTargetState.C, boltUnsecured, boltSecured), timedWrites),
+	}
+	f.service("lock", mechanism.S, word{"current", t.current}, word{"target", t.target}, word{"name", label.C}).Primary = true
+
+	management := service.NewLockManagement()
+	management.Version.Val = "1.0"
+	last := characteristic.NewLockLastKnownAction()
+	t.lastAction = choices(last.C, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+	f.service("management", management.S, word{"control", management.LockControlPoint.C},
+		word{"version", readOnly(management.Version.C)}, word{"action", t.lastAction})
+
+	if face.DoorSensor {
+		sensor := service.NewContactSensor()
+		t.door = choices(sensor.ContactSensorState.C, contactDetected, contactNotDetected)
+		doorName := characteristic.NewName()
+		doorName.Val = name + " door"
+		f.service("contact", sensor.S, word{"state", t.door}, word{"name", doorName.C})
+	}
+	if face.Battery {
+		t.level, t.low = f.battery()
+	}
+	return t
+}
+
+// battery adds the battery service (HAP R2 8.5); the source of its charge is not chargeable.
+func (f *fitter) battery() (level, low *characteristic.C) {
+	s := service.NewBatteryService()
+	s.ChargingState.Val = 2
+	level, low = s.BatteryLevel.C, choices(s.StatusLowBattery.C, 0, 1)
+	f.service("battery", s.S, word{"level", level}, word{"charging", choices(s.ChargingState.C, 0, 1, 2)}, word{"low", low})
+	return level, low
+}
+
+func batteryValues(aid uint64, level, low *characteristic.C, b device.Battery) []homekit.Value {
+	if level == nil || !b.Known {
+		return nil
+	}
+	lowValue := 0
+	if b.Low {
+		lowValue = 1
+	}
+	return []homekit.Value{{AID: aid, IID: level.Id, Value: int(b.Percent)}, {AID: aid, IID: low.Id, Value: lowValue}}
+}
+
+func (t *lockThing) values(s device.LockState) []homekit.Value {
+	aid := t.fit.a.Id
+	vs := []homekit.Value{
+		{AID: aid, IID: t.current.Id, Value: currentBolt(s.Bolt)},
+		{AID: aid, IID: t.target.Id, Value: targetBolt(s.Target)},
+	}
+	if last, ok := lastAction(s); ok {
+		vs = append(vs, homekit.Value{AID: aid, IID: t.lastAction.Id, Value: last})
+	}
+	if t.door != nil {
+		vs = append(vs, homekit.Value{AID: aid, IID: t.door.Id, Value: contact(s.DoorOpen)})
+	}
+	return append(vs, batteryValues(aid, t.level, t.low, s.Battery)...)
+}
+
+func (t *lockThing) write(ctx context.Context, iid uint64, value int, cause device.Cause) error {
+	if iid != t.target.Id {
+		return errNotWritable
+	}
+	_, err := t.lock.Command(ctx, device.Command{Action: boltAction(value), Cause: cause})
+	return err
+}
+
+func (t *lockThing) action(iid uint64, value int) (device.Action, bool) {
+	if iid != t.target.Id {
+		return device.ActionNone, false
+	}
+	return boltAction(value), true
+}
+
+func (t *lockThing) accessory() *accessory.A { return t.fit.a }
+
+func (t *lockThing) device() string { return t.lock.ID() }
+
+func (t *lockThing) identify(ctx context.Context) error { return t.lock.Identify(ctx) }
+
+func (t *lockThing) now() ([]homekit.Value, bool) {
+	s := t.lock.State()
+	return t.values(s), s.Available
+}

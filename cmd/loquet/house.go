@@ -1,0 +1,56 @@
+package main
+
+import (
+	"time"
+
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/lines"
+	"github.com/loquet/loquet/hw/sim"
+)
+
+// demoConfig is the configuration of a simulated house: the same file an owner would write for real
+// doors, with lines of the simulation. It goes through the same checks.
+func demoConfig(h sim.House) *config.Config {
+	cfg := &config.Config{Home: config.Home{Name: "Loquet"}}
+	for _, d := range h.Doors {
+		cfg.Doors = append(cfg.Doors, demoDoor(d))
+	}
+	for _, l := range h.Locks {
+		cfg.Locks = append(cfg.Locks, demoLock(l))
+	}
+	return cfg
+}
+
+func demoDoor(d sim.DoorSpec) config.Door {
+	line := func(name string) hw.Ref { return hw.Ref("sim:" + d.ID + "/" + name) }
+	door := config.Door{
+		ID: d.ID, Name: d.Name, Kind: config.Kind(d.Kind), Travel: d.Travel + time.Second,
+		Closed: config.Line(line("closed")), Open: config.Line(line("open")), Obstruction: config.Line(line("obstructed")),
+	}
+	if d.Discrete {
+		door.Opener = config.NewPart("lines", lines.OpenerConfig{
+			OpenRelay: line("open-relay"), CloseRelay: line("close-relay"), StopRelay: line("stop-relay"),
+		})
+		door.RemoteClose = config.RemoteCloseDeclared
+		return door
+	}
+	door.Opener = config.NewPart("lines", lines.OpenerConfig{Relay: line("relay"), Pulse: 400 * time.Millisecond})
+	door.RemoteClose = config.RemoteCloseWarned
+	door.Warning = &config.Warning{Light: config.Line(line("lamp")), Beeper: config.Line(line("beeper")), Time: 5 * time.Second}
+	return door
+}
+
+func demoLock(l sim.LockSpec) config.Lock {
+	line := func(name string) hw.Ref { return hw.Ref("sim:" + l.ID + "/" + name) }
+	lock := config.Lock{ID: l.ID, Name: l.Name, Door: config.Line(line("door"))}
+	if l.Drive == sim.Strike {
+		lock.Bolt = config.NewPart("strike", lines.StrikeConfig{Relay: line("relay"), Hold: 5 * time.Second, FailSafe: l.FailSafe})
+		lock.Secured = config.Line(line("secured"))
+		return lock
+	}
+	lock.Bolt = config.NewPart("motor", lines.MotorConfig{
+		SecureRelay: line("secure"), UnsecureRelay: line("unsecure"), Secured: line("secured"), Unsecured: line("unsecured"),
+	})
+	return lock
+}

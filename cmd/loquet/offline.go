@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/loquet/loquet/bridge"
+	"github.com/loquet/loquet/cli"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/all"
+)
+
+// check judges a configuration without opening anything.
+func check(_ context.Context, path string) ([]cli.Finding, error) {
+	_, found, err := config.Read(path, bridge.Catalog())
+	var wrong config.Errors
+	if err != nil && !errors.As(err, &wrong) {
+		return nil, err
+	}
+	var out []cli.Finding
+	for _, f := range wrong {
+		out = append(out, cli.Finding{Stops: true, Text: f.String(), Value: f})
+	}
+	for _, f := range found {
+		if f.Severity != config.SeverityError {
+			out = append(out, cli.Finding{Text: f.String(), Value: f})
+		}
+	}
+	return out, nil
+}
+
+// drivers lists the drivers of this build.
+func drivers() []cli.Driver {
+	list := listed(nil, "opener", all.Openers())
+	list = listed(list, "bolt", all.Bolts())
+	list = listed(list, "sensor", all.Sensors())
+	return listed(list, "board", all.Boards())
+}
+
+func listed[D any](list []cli.Driver, kind string, r *hw.Registry[D]) []cli.Driver {
+	for d := range r.All() {
+		list = append(list, cli.Driver{Kind: kind, Name: d.Name, Doc: d.Doc})
+	}
+	return list
+}
+
+// schema is the JSON Schema of the configuration with the drivers of this build.
+func schema() ([]byte, error) { return config.Schema(bridge.Catalog()) }

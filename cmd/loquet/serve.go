@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/api/client"
+	"github.com/loquet/loquet/bridge"
+	"github.com/loquet/loquet/cli"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/hw/sim"
+)
+
+// release is set by the linker for a packaged build.
+var release = "dev"
+
+func version() api.Version {
+	v := api.Version{Version: release}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.Go = info.GoVersion
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v.Revision = s.Value
+			}
+		}
+	}
+	return v
+}
+
+func logger(w io.Writer, format string) zerolog.Logger {
+	if format == "json" {
+		return zerolog.New(w).With().Timestamp().Logger().Level(zerolog.InfoLevel)
+	}
+	return zerolog.New(zerolog.ConsoleWriter{Out: w, NoColor: true, TimeFormat: time.TimeOnly}).
+		With().Timestamp().Logger().Level(zerolog.InfoLevel)
+}
+
+// run serves the house of a configuration until ctx ends.
+func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
+	cfg, warnings, err := config.Read(o.Config, bridge.Catalog())
+	if err != nil {
+		return err
+	}
+	log := logger(s.Err, o.LogFormat)
+	for _, w := range warnings {
+		log.Warn().Str("rule", w.Rule).Str("at", w.Path).Msg("configuration: " + w.What)
+	}
+	state := o.State
+	if state == "" {
+		state = defaultState()
+	}
+	opts := options(o.StartOptions, cfg, state, log)
+	opts.ConfigPath = o.Config
+	if !o.Set("homekit") {
+		opts.HomeKit = "" // the configuration's, or the usual one
+	}
+	app, err := bridge.New(opts)
+	if err != nil {
+		return err
+	}
+	return app.Run(ctx, nil)
+}
+
+func options(o cli.StartOptions, cfg *config.Config, state string, log zerolog.Logger) bridge.Options {
+	return bridge.Options{
+		Config: cfg, StateDir: state, RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Console: o.Console, HomeKit: o.HomeKit,
+		Interfaces: o.Interfaces, ReadyFile: o.ReadyFile, Log: log, Version: version(),
+	}
+}
+
+// demo serves a simulated house until ctx ends.
+func demo(ctx context.Context, o cli.DemoOptions, s cli.Streams) (err error) {
+	state := o.State
+	if state == "" {
+		if state, err = os.MkdirTemp("", "loquet-demo-"); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Out, "State    %s (removed at the end)\n", state)
+		defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
+	}
+	house := houseOf(o.Size)
+	cfg, err := demoChecked(house)
+	if err != nil {
+		return err
+	}
+	simulated, end, err := demoWorld(ctx, o, house)
+	if err != nil {
+		return err
+	}
+	defer end()
+	opts := options(o.StartOptions, cfg, state, logger(s.Err, o.LogFormat))
+	opts.World = simulated
+	app, err := bridge.New(opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.RemoveDemo(os.Getenv, os.Getpid())) }()
+	return app.Run(ctx, func() error { return welcome(s, app, state) })
+}
+
+func houseOf(size *cli.Size) sim.House {
+	if size == nil {
+		return sim.DemoHouse()
+	}
+	return sim.Size(size.Doors, size.Locks)
+}
+
+// demoChecked takes the demo's configuration through the text and the checks of a real one.
+func demoChecked(house sim.House) (*config.Config, error) {
+	cfg, _, err := config.ReadBytes("demo.yaml", demoConfig(house).Print(), bridge.Catalog())
+	return cfg, err
+}
+
+// demoWorld is the simulated house: in this process, or behind a socket.
+func demoWorld(ctx context.Context, o cli.DemoOptions, house sim.House) (bridge.World, func(), error) {
+	if o.World != "" {
+		w, err := sim.Dial(ctx, o.World)
+		return w, func() {}, err
+	}
+	w, err := sim.New(house, o.Speed)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.Board(), w.Close, nil
+}
+
+// world serves a simulated house on a socket until ctx ends.
+func world(ctx context.Context, o cli.WorldOptions, s cli.Streams) error {
+	w, err := sim.New(houseOf(o.Size), o.Speed)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", o.Socket)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "World    %s\n", o.Socket)
+	return sim.Serve(ctx, l, w)
+}
+
+// defaultState is the service's folder where this process may write it, else the user's.
+func defaultState() string {
+	folders := client.DefaultStates(os.Getenv)
+	if os.Getenv("STATE_DIRECTORY") != "" || os.Geteuid() == 0 {
+		return folders[0]
+	}
+	return folders[len(folders)-1]
+}
+
+// welcome is what a newcomer reads. It is also when other commands find this demo.
+func welcome(s cli.Streams, app *bridge.App, state string) error {
+	if err := client.WriteDemo(os.Getenv, client.Demo{PID: os.Getpid(), State: state, Socket: filepath.Join(state, "loquet.sock")}); err != nil {
+		return err
+	}
+	out := s.Out
+	fmt.Fprint(out, "Doors   ")
+	for i, d := range app.Devices() {
+		if i > 0 {
+			fmt.Fprint(out, " ·")
+		}
+		fmt.Fprintf(out, " %s", d.Name)
+		if i == 11 {
+			fmt.Fprintf(out, " and %d more", len(app.Devices())-12)
+			break
+		}
+	}
+	fmt.Fprintln(out, " (simulated)")
+	bridges, err := app.HomeKitBridges(context.Background())
+	if err != nil {
+		return err
+	}
+	for _, b := range bridges {
+		if err := cli.ShowBridge(s, b); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "API      %s\nTry      loquet devices · loquet open garage · loquet history\n", app.Console())
+	return nil
+}

@@ -1,0 +1,48 @@
+// Package catalog describes the drivers of this build to the configuration, which knows none.
+package catalog
+
+import (
+	"errors"
+
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/all"
+)
+
+// Of returns the catalogue of this build; lines are the boards that need no section of their own.
+func Of(lines ...string) config.Catalog {
+	return config.Catalog{
+		Openers: describe(all.Openers()),
+		Bolts:   describe(all.Bolts()),
+		Sensors: describe(all.Sensors()),
+		Boards:  describe(all.Boards()),
+		Lines:   lines,
+		Absent: map[string]string{
+			"matter":  "this build has no Matter server yet",
+			"mqtt":    "this build has no MQTT broker yet",
+			"keypads": "this build has no keypad drivers yet",
+		},
+		Setting: setting,
+	}
+}
+
+func describe[D any](r *hw.Registry[D]) []config.Driver {
+	var out []config.Driver
+	for d := range r.All() {
+		out = append(out, config.Driver{Name: d.Name, Doc: d.Doc, Config: d.Config,
+			Load: func(decode func(any) error) (any, error) {
+				chosen, err := r.Load(d.Name, decode)
+				return chosen.Config, err
+			}})
+	}
+	return out
+}
+
+// setting tells the configuration which field a driver's complaint is about.
+func setting(err error) (config.SettingError, bool) {
+	var f *hw.FieldError
+	if !errors.As(err, &f) {
+		return config.SettingError{}, false
+	}
+	return config.SettingError{Field: f.Field, Problem: f.Problem, Remedy: f.Remedy}, true
+}
