@@ -65,6 +65,7 @@ func connect(ctx context.Context, path string, dial func(context.Context) (net.C
 			Hint: "start the world first, and name its socket",
 		}
 	}
+	c.link = first // there are no lines yet that would have to be requested first
 	go c.run(first)
 	return c, nil
 }
@@ -193,7 +194,7 @@ func (c *Client) use(l *link) bool {
 		case <-again:
 			c.mu.Lock()
 			for _, r := range refused {
-				r.registered(nil)
+				r.claim(nil)
 			}
 			c.mu.Unlock()
 		}
@@ -202,10 +203,14 @@ func (c *Client) use(l *link) bool {
 
 // enter requests the lines that are not requested on this connection, and then puts it to use.
 func (c *Client) enter(l *link) (refused []registrar, ok bool) {
+	var back []*remoteOutput
 	for {
-		todo := c.missing(l)
+		todo, told := c.missing(l, back)
 		if len(todo) == 0 {
 			return refused, true
+		}
+		if told {
+			back = nil
 		}
 		for _, r := range todo {
 			_, err := l.call(c.ctx, r.request(), answerWithin)
@@ -214,22 +219,19 @@ func (c *Client) enter(l *link) (refused []registrar, ok bool) {
 			}
 			if err != nil {
 				refused = append(refused, r)
+			} else if o, isOutput := r.(*remoteOutput); isOutput {
+				back = append(back, o)
 			}
-			c.mu.Lock()
-			r.registered(l)
-			if o, isOutput := r.(*remoteOutput); isOutput && err == nil {
-				o.Back()
-			}
-			c.mu.Unlock()
 		}
 	}
 }
 
-// missing lists what is not requested on a connection. If that is nothing, the connection is put to use.
-func (c *Client) missing(l *link) []registrar {
+// missing lists what is not requested on a connection; whoever gets it from here requests it. If that is
+// nothing, the connection is put to use. Outputs are said to be back in the same instant: before, an order
+// would be refused, and afterwards Back would forget an order.
+func (c *Client) missing(l *link, back []*remoteOutput) (todo []registrar, told bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var todo []registrar
 	for _, o := range c.outputs {
 		if o.on != l {
 			todo = append(todo, o)
@@ -245,16 +247,23 @@ func (c *Client) missing(l *link) []registrar {
 			todo = append(todo, e)
 		}
 	}
-	if len(todo) == 0 {
-		c.link = l
+	for _, r := range todo {
+		r.claim(l)
 	}
-	return todo
+	if len(todo) > 0 && c.link != l {
+		return todo, false
+	}
+	c.link = l
+	for _, o := range back {
+		o.Back()
+	}
+	return todo, true
 }
 
 // registrar is a line that is requested on each connection.
 type registrar interface {
 	request() request
-	registered(*link)
+	claim(*link) // it is being requested on that connection; with the client locked
 }
 
 // leave says that all lines are unavailable.

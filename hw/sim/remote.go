@@ -29,6 +29,7 @@ func (c *Client) Output(ctx context.Context, name string, o hw.OutputOptions) (h
 	}
 	c.outputs[name] = out
 	l := c.link
+	out.on = l
 	if l == nil {
 		out.Lost()
 	}
@@ -47,20 +48,18 @@ func (c *Client) register(ctx context.Context, l *link, r registrar) error {
 	if l == nil {
 		return nil
 	}
-	if _, err := l.call(ctx, r.request(), answerWithin); err != nil {
-		return err
+	_, err := l.call(ctx, r.request(), answerWithin)
+	if err != nil && !l.alive() {
+		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r.registered(l)
-	return nil
+	return err
 }
 
 func (o *remoteOutput) request() request {
 	return request{Op: opOutput, Line: o.name, Level: o.o.Rest != o.o.ActiveLow}
 }
 
-func (o *remoteOutput) registered(l *link) { o.on = l }
+func (o *remoteOutput) claim(l *link) { o.on = l }
 
 func (o *remoteOutput) set(ctx context.Context, active bool, max time.Duration) error {
 	o.client.mu.Lock()
@@ -108,6 +107,9 @@ func (c *Client) Input(ctx context.Context, name string, o hw.InputOptions) (hw.
 	}
 	in.users++
 	l := c.link
+	if !ok {
+		in.on = l
+	}
 	c.mu.Unlock()
 	if !ok {
 		if err := c.register(ctx, l, in); err != nil {
@@ -122,7 +124,7 @@ func (c *Client) Input(ctx context.Context, name string, o hw.InputOptions) (hw.
 
 func (in *remoteInput) request() request { return request{Op: opWatch, Line: in.name} }
 
-func (in *remoteInput) registered(l *link) { in.on = l }
+func (in *remoteInput) claim(l *link) { in.on = l }
 
 func (in *remoteInput) publish(r reply) {
 	now := time.Now()
@@ -199,6 +201,7 @@ func (c *Client) Edges(ctx context.Context, names []string, o hw.InputOptions) (
 	e := &remoteEdges{client: c, id: c.lastTap, lines: names, flip: o.ActiveLow, subs: make(map[chan hw.Edge]struct{})}
 	c.taps[e.id] = e
 	l := c.link
+	e.on = l
 	c.mu.Unlock()
 	if err := c.register(ctx, l, e); err != nil {
 		c.mu.Lock()
@@ -211,7 +214,7 @@ func (c *Client) Edges(ctx context.Context, names []string, o hw.InputOptions) (
 
 func (e *remoteEdges) request() request { return request{Op: opEdges, Tap: e.id, Lines: e.lines} }
 
-func (e *remoteEdges) registered(l *link) { e.on = l }
+func (e *remoteEdges) claim(l *link) { e.on = l }
 
 // edge runs with the client locked, as does lose.
 func (e *remoteEdges) edge(w edgeWords) {
