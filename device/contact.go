@@ -77,9 +77,7 @@ func (m *contactMachine) lockOut(_ time.Time, _ bool, _ Cause, id uint64) {
 }
 
 func (m *contactMachine) reading(now time.Time, r ContactReading) {
-	if r.Taken.IsZero() || r.Taken.After(now) {
-		r.Taken = now
-	}
+	r.Taken = taken(now, r.Taken, m.r.Taken)
 	if m.up && r.Taken.Before(m.r.Taken) {
 		return
 	}

@@ -34,7 +34,7 @@ func NewDoor(cfg DoorConfig, o Opener, deps Deps[DoorState]) (*Door, error) {
 		move:     func(ctx context.Context, target uint8) error { return o.Trigger(ctx, Target(target)) },
 		readings: o.Readings,
 	}
-	if r, ok := o.(Refresher); ok {
+	if r, ok := o.(Refresher); ok && cfg.Traits.Refreshes {
 		caps.refresh, d.refresh = true, r.Refresh
 	}
 	if s, ok := o.(Stopper); ok && cfg.Traits.Stops {

@@ -5,6 +5,9 @@ import "time"
 // expire takes in that time has passed. It may be called at any time; next says when it must be.
 func (m *doorMachine) expire(now time.Time) {
 	m.arrive(now)
+	if m.up && !m.st.Available {
+		m.show(now, m.st.Cause)
+	}
 	m.rest(now)
 	if m.mv.live && !now.Before(m.mv.until) {
 		m.runOut(now)
@@ -192,6 +195,9 @@ func (m *doorMachine) next() time.Time {
 	var at time.Time
 	if m.up {
 		at = m.place.due(stableTime)
+		if !m.st.Available {
+			at = earlier(at, m.upAt.Add(bounceTime))
+		}
 	}
 	at = earlier(at, m.moving)
 	if m.mv.live {

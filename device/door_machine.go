@@ -40,6 +40,7 @@ type doorMachine struct {
 
 	recalled bool
 	up       bool // the driver answers
+	upAt     time.Time
 	r        Reading
 	place    steady[Place]
 	fresh    time.Time // readings taken before are from before a suspend
@@ -244,13 +245,18 @@ func (m *doorMachine) show(now time.Time, cause Cause) {
 	if st.Target != m.st.Target {
 		m.wentBack(now, targetAction(m.st.Target))
 	}
-	st.Available, st.Warning = m.up, m.warned
+	st.Available, st.Warning = m.up && m.announced(now), m.warned
 	st.Suspended, st.LockedOut = m.mem.Suspended, m.mem.LockedOut
 	if m.up {
 		st.Obstructed, st.Fault, st.Battery = m.r.Obstructed, m.r.Fault, m.r.Battery
 	}
 	m.st = st
 	m.armAutoClose(now)
+}
+
+// announced reports whether the first readings have come to rest, or do not.
+func (m *doorMachine) announced(now time.Time) bool {
+	return !m.place.truthAt.IsZero() || now.Sub(m.upAt) >= bounceTime
 }
 
 func (m *doorMachine) inWarning() bool {

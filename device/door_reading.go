@@ -15,16 +15,15 @@ func (m *doorMachine) reading(now time.Time, r Reading) {
 
 // observe takes a reading in without drawing conclusions that need it to be still.
 func (m *doorMachine) observe(now time.Time, r Reading) {
-	if r.Taken.IsZero() || r.Taken.After(now) {
-		r.Taken = now
-	}
 	old, first := m.r, !m.up
+	r.Taken = taken(now, r.Taken, old.Taken)
 	if !first && r.Taken.Before(old.Taken) {
 		return // a refresh was faster
 	}
 	m.r, m.up = r, true
 	changed := m.place.see(now, r.At)
 	if first {
+		m.upAt = now
 		m.place.doubt(now)
 		m.alarm(NoticeAway, false, "")
 	}

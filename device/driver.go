@@ -22,7 +22,7 @@ type Reading struct {
 	Obstructed Tri
 	Moving     Target    // the direction, from openers that say it; TargetUnknown from all others
 	Energised  Tri       // whether the relay is on: No after it was on is the release
-	Taken      time.Time // when the device was asked, not when it changed
+	Taken      time.Time // when the device was asked, not when it changed; one without it is never fresh
 	Fault      string    // what the driver knows to be wrong (contacts that disagree, a relay that sticks)
 	Battery    Battery
 }

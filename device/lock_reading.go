@@ -10,10 +10,8 @@ func (m *lockMachine) reading(now time.Time, r LockReading) {
 
 // observe takes in what the driver saw.
 func (m *lockMachine) observe(now time.Time, r LockReading) {
-	if r.Taken.IsZero() || r.Taken.After(now) {
-		r.Taken = now
-	}
 	old, first := m.r, !m.up
+	r.Taken = taken(now, r.Taken, old.Taken)
 	if !first && r.Taken.Before(old.Taken) {
 		return
 	}

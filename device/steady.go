@@ -40,3 +40,15 @@ func (s *steady[T]) due(still time.Duration) time.Time {
 	}
 	return s.since.Add(still)
 }
+
+// taken is when a reading was taken: one that does not say so is no fresher than the one before, and
+// none comes from the future.
+func taken(now, at, before time.Time) time.Time {
+	switch {
+	case at.IsZero():
+		return before
+	case at.After(now):
+		return now
+	}
+	return at
+}
