@@ -110,9 +110,11 @@ func (s *Server) accept(nc net.Conn) {
 		o.close()
 	}
 	if !ok {
-		nc.SetWriteDeadline(time.Now().Add(time.Second))
-		nc.Write(empty(503).bytes())
-		nc.Close()
+		s.running.Go(func() {
+			defer nc.Close()
+			nc.SetWriteDeadline(time.Now().Add(time.Second))
+			nc.Write(empty(503).bytes())
+		})
 		return
 	}
 	s.running.Go(c.serve)

@@ -45,7 +45,8 @@ func (st *stream) secure(c *frameCipher) {
 // partial reports whether a message has begun.
 func (st *stream) partial() bool { return st.pos < len(st.in) || st.rawPos < len(st.raw) }
 
-// fill reads until there is at least one more byte of plaintext.
+// fill makes one step: it opens a frame that is there, or reads once. There may be no more plaintext afterwards, so that
+// the caller can set a deadline before each read.
 func (st *stream) fill() error {
 	if st.pos > 0 && st.pos == len(st.in) {
 		st.in, st.pos = st.in[:0], 0
@@ -53,26 +54,22 @@ func (st *stream) fill() error {
 	if st.cipher == nil {
 		return readMore(st.nc, &st.in)
 	}
-	for {
-		out, used, err := st.cipher.open(st.in, st.raw[st.rawPos:])
-		if err != nil {
-			return err
-		}
-		if used > 0 {
-			st.in = out
-			if st.rawPos += used; st.rawPos == len(st.raw) {
-				st.raw, st.rawPos = st.raw[:0], 0
-			}
-			return nil
-		}
-		if st.rawPos > 0 {
-			st.raw = st.raw[:copy(st.raw, st.raw[st.rawPos:])]
-			st.rawPos = 0
-		}
-		if err := readMore(st.nc, &st.raw); err != nil {
-			return err
-		}
+	out, used, err := st.cipher.open(st.in, st.raw[st.rawPos:])
+	if err != nil {
+		return err
 	}
+	if used > 0 {
+		st.in = out
+		if st.rawPos += used; st.rawPos == len(st.raw) {
+			st.raw, st.rawPos = st.raw[:0], 0
+		}
+		return nil
+	}
+	if st.rawPos > 0 {
+		st.raw = st.raw[:copy(st.raw, st.raw[st.rawPos:])]
+		st.rawPos = 0
+	}
+	return readMore(st.nc, &st.raw)
 }
 
 // readMore appends what one read gives.

@@ -160,7 +160,7 @@ type frameReader struct {
 	raw   *bufio.Reader
 	dir   direction
 	plain []byte
-	buf   [2 + 1024 + 16]byte
+	buf   [1024]byte
 }
 
 func (f *frameReader) Read(p []byte) (int, error) {
@@ -174,24 +174,33 @@ func (f *frameReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// next takes a frame only when all of it is there, so that a timeout loses nothing.
 func (f *frameReader) next() error {
-	if _, err := io.ReadFull(f.raw, f.buf[:2]); err != nil {
-		return err
+	head, err := f.raw.Peek(2)
+	if err != nil {
+		return cut(err, len(head))
 	}
-	n := int(binary.LittleEndian.Uint16(f.buf[:2]))
+	n := int(binary.LittleEndian.Uint16(head))
 	if n < 1 || n > 1024 {
 		return fmt.Errorf("%w: frame of %d bytes", ErrDecrypt, n)
 	}
-	if _, err := io.ReadFull(f.raw, f.buf[2:2+n+16]); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return err
+	sealed, err := f.raw.Peek(2 + n + 16)
+	if err != nil {
+		return cut(err, len(sealed))
 	}
-	plain, err := f.dir.aead.Open(f.buf[2:2], f.dir.nonce(), f.buf[2:2+n+16], f.buf[:2])
+	plain, err := f.dir.aead.Open(f.buf[:0], f.dir.nonce(), sealed[2:], sealed[:2])
 	if err != nil {
 		return fmt.Errorf("%w: frame %d of %d bytes", ErrDecrypt, f.dir.count-1, n)
 	}
 	f.plain = plain
-	return nil
+	_, err = f.raw.Discard(len(sealed))
+	return err
+}
+
+// cut makes an end inside a frame an unexpected one.
+func cut(err error, have int) error {
+	if have > 0 && errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -67,6 +67,10 @@ func (c *Client) NextEvent(d time.Duration) (Event, error) {
 		return e, nil
 	}
 	c.conn.SetReadDeadline(time.Now().Add(d))
+	if _, err := c.in.Peek(1); err != nil {
+		return Event{}, err
+	}
+	c.conn.SetReadDeadline(c.deadline()) // a message that has begun is read to its end
 	event, r, err := c.readMessage()
 	if err != nil {
 		return Event{}, err
@@ -77,7 +81,7 @@ func (c *Client) NextEvent(d time.Duration) (Event, error) {
 	return Event{r.Body, time.Now()}, nil
 }
 
-// NoEvent fails if an event comes within d. The connection is of no use after a timeout inside a message.
+// NoEvent fails if an event comes within d.
 func (c *Client) NoEvent(d time.Duration) error {
 	e, err := c.NextEvent(d)
 	var ne net.Error
