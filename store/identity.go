@@ -8,14 +8,16 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"strconv"
 )
 
 // identityFormat is the version of the identity file. The file is one line
 //
 //	loquet identity 1 crc32c=89abcdef length=1234
 //
-// and then length bytes of JSON, which the checksum (Castagnoli) covers: the install id, the
-// generation, and every precious space with its keys and its values in base64.
+// and then length bytes of JSON: the install id, the generation, and every precious space with its keys
+// and its values in base64. The checksum (Castagnoli) covers the format number, as text, and the JSON;
+// later formats keep this line, so that a newer file is told from a damaged one.
 const identityFormat = 1
 
 const identityLine = "loquet identity %d crc32c=%08x length=%d\n"
@@ -47,7 +49,7 @@ func (id *identity) encode() ([]byte, error) {
 		return nil, err
 	}
 	body = append(body, '\n')
-	line := fmt.Appendf(nil, identityLine, identityFormat, castagnoli(body), len(body))
+	line := fmt.Appendf(nil, identityLine, identityFormat, identitySum(identityFormat, body), len(body))
 	return append(line, body...), nil
 }
 
@@ -56,18 +58,18 @@ func decodeIdentity(path string, data []byte) (*identity, error) {
 	line, body, found := bytes.Cut(data, []byte("\n"))
 	var format, length int
 	var sum uint32
-	n, err := fmt.Sscanf(string(line)+"\n", identityLine, &format, &sum, &length)
-	if format > identityFormat && n >= 1 {
-		return nil, newer(path, format, identityFormat)
-	}
-	if !found || err != nil || format != identityFormat {
+	_, err := fmt.Sscanf(string(line)+"\n", identityLine, &format, &sum, &length)
+	if !found || err != nil {
 		return nil, damaged(path, "its first line is not that of an identity", nil)
 	}
 	if length != len(body) {
 		return nil, damaged(path, fmt.Sprintf("%d bytes instead of %d", len(body), length), nil)
 	}
-	if castagnoli(body) != sum {
+	if identitySum(format, body) != sum {
 		return nil, damaged(path, "its checksum does not match", nil)
+	}
+	if format > identityFormat {
+		return nil, newer(path, format, identityFormat)
 	}
 	id := &identity{}
 	if err := json.Unmarshal(body, id); err != nil {
@@ -82,6 +84,10 @@ func decodeIdentity(path string, data []byte) (*identity, error) {
 		}
 	}
 	return id, nil
+}
+
+func identitySum(format int, body []byte) uint32 {
+	return castagnoli(strconv.AppendInt(nil, int64(format), 10), body)
 }
 
 // slot is one of the two files.

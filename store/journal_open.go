@@ -81,11 +81,12 @@ func openJournal(ctx context.Context, s journalSetup) (*Journal, error) {
 
 // openOrReplace opens journal.db for writing. One that is damaged, or of another install, is set aside.
 func (j *Journal) openOrReplace(ctx context.Context, s journalSetup) (gaps []string, err error) {
-	st, statErr := os.Stat(j.path)
-	missing := statErr != nil || st.Size() == 0
-	if s.prior.damaged && !missing {
+	missing, err := look(j.path)
+	switch {
+	case err != nil:
+	case s.prior.damaged && !missing:
 		err = damaged(j.path, "it was found so while it was in use", nil)
-	} else {
+	default:
 		err = j.openFile(ctx)
 	}
 	if err != nil && errors.Is(diskProblem(j.path, err), ErrDamaged) {
@@ -113,7 +114,7 @@ func (j *Journal) openFile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, j.conn, j.path, "journal"); err != nil {
+	if err := migrate(ctx, j.conn, j.path, "journal", applicationJournal); err != nil {
 		return err
 	}
 	if err := j.belongs(ctx); err != nil {
@@ -142,15 +143,8 @@ func (j *Journal) openFile(ctx context.Context) error {
 // one is checked while the doors work already.
 const checkAtOnce = 8 << 20
 
-// belongs makes sure that the journal is one of ours and of this install.
+// belongs makes sure that the journal is of this install.
 func (j *Journal) belongs(ctx context.Context) error {
-	var id int64
-	if err := j.conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
-		return err
-	}
-	if id != applicationJournal {
-		return damaged(j.path, "it is not a journal of loquet", nil)
-	}
 	var install string
 	err := j.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'install'").Scan(&install)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -162,11 +156,6 @@ func (j *Journal) belongs(ctx context.Context) error {
 	}
 	return err
 }
-
-const (
-	applicationDatabase = 0x4c714462
-	applicationJournal  = 0x4c714a6e
-)
 
 // readEnd finds out where the chain stands.
 func (j *Journal) readEnd(ctx context.Context, q querier) error {

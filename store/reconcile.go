@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 )
@@ -104,12 +103,8 @@ func (o *opening) serveIdentity(d *database, id *identity, lost *Problem) {
 // read opens loquet.db and reads it whole. missing means that there is none, or that nothing was ever
 // written to it; it is not made here.
 func (o *opening) read(ctx context.Context, d *database) (missing bool, err error) {
-	st, err := os.Stat(d.path)
-	if errors.Is(err, os.ErrNotExist) || (err == nil && st.Size() == 0) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
+	if missing, err := look(d.path); missing || err != nil {
+		return missing, err
 	}
 	if o.still {
 		return o.readStill(ctx, d)
@@ -137,7 +132,7 @@ func (o *opening) readStill(ctx context.Context, d *database) (missing bool, err
 		return false, err
 	}
 	defer db.Close()
-	have, err := version(ctx, db)
+	have, err := version(ctx, db, d.path, applicationDatabase)
 	if err != nil {
 		return false, err
 	}
@@ -161,18 +156,7 @@ func (d *database) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var id int64
-	if err := d.conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
-		return err
-	}
-	have, err := version(ctx, d.conn)
-	if err != nil {
-		return err
-	}
-	if have > 0 && id != applicationDatabase {
-		return damaged(d.path, "it is not a database of loquet", nil)
-	}
-	if err := migrate(ctx, d.conn, d.path, "database"); err != nil {
+	if err := migrate(ctx, d.conn, d.path, "database", applicationDatabase); err != nil {
 		return err
 	}
 	return check(ctx, d.conn, d.path)

@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -69,8 +71,31 @@ func openReaders(path string, still bool) (*sql.DB, error) {
 	return db, nil
 }
 
-// createPrivate makes the file before SQLite does, so that it and its companions are mode 0600. It must
-// not run on a database that this process has open: closing the descriptor would drop SQLite's locks.
+// look says whether there is a database at path, without SQLite, which would take a file of a few bytes
+// for a new one. It must not run on a database that this process has open: closing the descriptor would
+// drop SQLite's locks.
+func look(path string) (missing bool, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	start := make([]byte, 512)
+	n, err := io.ReadFull(f, start)
+	switch {
+	case errors.Is(err, io.EOF):
+		return true, nil
+	case errors.Is(err, io.ErrUnexpectedEOF), err == nil && !bytes.HasPrefix(start, []byte("SQLite format 3\x00")):
+		return false, damaged(path, fmt.Sprintf("its first %d bytes are not those of a database", n), nil)
+	}
+	return false, err
+}
+
+// createPrivate makes the file before SQLite does, so that it and its companions are mode 0600. One
+// that is there is not touched: see look.
 func createPrivate(path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return nil
@@ -129,21 +154,42 @@ func checkpoint(ctx context.Context, conn querier, mode string) (done bool, err 
 	return err == nil && busy == 0 && log == moved, err
 }
 
-// version returns the format of a database: 0 when nothing was ever written to it.
-func version(ctx context.Context, conn querier) (int, error) {
-	var v int
-	err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v)
-	return v, err
+// version returns the format of a database of ours: 0 when nothing was ever written to it.
+func version(ctx context.Context, conn querier, path string, application int64) (int, error) {
+	var v, tables int
+	var id int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+		return 0, err
+	}
+	if err := conn.QueryRowContext(ctx, "PRAGMA application_id").Scan(&id); err != nil {
+		return 0, err
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&tables); err != nil {
+		return 0, err
+	}
+	switch {
+	case v == 0 && id == 0 && tables == 0:
+		return 0, nil
+	case v <= 0 || id != application:
+		return 0, damaged(path, "it is not a database of loquet", nil)
+	}
+	return v, nil
 }
+
+// Application ids, at a fixed place in the file.
+const (
+	applicationDatabase = 0x4c714462 // "LqDb"
+	applicationJournal  = 0x4c714a6e // "LqJn"
+)
 
 // migrate brings a database to the newest format this loquet knows, a transaction a step, forwards
 // only. A format from a newer loquet is left alone when that one said that we can read it.
-func migrate(ctx context.Context, conn *sql.Conn, path, schema string) error {
+func migrate(ctx context.Context, conn *sql.Conn, path, schema string, application int64) error {
 	steps, err := fs.Glob(schemas, "schema/"+schema+"/*.sql")
 	if err != nil {
 		return err
 	}
-	have, err := version(ctx, conn)
+	have, err := version(ctx, conn, path, application)
 	if err != nil {
 		return err
 	}
