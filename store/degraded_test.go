@@ -1,0 +1,432 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/loquet/loquet/device"
+)
+
+// faulty is a disk that fails when it is told to.
+type faulty struct {
+	create, rename, datasync, dir atomic.Pointer[error]
+	journal, database             atomic.Pointer[error]
+}
+
+func (f *faulty) options() Options {
+	o := small()
+	d := realDisk()
+	real := d
+	d.create = func(path string) (file, error) {
+		if err := f.create.Load(); err != nil {
+			return nil, *err
+		}
+		return real.create(path)
+	}
+	d.rename = func(from, to string) error {
+		if err := f.rename.Load(); err != nil {
+			return *err
+		}
+		return real.rename(from, to)
+	}
+	d.syncDir = func(dir string) error {
+		if err := f.dir.Load(); err != nil {
+			return *err
+		}
+		return real.syncDir(dir)
+	}
+	d.datasync = func(file *os.File) error {
+		if err := f.datasync.Load(); err != nil {
+			return *err
+		}
+		return real.datasync(file)
+	}
+	d.commit = func(path string) error {
+		at := &f.journal
+		if filepath.Base(path) == fileDatabase {
+			at = &f.database
+		}
+		if err := at.Load(); err != nil {
+			return *err
+		}
+		return nil
+	}
+	o.disk = &d
+	return o
+}
+
+func fail(at *atomic.Pointer[error], err error) { at.Store(&err) }
+
+func degraded(t testing.TB, s *Store, kind error) {
+	t.Helper()
+	p := s.Problem()
+	if p == nil || !errors.Is(p, kind) || p.Remedy == "" {
+		t.Fatalf("problem %v, want %v", p, kind)
+	}
+	if reason, ok := s.Degraded(); !ok || reason == "" {
+		t.Fatalf("degraded %q, %v", reason, ok)
+	}
+}
+
+func refused(t testing.TB, s *Store) {
+	t.Helper()
+	for _, space := range []*Space{s.Space("settings"), s.Space("homekit", Precious)} {
+		if err := space.Apply(map[string][]byte{"new": []byte("pairing")}); !errors.Is(err, ErrDegraded) {
+			t.Errorf("%s was changed: %v", space.name, err)
+		}
+	}
+}
+
+// TestAFailedSyncIsFatal: the kernel forgets what it could not write, so a second try proves nothing.
+func TestAFailedSyncIsFatal(t *testing.T) {
+	f, base := &faulty{}, t.TempDir()
+	o := f.options()
+	o.RuntimeDir = base
+	told := make(chan string, 4)
+	o.OnDegraded, o.manual = func(reason string) { told <- reason }, false
+	s := open(t, filepath.Join(base, "state"), o)
+	h := furnish(t, s)
+	fail(&f.datasync, syscall.EIO)
+	before := write(t, s.Journal(), intent("garage"))
+	if err := s.Journal().Flush(t.Context()); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("flush: %v", err)
+	}
+	f.datasync.Store(nil)
+	if reason := <-told; reason == "" {
+		t.Error("no reason told")
+	}
+	degraded(t, s, ErrDisk)
+	h.holds(t, s.Space("homekit", Precious), h.precious, true)
+	refused(t, s)
+	for s.journal.aside.Load() == nil { // the writing goroutine is told by the other one
+		if err := s.journal.order(func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after := write(t, s.Journal(), intent("garage"))
+	rows := history(t, s.Journal(), Query{Limit: 2})
+	if rows[0].Seq != after || rows[1].Seq != before {
+		t.Errorf("rows %d, %d", rows[0].Seq, rows[1].Seq)
+	}
+	if err := s.Journal().Flush(t.Context()); err == nil {
+		t.Error("a failed sync was forgotten")
+	}
+	// The one restart: the disk is well again, the rows that were aside come back, the gap is said.
+	o = small()
+	o.RuntimeDir = base
+	s = reopen(t, s, o)
+	healthy(t, s)
+	rows = history(t, s.Journal(), Query{Limit: 3})
+	if rows[0].Detail != gapAside || rows[1].Seq != after || rows[2].Seq != before || rows[1].Hash == "" {
+		t.Errorf("after the restart: %+v", rows)
+	}
+	if u := s.Unfinished(); len(u) != 2 {
+		t.Errorf("unfinished %+v", u)
+	}
+	if p := verify(t, s); !p.OK() || len(p.Gaps) != 1 {
+		t.Errorf("proof %+v", p)
+	}
+	if files, _ := filepath.Glob(filepath.Join(base, "*.jsonl")); len(files) != 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
+func TestRowsGoAsideWhileTheDiskIsFull(t *testing.T) {
+	for _, runtime := range []bool{true, false} {
+		t.Run(fmt.Sprintf("runtime folder %v", runtime), func(t *testing.T) {
+			f, base := &faulty{}, t.TempDir()
+			o := f.options()
+			if runtime {
+				o.RuntimeDir = base
+			}
+			s := open(t, filepath.Join(base, "state"), o)
+			h := furnish(t, s)
+			fail(&f.journal, syscall.ENOSPC)
+			fail(&f.create, syscall.ENOSPC)
+			rows := s.Journal().Subscribe(t.Context(), 80)
+			var seqs []int64
+			for range 5 {
+				seqs = append(seqs, write(t, s.Journal(), intent("garage")))
+			}
+			for _, seq := range seqs {
+				if r := <-rows; r.Seq != seq {
+					t.Errorf("a follower got %d, want %d", r.Seq, seq)
+				}
+			}
+			degraded(t, s, ErrDiskFull)
+			if _, err := os.Stat(filepath.Join(s.folder.path, fileReserve)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the reserve was kept: %v", err)
+			}
+			refused(t, s)
+			h.holds(t, s.Space("homekit", Precious), h.precious, true)
+			if got := history(t, s.Journal(), Query{Limit: 7}); got[0].Seq != seqs[4] || got[5].Seq != 80 {
+				t.Errorf("history %+v", got)
+			}
+			s.upkeep.recover()
+			degraded(t, s, ErrDiskFull)
+			f.journal.Store(nil)
+			f.create.Store(nil)
+			s.upkeep.recover()
+			healthy(t, s)
+			apply(t, s.Space("homekit", Precious), "new", "pairing")
+			got := history(t, s.Journal(), Query{Limit: 7})
+			if got[0].Detail != gapAside || got[1].Seq != seqs[4] || got[5].Seq != seqs[0] || got[6].Seq != 80 {
+				t.Errorf("history %+v", got)
+			}
+			if r := <-rows; r.Detail != gapAside {
+				t.Errorf("a follower got %+v", r)
+			}
+			if p := verify(t, s); !p.OK() || len(p.Gaps) != 1 {
+				t.Errorf("proof %+v", p)
+			}
+			if _, err := os.Stat(filepath.Join(s.folder.path, fileReserve)); err != nil {
+				t.Errorf("the reserve: %v", err)
+			}
+		})
+	}
+}
+
+// TestPreciousChangesAreAllOrNothing lets every step of a precious change fail, and asks a running and a
+// restarted store what it holds.
+func TestPreciousChangesAreAllOrNothing(t *testing.T) {
+	steps := map[string]func(*faulty) *atomic.Pointer[error]{
+		"temporary file": func(f *faulty) *atomic.Pointer[error] { return &f.create },
+		"database":       func(f *faulty) *atomic.Pointer[error] { return &f.database },
+		"rename":         func(f *faulty) *atomic.Pointer[error] { return &f.rename },
+		"folder":         func(f *faulty) *atomic.Pointer[error] { return &f.dir },
+	}
+	for name, step := range steps {
+		t.Run(name, func(t *testing.T) {
+			f := &faulty{}
+			s := open(t, t.TempDir(), f.options())
+			homekit := s.Space("homekit", Precious)
+			apply(t, homekit, "keep", "1", "change", "1")
+			fail(step(f), syscall.EIO)
+			err := homekit.Apply(map[string][]byte{"keep": nil, "change": []byte("2"), "new": []byte("2")})
+			if !errors.Is(err, ErrDegraded) || !errors.Is(err, syscall.EIO) {
+				t.Fatalf("apply: %v", err)
+			}
+			step(f).Store(nil)
+			degraded(t, s, ErrDisk)
+			for range 2 {
+				homekit := s.Space("homekit", Precious)
+				want(t, homekit, "keep", "1")
+				want(t, homekit, "change", "1")
+				if _, ok, err := homekit.Get("new"); ok || err != nil {
+					t.Errorf("new: %v, %v", ok, err)
+				}
+				if name == "folder" {
+					return // the rename may have happened: a refused change may come back, as after a power cut
+				}
+				s = reopen(t, s, small())
+			}
+			healthy(t, s)
+		})
+	}
+}
+
+// mountTmpfs returns a folder on a disk of its own.
+func mountTmpfs(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size+",mode=0700"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no small disk can be mounted: %v", err)
+		}
+		t.Skipf("a small disk is mounted only by root: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+// fill takes all room that is left.
+func fill(t *testing.T, dir string) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, "other-peoples-files")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 16; size > 0; {
+		if n, err := f.Write(make([]byte, size)); err != nil || n < size {
+			size /= 2
+		}
+	}
+	return path
+}
+
+func TestARealFullDisk(t *testing.T) {
+	dir := mountTmpfs(t, "6m")
+	o := small()
+	o.reserve, o.RuntimeDir = 256<<10, t.TempDir()
+	s := open(t, filepath.Join(dir, "state"), o)
+	h := furnish(t, s)
+	hog := fill(t, dir)
+	last := int64(0)
+	for range 3000 {
+		last = write(t, s.Journal(), intent("garage"))
+		if s.journal.aside.Load() != nil {
+			break
+		}
+		select {
+		case <-s.journal.numbers.want:
+			s.upkeep.reserve()
+		default:
+		}
+	}
+	degraded(t, s, ErrDiskFull)
+	if s.journal.aside.Load() == nil {
+		t.Fatal("the disk never was full")
+	}
+	last = write(t, s.Journal(), intent("front"))
+	refused(t, s)
+	h.holds(t, s.Space("homekit", Precious), h.precious, true)
+
+	// A restart on the full disk.
+	s = reopen(t, s, o)
+	degraded(t, s, ErrDiskFull)
+	h.holds(t, s.Space("homekit", Precious), h.precious, true)
+	h.holds(t, s.Space("settings"), h.plain, true)
+	refused(t, s)
+	if s.Install() != h.install {
+		t.Error("a new identity")
+	}
+	next := write(t, s.Journal(), intent("front"))
+	if next <= last {
+		t.Errorf("number %d after %d", next, last)
+	}
+	if rows := history(t, s.Journal(), Query{Device: "front"}); len(rows) != 2 {
+		t.Errorf("%d rows of front", len(rows))
+	}
+
+	if err := os.Remove(hog); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s, o)
+	healthy(t, s)
+	rows := history(t, s.Journal(), Query{Limit: 3})
+	if !strings.HasPrefix(rows[0].Detail, "gap:") || rows[1].Seq != next || rows[2].Seq != last {
+		t.Errorf("rows %+v", rows)
+	}
+	if p := verify(t, s); !p.OK() {
+		t.Errorf("proof %+v", p)
+	}
+	apply(t, s.Space("homekit", Precious), "new", "pairing")
+}
+
+func TestAReadOnlyDisk(t *testing.T) {
+	dir := mountTmpfs(t, "40m")
+	o := small()
+	o.RuntimeDir = t.TempDir()
+	s := open(t, filepath.Join(dir, "state"), o)
+	h := furnish(t, s)
+	files := snapshot(t, s.folder.path)
+	s.Close()
+	// As a killed process left it: the last rows are only in the log.
+	restoreIn(t, s.folder.path, files)
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	var last int64
+	for range 2 {
+		s = open(t, s.folder.path, o)
+		degraded(t, s, ErrReadOnly)
+		if s.Install() != h.install {
+			t.Error("a new identity")
+		}
+		h.holds(t, s.Space("homekit", Precious), h.precious, true)
+		h.holds(t, s.Space("settings"), h.plain, true)
+		refused(t, s)
+		seq := write(t, s.Journal(), intent("front"))
+		if seq <= last {
+			t.Errorf("number %d after %d", seq, last)
+		}
+		last = seq
+		if rows := history(t, s.Journal(), Query{Limit: 200}); len(rows) < 81 {
+			t.Errorf("%d rows of history", len(rows))
+		}
+		if _, err := s.Journal().Verify(t.Context()); err != nil {
+			t.Errorf("verify: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT, ""); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, s.folder.path, o)
+	healthy(t, s)
+	if rows := history(t, s.Journal(), Query{Device: "front"}); len(rows) != 2 || rows[0].Seq != last {
+		t.Errorf("rows %+v", rows)
+	}
+	if rows := history(t, s.Journal(), Query{Limit: 1}); rows[0].Detail != gapAside {
+		t.Errorf("no gap: %+v", rows)
+	}
+}
+
+func TestAnEmptyFolderThatCannotBeWritten(t *testing.T) {
+	dir := mountTmpfs(t, "1m")
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "below")} {
+		_, err := Open(t.Context(), path, small())
+		var p *Problem
+		if !errors.Is(err, ErrUnwritable) || !errors.As(err, &p) || p.Remedy == "" {
+			t.Errorf("open: %v", err)
+		}
+	}
+}
+
+func TestCreationThatFailsIsBegunAgain(t *testing.T) {
+	steps := map[string]func(*faulty) *atomic.Pointer[error]{
+		"rename": func(f *faulty) *atomic.Pointer[error] { return &f.rename },
+		"folder": func(f *faulty) *atomic.Pointer[error] { return &f.dir },
+	}
+	for name, step := range steps {
+		t.Run(name, func(t *testing.T) {
+			f, dir := &faulty{}, t.TempDir()
+			fail(step(f), syscall.EIO)
+			if _, err := Open(t.Context(), dir, f.options()); !errors.Is(err, ErrUnwritable) {
+				t.Fatalf("open: %v", err)
+			}
+			step(f).Store(nil)
+			s := open(t, dir, f.options())
+			healthy(t, s)
+			h := furnish(t, s)
+			s = reopen(t, s, small())
+			h.holds(t, s.Space("homekit", Precious), h.precious, true)
+		})
+	}
+}
+
+func TestAJournalThatIsRemovedWhileOpen(t *testing.T) {
+	o := small()
+	o.RuntimeDir = t.TempDir()
+	s := open(t, t.TempDir(), o)
+	write(t, s.Journal(), intent("garage"))
+	if err := s.Journal().Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(s.folder.path, fileJournal+"-wal")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s.Journal(), intent("garage"))
+	if err := s.Journal().Flush(t.Context()); err == nil {
+		t.Fatal("nobody noticed")
+	}
+	degraded(t, s, ErrDisk)
+	if _, err := s.Journal().Record(t.Context(), device.Entry{Kind: device.EntryNote}); err != nil {
+		t.Error(err)
+	}
+}
