@@ -81,7 +81,9 @@ func (b *bench) restart(cfg device.DoorConfig) {
 
 func by(who string) device.Cause { return device.Cause{Kind: device.CauseHomeKit, Actor: who} }
 
-func keypad() device.Cause { return device.Cause{Kind: device.CauseCode, Actor: "code-1", Place: "pad"} }
+func keypad() device.Cause {
+	return device.Cause{Kind: device.CauseCode, Actor: "code-1", Place: "pad"}
+}
 
 func (b *bench) do(a device.Action, c device.Cause) (device.Answer, error) {
 	return b.door.Command(context.Background(), device.Command{Action: a, Cause: c})

@@ -114,6 +114,9 @@ func (m *doorMachine) intend(now time.Time, d decision) {
 		return
 	}
 	m.e.phase, m.e.plan, m.e.saw = phaseIntent, d, m.place.since
+	if m.place.settled { // else a person confirmed it: where it begins is not known
+		m.e.from = m.place.truth
+	}
 	m.fx.do(op{kind: opRecord, errand: m.e.id, entry: m.row(EntryIntent)})
 }
 

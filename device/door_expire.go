@@ -16,13 +16,7 @@ func (m *doorMachine) expire(now time.Time) {
 		m.late = move{}
 	}
 	if m.rel.intent != 0 && !now.Before(m.rel.until) {
-		if m.r.Energised == Yes {
-			m.alarm(NoticeUnreleased, true, "")
-		}
-		m.rel.until = now.Add(maxTravel)
-		if m.r.Energised != Yes {
-			m.rel = release{}
-		}
+		m.unreleased()
 	}
 	if !m.warnOff.IsZero() && !now.Before(m.warnOff) {
 		m.quiet(now)
@@ -34,6 +28,21 @@ func (m *doorMachine) expire(now time.Time) {
 		m.closeItself(now)
 	}
 	m.pump(now)
+}
+
+// unreleased is an output that should be at rest by now. One that nobody sees is taken to be: its time
+// is bounded below us.
+func (m *doorMachine) unreleased() {
+	switch m.r.Energised {
+	case Yes:
+		m.alarm(NoticeUnreleased, true, "")
+		m.rel.until = m.rel.until.Add(maxTravel)
+	case No:
+		m.rel.since = time.Time{}
+		m.seeRelease(m.r)
+	case Unknown:
+		m.rel = release{}
+	}
 }
 
 // rest ends the time in which a door between its ends may be moving.

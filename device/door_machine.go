@@ -97,6 +97,7 @@ type errand struct {
 	startBy time.Time // when the close must have started
 	plan    decision
 	saw     time.Time // what the reading was when it was decided
+	from    Place     // and the truth
 	before  time.Time // the edge before this one
 	intent  int64
 	giveUp  *Refusal // decided while a call was out

@@ -43,9 +43,13 @@ func (m *doorMachine) recall(now time.Time, r result[Reading]) {
 // refreshed goes on with the errand after the driver was asked.
 func (m *doorMachine) refreshed(now time.Time, r result[Reading]) {
 	m.e.asking, m.e.asked = false, true
-	if r.err != nil {
+	switch {
+	case errors.Is(r.err, errStuck):
+		m.drop(now, m.refusal(RefusedBusy, r.err))
+		return
+	case r.err != nil:
 		m.alarm(NoticeDriver, true, "refresh")
-	} else {
+	default:
 		m.observe(now, r.reading)
 		m.arrive(now)
 	}
@@ -172,12 +176,9 @@ func (m *doorMachine) set(now time.Time, unsure bool) {
 	target := actionTarget(e.action)
 	m.mv = move{
 		live: true, intent: e.intent, action: e.action, cause: e.cause, target: target, heading: e.plan.heading,
-		from: m.place.truth, started: now, until: now.Add(m.window(target)), unsure: unsure,
+		from: e.from, started: now, until: now.Add(m.window(target)), unsure: unsure,
 		unattended: !e.cause.AtTheDoor() && e.action == ActionClose, confirmed: e.confirm,
 		blocked: m.r.Obstructed == Yes,
-	}
-	if !m.place.settled { // a person confirmed it: where it began is not known
-		m.mv.from = PlaceUnknown
 	}
 	m.late, m.guessed, m.stopped, m.moving = move{}, PlaceUnknown, e.action == ActionStop, time.Time{}
 	m.rel = release{intent: e.intent, action: e.action, cause: e.cause, since: now, until: now.Add(releaseTime)}
