@@ -29,7 +29,7 @@ type place struct {
 func here(t *testing.T, id string) place  { return build(t, id, false) }
 func there(t *testing.T, id string) place { return build(t, id, true) }
 
-func build(t *testing.T, id string, socket bool) place {
+func build(t testing.TB, id string, socket bool) place {
 	t.Helper()
 	house := sim.DemoHouse()
 	house.Locks = append(house.Locks, sim.LockSpec{ID: "shop", Drive: sim.Maglock})
@@ -57,7 +57,7 @@ func build(t *testing.T, id string, socket bool) place {
 	return p
 }
 
-func serve(t *testing.T, w *sim.World) (hw.Board, *hwtest.Wire) {
+func serve(t testing.TB, w *sim.World) (hw.Board, *hwtest.Wire) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "w.sock")
 	ln, err := net.Listen("unix", path)
