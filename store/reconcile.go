@@ -204,6 +204,10 @@ func (o *opening) choose(c *content, id *identity) (next *content, replaced []st
 	own := *c
 	next = &own
 	ahead := id.Generation > c.generation
+	if ahead {
+		o.notes.add(damaged(o.folder.file(fileDatabase),
+			"it is older than the identity: settings and memories that were written last may be missing", nil))
+	}
 	from := contentOf(id)
 	for _, name := range slices.Sorted(maps.Keys(from.spaces)) {
 		theirs, ours := from.spaces[name], c.spaces[name]
