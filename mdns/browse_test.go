@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 // browse collects what is found until the test ends.
 func browse(t *testing.T, m *machine, kind string) func() []string {
 	ctx, cancel := context.WithCancel(t.Context())
+	var mu sync.Mutex
 	var got []string
 	done := make(chan struct{})
 	go func() {
@@ -30,6 +32,8 @@ func browse(t *testing.T, m *machine, kind string) func() []string {
 			if e.Own {
 				mark += "own "
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			got = append(got, fmt.Sprintf("%s%s %s:%d %q %v on %s", mark, e.Instance, e.Host, e.Port, e.TXT, e.Addrs, e.Interface))
 		})
 		if err != nil {
@@ -39,6 +43,8 @@ func browse(t *testing.T, m *machine, kind string) func() []string {
 	t.Cleanup(func() { cancel(); <-done })
 	return func() []string {
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		seen := got
 		got = nil
 		return seen

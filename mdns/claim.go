@@ -1,7 +1,6 @@
 package mdns
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -146,11 +145,11 @@ func (o *owner) probe(l *link, now time.Time) {
 	}
 }
 
-// addProbe adds a name's question and proposed records (RFC 6762 8.1, 8.2). The last probe asks for
-// a multicast answer: a unicast one may end in the socket of another responder on this machine.
+// addProbe adds a name's question and proposed records (RFC 6762 8.1, 8.2). Only the first probe asks
+// for a unicast answer: that may end in the socket of another responder on this machine.
 func (o *owner) addProbe(m *dns.Msg, c *claim, l *link) (size int) {
 	class := uint16(dns.ClassINET)
-	if c.on[l.Index].count < probeCount {
+	if c.on[l.Index].count == 1 {
 		class |= topBit
 	}
 	m.Question = append(m.Question, dns.Question{Name: c.name, Qtype: dns.TypeANY, Qclass: class})
@@ -171,53 +170,6 @@ func (c *claim) proposed(l *link) []dns.RR {
 		}
 	}
 	return rrs
-}
-
-// tie compares our proposed records with those of somebody who probes for the same name at the same
-// time (RFC 6762 8.2): the lexicographically later data wins, the loser waits a second.
-func (o *owner) tie(l *link, m *dns.Msg, now time.Time) {
-	for _, c := range o.all() {
-		st := c.on[l.Index]
-		if st == nil || st.live || st.yields >= maxYields || !asksFor(m, c.key) {
-			continue
-		}
-		var theirs []dns.RR
-		foreign := false
-		for _, rr := range m.Ns {
-			if nameKey(rr.Header().Name) == c.key {
-				theirs = append(theirs, rr)
-				foreign = foreign || !o.ours(c, identity(rr), now)
-			}
-		}
-		if !foreign || compare(c.proposed(l), theirs) >= 0 {
-			continue
-		}
-		st.count, st.next = 0, now.Add(yieldTime)
-		st.yields++
-		o.log.Debug().Str("interface", l.Name).Str("name", c.label()).Msg("another probe for the same name goes first")
-	}
-}
-
-func asksFor(m *dns.Msg, key string) bool {
-	return slices.ContainsFunc(m.Question, func(q dns.Question) bool { return nameKey(q.Name) == key })
-}
-
-// compare orders two record lists by class, type and uncompressed data (RFC 6762 8.2.1).
-func compare(a, b []dns.RR) int { return slices.CompareFunc(ordered(a), ordered(b), bytes.Compare) }
-
-func ordered(rrs []dns.RR) [][]byte {
-	var out [][]byte
-	for _, rr := range rrs {
-		data, err := rdata(rr)
-		if err != nil {
-			continue
-		}
-		h := rr.Header()
-		class := h.Class &^ topBit
-		out = append(out, append([]byte{byte(class >> 8), byte(class), byte(h.Rrtype >> 8), byte(h.Rrtype)}, data...))
-	}
-	slices.SortFunc(out, bytes.Compare)
-	return out
 }
 
 // ours says whether a record is one that the claim has now on any interface, or had a moment ago: two

@@ -19,9 +19,12 @@ const (
 	maxQuestions = 128
 	maxRecords   = 512
 	maxSources   = 1024
-	familiar     = 3 * time.Second // a source heard for that long is no stranger
-	forgotten    = time.Minute     // a silent source is forgotten
-	sweepEvery   = time.Second
+	// maxQueued bounds the memory of packets that wait: the most costly ones, which are 15 each, take
+	// some 600 kB, because names of 255 bytes are two bytes on the wire.
+	maxQueued  = 512
+	familiar   = 3 * time.Second // a source heard for that long is no stranger
+	forgotten  = time.Minute     // a silent source is forgotten
+	sweepEvery = time.Second
 )
 
 // Rates in packets a second; large packets count more.
@@ -40,6 +43,7 @@ const (
 // inbound is a packet that was let in and read.
 type inbound struct {
 	msg       *dns.Msg
+	cost      int64
 	sum       uint64 // of the bytes, to know our own
 	link      int
 	family    Family
@@ -51,6 +55,7 @@ type inbound struct {
 // before it costs anything, and never waits.
 type gate struct {
 	limit    *limiter
+	queued   atomic.Int64 // cost of what is in the inbox
 	received atomic.Uint64
 	flooded  atomic.Uint64
 	bad      atomic.Uint64
@@ -77,17 +82,19 @@ func (o *owner) deliver(p Packet) {
 	}
 	in := &inbound{
 		msg:       msg,
+		cost:      int64(cost),
 		sum:       maphash.Bytes(o.seed, p.Data),
 		link:      p.Interface,
 		family:    p.Family,
 		from:      p.From,
 		multicast: p.Multicast,
 	}
-	select {
-	case o.inbox <- in:
-	default:
+	if g.queued.Add(in.cost) > maxQueued {
+		g.queued.Add(-in.cost)
 		g.full.Add(1)
+		return
 	}
+	o.inbox <- in // never full: each packet costs 1 at least
 }
 
 // weigh looks at the header only: whether the packet is worth reading, and what reading it costs.
@@ -100,7 +107,7 @@ func weigh(data []byte) (cost float64, ok bool) {
 	if questions > maxQuestions || records > maxRecords || questions+records == 0 {
 		return 0, false
 	}
-	return 1 + float64(len(data))/2048 + float64(records)/64, true
+	return float64(1 + len(data)/2048 + (questions+records)/64), true
 }
 
 // parse reads a packet that weigh has accepted. Messages with another opcode or with a response code

@@ -85,7 +85,11 @@ func TestBesideAvahi(t *testing.T) {
 	taken := villaService()
 	taken.Instance = "Taken"
 	second := start(t, "door", part{Hostname: "villa2", Services: []mdns.Service{taken}})
-	if name := second.established(); name != "Taken (2)" {
+	name := second.established()
+	if name == "Taken" { // avahi was slow to object
+		name = second.wait(10*time.Second, "other name", func(r report) bool { return r.Renamed != "" }).Renamed
+	}
+	if name != "Taken (2)" {
 		t.Errorf("established as %q beside avahi's Taken", name)
 	}
 	if f := door.facts(); f.Neighbour.IsZero() {
@@ -211,6 +215,7 @@ func TestOnlyOnNamedInterfaces(t *testing.T) {
 	if !slices.ContainsFunc(e.Addrs, func(a netip.Addr) bool { return a.String() == "10.78.0.1" }) || slices.ContainsFunc(e.Addrs, func(a netip.Addr) bool { return a.String() == "10.77.0.1" }) {
 		t.Errorf("addresses %v on the bridge", e.Addrs)
 	}
+	named.end()
 	if !strings.Contains(named.log.String(), "served but not announced") {
 		t.Error("the log does not say that lo is not announced on")
 	}
@@ -226,7 +231,7 @@ func TestFloodFromTheNetwork(t *testing.T) {
 	start(t, "phone", part{Hostname: "old", Browse: "_hap._tcp"}).entry(5*time.Second, "service", func(e *mdns.Entry) bool { return e.Port != 0 })
 	<-time.After(4 * time.Second) // the phone's machine is no stranger any more
 
-	attack := exec.Command("ip", "netns", "exec", "attacker", os.Args[0], "6s")
+	attack := exec.Command("ip", "netns", "exec", "attacker", os.Args[0], "8s")
 	attack.Env = append(os.Environ(), roleVar+"=flood")
 	var out, complaint strings.Builder
 	attack.Stdout, attack.Stderr = &out, &complaint
@@ -235,14 +240,26 @@ func TestFloodFromTheNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-time.After(2 * time.Second)
-	for range 3 {
+	prompt := 0
+	for range 5 {
 		phone := exec.Command("ip", "netns", "exec", "phone", os.Args[0])
 		phone.Env = append(os.Environ(), roleVar+"=ask")
 		out, err := phone.CombinedOutput()
 		if err != nil {
 			t.Errorf("query during the flood: %v: %s", err, out)
 		}
-		t.Logf("%s", out)
+		lines := strings.Fields(string(out))
+		t.Logf("ordinary query and multicast query answered after %s", lines)
+		for _, line := range lines {
+			// A record waits up to a second after the last time it was multicast (RFC 6762 6), and a
+			// flood sees to it that this was just now.
+			if took, err := time.ParseDuration(line); err == nil && took < 1100*time.Millisecond {
+				prompt++
+			}
+		}
+	}
+	if prompt < 7 { // the asker's own socket loses packets too on a busy machine
+		t.Errorf("%d of 10 queries were answered within a second", prompt)
 	}
 	if err := attack.Wait(); err != nil {
 		t.Fatal(err, complaint.String())

@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	inboxSize = 256
-	echoes    = 256
+	echoes = 256
 	// parting is the time between the two goodbyes of a closing responder.
 	parting = 120 * time.Millisecond
 )
@@ -55,7 +54,7 @@ func newOwner(cfg Config, tr Transport, label string) *owner {
 		log:      cfg.Log,
 		tr:       tr,
 		wanted:   slices.Clone(cfg.Interfaces),
-		inbox:    make(chan *inbound, inboxSize),
+		inbox:    make(chan *inbound, maxQueued),
 		gate:     &gate{limit: newLimiter()},
 		gathered: map[asker]*gathering{},
 		local:    map[netip.Addr]bool{},
@@ -110,6 +109,7 @@ func (o *owner) run(ctx context.Context, stop <-chan struct{}, mail *mailbox) er
 			failed <- err
 			return err
 		case in := <-o.inbox:
+			o.gate.queued.Add(-in.cost)
 			o.receive(in, time.Now())
 		case <-mail.wake:
 			for _, f := range mail.take() {

@@ -89,11 +89,16 @@ func FuzzPacket(f *testing.F) {
 				From: netip.AddrPortFrom(addr, port), Multicast: multicast || i == 2,
 			})
 			for len(o.inbox) > 0 {
-				o.receive(<-o.inbox, now)
+				in := <-o.inbox
+				o.gate.queued.Add(-in.cost)
+				o.receive(in, now)
 			}
 		}
 		if len(o.gathered) > maxGathered || len(o.browses[0].finds) > maxFound {
 			t.Error("a table grows without bound")
+		}
+		if o.gate.queued.Load() != 0 {
+			t.Errorf("%d of cost remain for an empty inbox", o.gate.queued.Load())
 		}
 		for range 40 {
 			now = latest(now, o.next())

@@ -196,7 +196,7 @@ func TestProbesThenAnnouncesTwice(t *testing.T) {
 			if len(p.msg.Question) != 2 || p.msg.Question[1].Name != villa || p.msg.Question[1].Qtype != dns.TypeANY {
 				t.Errorf("probe asks %v, want the host and the instance with type ANY", p.msg.Question)
 			}
-			if unicast := p.msg.Question[0].Qclass&(1<<15) != 0; unicast != (i < 2) {
+			if unicast := p.msg.Question[0].Qclass&(1<<15) != 0; unicast != (i == 0) {
 				t.Errorf("probe %d wants a unicast answer: %v", i, unicast)
 			}
 			if len(p.msg.Ns) != 3 { // A, SRV, TXT
