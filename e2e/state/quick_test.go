@@ -1,0 +1,241 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/bridge"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/hw/sim"
+)
+
+// house is the house of the demo as a configuration.
+const house = `
+home: {name: Loquet}
+doors:
+  garage:
+    name: Garage
+    kind: sectional
+    opener: {driver: lines, relay: "sim:garage/relay", pulse: 400ms}
+    closed: "sim:garage/closed"
+    open: "sim:garage/open"
+    obstruction: "sim:garage/obstructed"
+    travel: 13s
+    remote_close: warned
+    warning: {light: "sim:garage/lamp", beeper: "sim:garage/beeper", time: 5s}
+  gate:
+    name: Gate
+    kind: gate-sliding
+    opener: {driver: lines, open_relay: "sim:gate/open-relay", close_relay: "sim:gate/close-relay", stop_relay: "sim:gate/stop-relay"}
+    closed: "sim:gate/closed"
+    open: "sim:gate/open"
+    obstruction: "sim:gate/obstructed"
+    travel: 16s
+    remote_close: owner-declares-protected
+locks:
+  front:
+    name: Front door
+    bolt: {driver: motor, secure_relay: "sim:front/secure", unsecure_relay: "sim:front/unsecure", secured: "sim:front/secured", unsecured: "sim:front/unsecured"}
+    door: "sim:front/door"
+  studio:
+    name: Studio
+    bolt: {driver: strike, relay: "sim:studio/relay", hold: 5s}
+    secured: "sim:studio/secured"
+    door: "sim:studio/door"
+`
+
+// TestDamageInVolume tries every kind of damage on every file of two folders, with bridges inside this
+// process: they start in a fraction of the time.
+func TestDamageInVolume(t *testing.T) {
+	many := 150
+	if long() {
+		many = 1500
+	}
+	cfg, _, err := config.ReadBytes("house.yaml", []byte(house), bridge.Catalog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped, killed := makeGoldens(t)
+	random := rand.New(rand.NewPCG(1, 1))
+	all := append(stopped.matrix(random, many), killed.matrix(random, many)...)
+	began := time.Now()
+	var refused, lost atomic.Int64
+	tried := make(chan hurt)
+	var workers sync.WaitGroup
+	for range 16 {
+		workers.Go(func() {
+			for h := range tried {
+				started, err := h.try(t.Context(), t.TempDir, cfg)
+				if err != nil {
+					t.Errorf("%s: %v", h, err)
+				}
+				if !started {
+					refused.Add(1)
+				}
+				if h.lost {
+					lost.Add(1)
+				}
+			}
+		})
+	}
+	for _, h := range all {
+		tried <- h
+	}
+	close(tried)
+	workers.Wait()
+	t.Logf("%d damaged folders in %v: %d refused, %d of them because nothing of the identity was left",
+		len(all), time.Since(began).Round(time.Second), refused.Load(), lost.Load())
+}
+
+// inMemory returns a folder in memory where there is one: thousands of syncs are not what is tested here.
+func inMemory(pattern string) (string, error) {
+	if dir, err := os.MkdirTemp("/dev/shm", pattern); err == nil {
+		return dir, nil
+	}
+	return os.MkdirTemp("", pattern)
+}
+
+// try starts a bridge on the damaged folder and holds it against what must be true in any case.
+func (h hurt) try(ctx context.Context, _ func() string, cfg *config.Config) (started bool, err error) {
+	dir, err := inMemory("lq")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	state, ready := filepath.Join(dir, "state"), filepath.Join(dir, "ready.json")
+	if err := h.files.write(state); err != nil {
+		return false, err
+	}
+	world, err := sim.New(sim.DemoHouse(), 1)
+	if err != nil {
+		return false, err
+	}
+	defer world.Close()
+	app, err := bridge.New(bridge.Options{
+		Config: cfg, StateDir: state, HomeKit: "127.0.0.1:0", Interfaces: []string{"lo"}, ReadyFile: ready,
+		World: world.Board(), Log: zerolog.Nop(),
+	})
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := app.Start(ctx); err != nil {
+		return false, errors.Join(h.refusal(err, state, ready), still(world))
+	}
+	text, err := os.ReadFile(ready)
+	var r e2e.Ready
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err == nil {
+		err = h.golden.lives(ctx, r, world.Status)
+	}
+	if h.lost {
+		err = errors.Join(err, errors.New("the bridge has started although nothing of its identity is left"))
+	}
+	return true, errors.Join(err, app.Stop(ctx))
+}
+
+// refusal judges a bridge that does not start: only one that has nothing left may.
+func (h hurt) refusal(why error, state, ready string) error {
+	var hint interface{ Hint() string }
+	switch {
+	case !h.lost:
+		return fmt.Errorf("the house is locked: %w", why)
+	case !errors.As(why, &hint) || hint.Hint() == "":
+		return fmt.Errorf("nothing says what to do: %w", why)
+	}
+	if _, err := os.Stat(ready); !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("a ready file of a bridge that is not (%w)", err)
+	}
+	after, err := lookFolder(state)
+	if err == nil && !after.equal(h.files) {
+		err = errors.New("a folder that was refused was changed")
+	}
+	return err
+}
+
+// still requires that nothing moves and nothing moved.
+func still(world *sim.World) error {
+	for _, id := range devices() {
+		if s, err := world.Status(id); err != nil || s.PulsesTotal != 0 || s.Energised {
+			return fmt.Errorf("%s moved at the start: %+v %w", id, s, err)
+		}
+	}
+	return nil
+}
+
+// devices are those of the demo's house.
+func devices() []string { return []string{"garage", "gate", "front", "studio"} }
+
+// lives requires of a running bridge that it is the one it was, that nothing has moved, that it cannot be
+// paired, and that it serves those who are paired: to the owner it opens, to a guest who may only see it
+// does not.
+func (g *golden) lives(ctx context.Context, r e2e.Ready, status func(id string) (sim.Status, error)) error {
+	if len(r.HomeKit) != 1 {
+		return fmt.Errorf("the ready file has %d bridges", len(r.HomeKit))
+	}
+	b := r.HomeKit[0]
+	if b.DeviceID != g.deviceID || !b.Paired || b.SetupCode != "" || b.SetupURI != "" {
+		return fmt.Errorf("the bridge is %+v, it was %s and paired", b, g.deviceID)
+	}
+	want := map[string]int{}
+	if err := pulses(status, want); err != nil {
+		return fmt.Errorf("at the start: %w", err)
+	}
+	if err := cannotPair(ctx, b.Addr, g.code); err != nil {
+		return err
+	}
+	if err := g.guestCannotOpen(ctx, b.Addr); err != nil {
+		return err
+	}
+	client, err := g.owner.connect(ctx, b.Addr)
+	if err != nil {
+		return fmt.Errorf("the pairing is gone: %w", err)
+	}
+	defer client.Close()
+	if err := g.owner.write(client, "Garage", 0); err != nil {
+		return fmt.Errorf("the garage does not open: %w", err)
+	}
+	want["garage"] = 1
+	return pulses(status, want)
+}
+
+func (g *golden) guestCannotOpen(ctx context.Context, addr string) error {
+	client, err := g.guest.connect(ctx, addr)
+	if err != nil {
+		return fmt.Errorf("the guest's pairing is gone: %w", err)
+	}
+	defer client.Close()
+	if err := g.guest.write(client, "Garage", 0); !errors.Is(err, errRefused) {
+		return fmt.Errorf("a guest who may not open was told %v", err)
+	}
+	return nil
+}
+
+// pulses requires exactly these pulses and none anywhere else.
+func pulses(status func(id string) (sim.Status, error), want map[string]int) error {
+	for _, id := range devices() {
+		s, err := status(id)
+		if err != nil {
+			return err
+		}
+		if s.PulsesTotal != want[id] {
+			return fmt.Errorf("%s got %d pulses, want %d: %+v", id, s.PulsesTotal, want[id], s)
+		}
+	}
+	return nil
+}
