@@ -174,6 +174,10 @@ func (d *Door) watch(ctx context.Context, out chan device.Reading) {
 		if d.senses() {
 			taken = time.Now() // contacts are watched: what they said last holds until they say otherwise
 		}
+		if p, ok := d.opener.(presentDoor); ok {
+			taken = time.Now()
+			s.base = p.present()
+		}
 		hw.Offer(out, s.reading(taken))
 	}
 }

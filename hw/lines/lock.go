@@ -36,14 +36,25 @@ var (
 	_ device.Identifier    = (*Lock)(nil)
 )
 
-// NewLock borrows the contacts and puts them around a bolt.
+// NewLock borrows the contacts and puts them around a bolt. A Lock gets them beside those it has.
 func NewLock(ctx context.Context, env *hw.Env, bolt device.Bolt, p BoltParts) (*Lock, error) {
 	l := &Lock{id: env.Device(), bolt: bolt}
-	var errs [3]error
-	l.door, errs[0] = borrow(ctx, env, p.Door)
-	l.secured, errs[1] = borrow(ctx, env, p.Secured)
-	l.unsecured, errs[2] = borrow(ctx, env, p.Unsecured)
-	if err := errors.Join(errs[:]...); err != nil {
+	if inner, ok := bolt.(*Lock); ok {
+		*l = *inner
+	}
+	var errs []error
+	for _, c := range []struct {
+		ref  hw.Ref
+		into *contact
+	}{{p.Door, &l.door}, {p.Secured, &l.secured}, {p.Unsecured, &l.unsecured}} {
+		if c.ref == "" {
+			continue
+		}
+		var err error
+		*c.into, err = borrow(ctx, env, c.ref)
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	return l, nil
@@ -137,6 +148,10 @@ func (l *Lock) watch(ctx context.Context, out chan device.LockReading) {
 		taken := f.base.Taken
 		if l.senses() {
 			taken = time.Now()
+		}
+		if p, ok := l.bolt.(presentBolt); ok {
+			taken = time.Now()
+			f.base = p.present()
 		}
 		hw.Offer(out, f.reading(taken))
 	}

@@ -101,6 +101,11 @@ func (m *Maglock) RefreshBolt(context.Context) (device.LockReading, error) {
 	return m.reading(a), err
 }
 
+func (m *Maglock) present() device.LockReading {
+	r, _ := m.RefreshBolt(context.Background())
+	return r
+}
+
 func (m *Maglock) reading(a acting) device.LockReading {
 	r := device.LockReading{Energised: a.away, Taken: a.taken, Fault: a.fault}
 	if m.relay.rest {

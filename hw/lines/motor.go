@@ -113,6 +113,11 @@ func (m *Motor) RefreshBolt(context.Context) (device.LockReading, error) {
 	return m.reading(a), err
 }
 
+func (m *Motor) present() device.LockReading {
+	r, _ := m.RefreshBolt(context.Background())
+	return r
+}
+
 func (m *Motor) reading(a acting) device.LockReading {
 	return device.LockReading{Energised: a.away, Taken: a.taken, Fault: a.fault}
 }

@@ -171,6 +171,11 @@ func (o *Opener) Refresh(context.Context) (device.Reading, error) {
 	return device.Reading{Energised: s.away, Taken: s.taken, Fault: s.fault}, err
 }
 
+func (o *Opener) present() device.Reading {
+	r, _ := o.Refresh(context.Background()) // an error leaves everything unknown, which is what it is then
+	return r
+}
+
 func (o *Opener) outputs() []resting {
 	var list []resting
 	for _, out := range []hw.Output{o.button, o.open, o.closes, o.stop} {

@@ -29,63 +29,52 @@ func watchOutputs(ctx context.Context, outs ...resting) <-chan acting {
 		defer close(result)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		var (
-			chans  [4]<-chan hw.Level
-			levels [4]hw.Level
-			known  int
-		)
+		var chans [4]<-chan hw.Level
 		for i, out := range outs {
 			chans[i] = out.Watch(ctx)
 		}
-		set := func(i int, level hw.Level, ok bool) bool {
-			if !ok {
-				return false
-			}
-			levels[i] = level
-			known |= 1 << i
-			if known == 1<<len(outs)-1 {
-				hw.Offer(result, sum(outs, levels[:len(outs)]))
-			}
-			return true
-		}
-		for going := true; going; {
+		for {
+			var ok bool
 			select {
-			case level, ok := <-chans[0]:
-				going = set(0, level, ok)
-			case level, ok := <-chans[1]:
-				going = set(1, level, ok)
-			case level, ok := <-chans[2]:
-				going = set(2, level, ok)
-			case level, ok := <-chans[3]:
-				going = set(3, level, ok)
+			case _, ok = <-chans[0]:
+			case _, ok = <-chans[1]:
+			case _, ok = <-chans[2]:
+			case _, ok = <-chans[3]:
+			}
+			if !ok {
+				return
+			}
+			// What came may be old by now: what counts is how all of them are at one moment.
+			if a, err := askOutputs("", outs...); err == nil {
+				hw.Offer(result, a)
 			}
 		}
 	}()
 	return result
 }
 
-// askOutputs tells what the outputs are known to do now.
+// askOutputs tells what the outputs are known to do now. The time is from before they were asked: a reading
+// from before an order must not pass for its release.
 func askOutputs(id string, outs ...resting) (acting, error) {
-	levels := make([]hw.Level, len(outs))
-	for i, out := range outs {
+	a := acting{away: device.No, taken: time.Now()}
+	for _, out := range outs {
 		level, ok := out.Last()
 		if !ok {
 			return acting{}, &hw.OpError{Op: "ask", Device: id, Err: device.ErrUnavailable, Hint: "see that the board has power and is connected"}
 		}
-		levels[i] = level
-	}
-	return sum(outs, levels), nil
-}
-
-func sum(outs []resting, levels []hw.Level) acting {
-	s := acting{away: device.No, taken: time.Now()}
-	for i, level := range levels {
-		if level.Active != outs[i].rest {
-			s.away = device.Yes
+		if level.Active != out.rest {
+			a.away = device.Yes
 		}
 		if level.Fault != "" {
-			s.fault = level.Fault
+			a.fault = level.Fault
 		}
 	}
-	return s
+	return a, nil
 }
+
+// A driver whose outputs can be asked at any time has its present reading, too. What its readings say may
+// still be on the way when a contact changes, and an order that was carried out must not look released.
+type (
+	presentDoor interface{ present() device.Reading }
+	presentBolt interface{ present() device.LockReading }
+)

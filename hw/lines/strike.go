@@ -102,6 +102,11 @@ func (s *Strike) RefreshBolt(context.Context) (device.LockReading, error) {
 	return s.reading(a), err
 }
 
+func (s *Strike) present() device.LockReading {
+	r, _ := s.RefreshBolt(context.Background())
+	return r
+}
+
 func (s *Strike) reading(a acting) device.LockReading {
 	r := device.LockReading{Energised: a.away, Taken: a.taken, Fault: a.fault}
 	switch a.away {

@@ -64,7 +64,7 @@ func (w *warning) fault() string {
 func (w *warning) set(ctx context.Context, on bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if on && w.stop != nil {
+	if on && w.stop != nil && w.fault() == "" {
 		return nil
 	}
 	w.end()

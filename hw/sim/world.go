@@ -215,3 +215,14 @@ func (u *unit) newSignal(name string) *signal {
 	s.line.drive = s.drive
 	return s
 }
+
+// Energised reports whether an output is driven: the coil of "garage/relay", or "garage/lamp".
+func (w *World) Energised(output string) (bool, error) {
+	l, err := w.line(output, true)
+	if err != nil {
+		return false, err
+	}
+	l.unit.mu.Lock()
+	defer l.unit.mu.Unlock()
+	return l.level, nil
+}
