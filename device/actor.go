@@ -186,9 +186,7 @@ func (l *loop[S, R]) settle(ctx context.Context, now time.Time) {
 		if !any {
 			break
 		}
-		if refused.op.kind != opNone {
-			l.m.done(now, refused)
-		}
+		l.m.done(now, refused)
 	}
 	changed = l.store() || changed
 	for _, r := range fx.replies {

@@ -144,10 +144,6 @@ func (m *doorMachine) drop(now time.Time, ref *Refusal) {
 	if m.e.warning != 0 {
 		m.unwarn(now, string(ref.Code))
 	}
-	if m.e.timer {
-		m.fx.write(Entry{Kind: EntryRefused, Device: m.id, Action: m.e.action, Cause: m.e.cause, Code: ref.Code})
-		m.askers = m.askers[:0]
-	}
 	m.turnDown(ref)
 	m.finish(now)
 }

@@ -45,15 +45,16 @@ func (m *doorMachine) unreleased() {
 	}
 }
 
-// rest ends the time in which a door between its ends may be moving.
+// rest ends the time in which a door between its ends may be moving. While nobody sees the door it
+// goes on.
 func (m *doorMachine) rest(now time.Time) {
-	if m.moving.IsZero() || now.Before(m.moving) {
+	if !m.up || m.moving.IsZero() || now.Before(m.moving) {
 		return
 	}
 	m.moving = time.Time{}
 	was := m.st.Position
 	m.show(now, outside())
-	if m.st.Position != was && m.up {
+	if m.st.Position != was {
 		m.observed(outside(), "at-rest")
 	}
 }
@@ -203,12 +204,11 @@ func (m *doorMachine) succeed(mv move) {
 func (m *doorMachine) next() time.Time {
 	var at time.Time
 	if m.up {
-		at = m.place.due(stableTime)
+		at = earlier(m.place.due(stableTime), m.moving)
 		if !m.st.Available {
 			at = earlier(at, m.upAt.Add(bounceTime))
 		}
 	}
-	at = earlier(at, m.moving)
 	if m.mv.live {
 		at = earlier(at, m.mv.until)
 	}

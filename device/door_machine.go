@@ -98,7 +98,6 @@ type errand struct {
 	plan    decision
 	saw     time.Time // what the reading was when it was decided
 	from    Place     // and the truth
-	before  time.Time // the edge before this one
 	intent  int64
 	giveUp  *Refusal // decided while a call was out
 }
@@ -231,9 +230,7 @@ func (m *doorMachine) underWay() (Position, Target, Confidence) {
 // one. What a driver that is gone last said stays.
 func (m *doorMachine) show(now time.Time, cause Cause) {
 	st := m.st
-	if m.up || m.mv.live || m.place.since.IsZero() || m.place.truth == PlaceUnknown {
-		st.Position, st.Target, st.Confidence = m.where()
-	}
+	st.Position, st.Target, st.Confidence = m.where()
 	if m.inWarning() && m.e.action == ActionClose {
 		st.Target = TargetClosed
 	}

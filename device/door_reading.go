@@ -28,7 +28,7 @@ func (m *doorMachine) observe(now time.Time, r Reading) {
 		m.alarm(NoticeAway, false, "")
 	}
 	if changed || first {
-		m.guessed, m.stopped = PlaceUnknown, m.stopped && !changed
+		m.guessed, m.stopped = PlaceUnknown, false
 		if !m.mv.live || m.mv.action == ActionStop {
 			m.moving = now.Add(m.window(TargetUnknown))
 		}

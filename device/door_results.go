@@ -92,8 +92,7 @@ func (m *doorMachine) intentWritten(now time.Time, r result[Reading]) {
 		return
 	}
 	e.phase = phaseTrigger
-	i := m.relay(e.action)
-	e.before, m.edges[i] = m.edges[i], now
+	m.edges[m.relay(e.action)] = now // also if it fails: two seconds cost nothing, a second click may
 	if e.plan.step == stepStop {
 		m.fx.do(op{kind: opStop, errand: e.id})
 		return
@@ -131,10 +130,8 @@ func (m *doorMachine) changedMind(now time.Time) *Refusal {
 // triggered begins the move.
 func (m *doorMachine) triggered(now time.Time, r result[Reading]) {
 	e := &m.e
-	i := m.relay(e.action)
 	unsure := errors.Is(r.err, ErrUnsure)
 	if r.err != nil && !unsure {
-		m.edges[i] = e.before
 		m.alarm(NoticeDriver, true, "trigger")
 		m.outcome(e.intent, e.action, e.cause, OutcomeAborted, string(RefusedDriver))
 		m.release()
@@ -145,7 +142,7 @@ func (m *doorMachine) triggered(now time.Time, r result[Reading]) {
 		m.finish(now)
 		return
 	}
-	m.edges[i] = now
+	m.edges[m.relay(e.action)] = now
 	m.set(now, unsure)
 	m.moved(e.action)
 	if e.confirm {

@@ -144,7 +144,8 @@ func (m *doorMachine) direction(target Target, position Position) (decision, boo
 // that it opens the door is it given: a pulse that stops the door leaves it half way, and the second
 // one that would be needed is never given without a new command.
 func (m *doorMachine) reversal(target Target) (decision, bool) {
-	if target == TargetOpen && m.mv.heading == TargetClosed && m.cfg.Traits.Cycle == CycleReversesOnClose && !m.mv.unsure && m.place.truth != PlaceClosed {
+	under := m.place.truth == PlaceBetween && (m.mv.left || m.r.Moving == TargetClosed)
+	if target == TargetOpen && m.mv.heading == TargetClosed && m.cfg.Traits.Cycle == CycleReversesOnClose && under {
 		return decision{step: stepMove, heading: TargetOpen}, true
 	}
 	return no(RefusedMoving), false

@@ -168,8 +168,6 @@ func (m *lockMachine) token() {
 
 func (m *lockMachine) drop(now time.Time, ref *Refusal) {
 	if m.e.timer {
-		m.fx.write(Entry{Kind: EntryRefused, Device: m.id, Action: m.e.action, Cause: m.e.cause, Code: ref.Code})
-		m.askers = m.askers[:0]
 		m.relockFailed()
 	}
 	m.turnDown(ref)

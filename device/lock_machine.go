@@ -57,7 +57,6 @@ type lockErrand struct {
 	asking  bool
 	asked   bool
 	wake    time.Time
-	before  time.Time
 	intent  int64
 	giveUp  *Refusal
 }

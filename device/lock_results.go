@@ -74,8 +74,7 @@ func (m *lockMachine) intentWritten(now time.Time, r result[LockReading]) {
 	}
 	target, _ := actionBolt(e.action)
 	e.phase = phaseTrigger
-	i := m.relay(target)
-	e.before, m.edges[i] = m.edges[i], now
+	m.edges[m.relay(target)] = now // also if it fails: two seconds cost nothing, a second click may
 	m.fx.do(op{kind: opMove, errand: e.id, target: uint8(target)})
 }
 
@@ -83,10 +82,8 @@ func (m *lockMachine) intentWritten(now time.Time, r result[LockReading]) {
 func (m *lockMachine) thrown(now time.Time, r result[LockReading]) {
 	e := &m.e
 	target, want := actionBolt(e.action)
-	i := m.relay(target)
 	unsure := errors.Is(r.err, ErrUnsure)
 	if r.err != nil && !unsure {
-		m.edges[i] = e.before
 		m.alarm(NoticeDriver, true, "throw")
 		m.outcome(e.intent, e.action, e.cause, OutcomeAborted, string(RefusedDriver))
 		m.token()
@@ -97,7 +94,7 @@ func (m *lockMachine) thrown(now time.Time, r result[LockReading]) {
 		m.finish(now)
 		return
 	}
-	m.edges[i], m.switched = now, now
+	m.edges[m.relay(target)], m.switched = now, now
 	if m.th.live {
 		m.outcome(m.th.intent, m.th.action, m.th.cause, OutcomeUnknown, "superseded")
 	}

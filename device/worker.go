@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -62,7 +63,11 @@ func (w *worker[R]) wait() {
 // add puts an op into its queue. What must survive a restart is only worth writing once.
 func (w *worker[R]) add(o op) {
 	if o.urgent() {
-		w.urgent = append(w.urgent, o)
+		i := 0
+		for i < len(w.urgent) && rank(&w.urgent[i]) <= rank(&o) {
+			i++
+		}
+		w.urgent = slices.Insert(w.urgent, i, o)
 		return
 	}
 	if o.kind == opRemember {
@@ -74,10 +79,24 @@ func (w *worker[R]) add(o op) {
 		}
 	}
 	if len(w.idle) >= maxIdle {
-		w.idle = append(w.idle[:0], w.idle[1:]...)
+		w.idle = slices.Delete(w.idle, 0, 1)
 		w.lost++
 	}
 	w.idle = append(w.idle, o)
+}
+
+// rank orders what somebody waits for. A move goes first: it is added when the worker is idle, so that
+// it never grows old in the queue. A warning goes off before the next one goes on.
+func rank(o *op) int {
+	switch {
+	case o.kind == opMove || o.kind == opStop:
+		return 0
+	case o.kind == opWarn && !o.on:
+		return 1
+	case o.errand != 0:
+		return 2
+	}
+	return 3
 }
 
 // kick sends the next op to the worker. While an earlier call is out there for too long, ops that
@@ -86,14 +105,13 @@ func (w *worker[R]) kick(now time.Time) (refused result[R], any bool) {
 	switch {
 	case w.at.kind != opNone && !w.givenUp:
 		return refused, false
-	case w.givenUp && len(w.urgent) == 0:
-		return refused, false
 	case w.givenUp:
-		o := w.pop(&w.urgent)
-		if o.kind == opWarn && !o.on {
-			w.idle = append(w.idle, o) // the warning goes off as soon as it can
-			return refused, len(w.urgent) > 0
+		i := slices.IndexFunc(w.urgent, func(o op) bool { return o.kind != opWarn || o.on })
+		if i < 0 {
+			return refused, false // a warning goes off as soon as it can
 		}
+		o := w.urgent[i]
+		w.urgent = slices.Delete(w.urgent, i, i+1)
 		return result[R]{op: o, err: errors.Join(ErrUnavailable, errStuck)}, true
 	case len(w.urgent) > 0:
 		w.at = w.pop(&w.urgent)
@@ -109,7 +127,7 @@ func (w *worker[R]) kick(now time.Time) (refused result[R], any bool) {
 
 func (w *worker[R]) pop(queue *[]op) op {
 	o := (*queue)[0]
-	*queue = append((*queue)[:0], (*queue)[1:]...)
+	*queue = slices.Delete(*queue, 0, 1)
 	return o
 }
 
