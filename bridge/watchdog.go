@@ -47,9 +47,6 @@ func (a *App) alive(ctx context.Context) (string, bool) {
 	if _, err := a.History(ctx, api.HistoryQuery{Limit: 1}); err != nil {
 		return "journal", false
 	}
-	if a.faces.Err() != nil {
-		return "homekit", false
-	}
 	return "", true
 }
 

@@ -13,7 +13,7 @@ import (
 
 // ContactFace says how a contact is shown.
 type ContactFace struct {
-	Battery bool
+	Battery bool // the device tells about its battery
 }
 
 // contactThing is a contact sensor (HAP R2 8.11).
@@ -32,7 +32,7 @@ func newContactThing(n *numbers, bridge string, about About, c *device.Contact, 
 	label.Val = name
 	active := characteristic.NewStatusActive()
 	t := &contactThing{contact: c, fit: f, state: choices(s.ContactSensorState.C, contactDetected, contactNotDetected), active: active.C}
-	f.service("contact", s.S, word{"state", t.state}, word{"active", active.C}, word{"name", label.C}).Primary = true
+	f.service("contact", s.S, member{"state", t.state}, member{"active", active.C}, member{"name", label.C}).Primary = true
 	if face.Battery {
 		t.level, t.low = f.battery()
 	}
@@ -52,7 +52,7 @@ func (t *contactThing) accessory() *accessory.A { return t.fit.a }
 
 func (t *contactThing) device() string { return t.contact.ID() }
 
-func (t *contactThing) identify(context.Context) error { return nil }
+func (t *contactThing) identify(ctx context.Context) error { return t.contact.Identify(ctx) }
 
 func (t *contactThing) write(context.Context, uint64, int, device.Cause) error { return errNotWritable }
 

@@ -14,7 +14,8 @@ import (
 // DoorFace says how a door is shown.
 type DoorFace struct {
 	ObstructionSensor bool // a contact sensor beside it, because Apple Home has no trigger for obstruction
-	OwnTile           bool
+	OwnTile           bool // an accessory of its own instead of one in the bridge
+	Battery           bool // the device tells about its battery
 }
 
 // doorThing is a door as a garage door opener (HAP R2 8.18), its remote lock-out as the lock that the
@@ -25,6 +26,7 @@ type doorThing struct {
 
 	current, target, obstructed, lockCurrent, lockTarget *characteristic.C
 	twin                                                 *characteristic.C // obstruction as a contact; nil if not wanted
+	level, low                                           *characteristic.C // nil if it has no battery
 }
 
 func newDoorThing(n *numbers, bridge string, about About, door *device.Door, name string, face DoorFace, timedWrites bool) *doorThing {
@@ -41,14 +43,17 @@ func newDoorThing(n *numbers, bridge string, about About, door *device.Door, nam
 		lockCurrent: choices(lockCurrent.C, boltUnsecured, boltSecured, boltJammed, boltUnknown),
 		lockTarget:  timed(choices(lockTarget.C, boltUnsecured, boltSecured), timedWrites),
 	}
-	f.service("door", s.S, word{"current", t.current}, word{"target", t.target}, word{"obstructed", t.obstructed},
-		word{"lock-current", t.lockCurrent}, word{"lock-target", t.lockTarget}, word{"name", label.C}).Primary = true
+	f.service("door", s.S, member{"current", t.current}, member{"target", t.target}, member{"obstructed", t.obstructed},
+		member{"lock-current", t.lockCurrent}, member{"lock-target", t.lockTarget}, member{"name", label.C}).Primary = true
 	if face.ObstructionSensor {
 		sensor := service.NewContactSensor()
 		t.twin = choices(sensor.ContactSensorState.C, contactDetected, contactNotDetected)
 		twinName := characteristic.NewName()
-		twinName.Val = name + " obstruction"
-		f.service("obstruction", sensor.S, word{"state", t.twin}, word{"name", twinName.C})
+		twinName.Val = joined(name, "obstruction")
+		f.service("obstruction", sensor.S, member{"state", t.twin}, member{"name", twinName.C})
+	}
+	if face.Battery {
+		t.level, t.low = f.battery()
 	}
 	return t
 }
@@ -73,7 +78,7 @@ func (t *doorThing) values(s device.DoorState) []homekit.Value {
 		}
 		vs = append(vs, homekit.Value{AID: aid, IID: t.twin.Id, Value: twin})
 	}
-	return vs
+	return append(vs, batteryValues(aid, t.level, t.low, s.Battery)...)
 }
 
 // write acts on a write of a controller.

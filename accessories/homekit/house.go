@@ -2,24 +2,21 @@
 // characteristics they have, what their values mean, and what a write asks of them. It is the only
 // place that knows both sides.
 //
-// A House holds one or more bridges (150 accessories each, HAP R2 2.5.3.2) and the locks that want to be
-// accessories of their own. Every number a controller sees is kept for ever in a table, so that neither
-// the order of the configuration nor a restart changes what Apple Home knows a door by.
+// A House holds one or more bridges (150 accessories each, HAP R2 2.5.3.2) and the devices that want to
+// be accessories of their own. Every number a controller sees is kept for ever in a table, so that
+// neither the order of the configuration nor a restart changes what Apple Home knows a door by.
 package homekit
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/brutella/hap/accessory"
-	"github.com/brutella/hap/service"
 	"github.com/rs/zerolog"
 
 	"github.com/loquet/loquet/device"
@@ -37,17 +34,19 @@ type Rules interface {
 	May(bridge, controller string, admin bool, action device.Action, deviceID string) error
 }
 
-// Options of a House.
+// Options of a House. The functions are called from several goroutines and must not block; all but
+// Space may be nil.
 type Options struct {
 	About     About
 	Name      string                                       // of the first bridge; the others are numbered
-	Addr      string                                       // of the first bridge (":51826"); the others take the next free ports
+	Addr      string                                       // of the first bridge (":51826"); the others take any free port and keep it
 	Numbers   Storage                                      // aids and iids
-	Space     func(bridge string) homekit.Storage          // a bridge's identity and pairings
-	Advertise func(bridge string, a homekit.Advertisement) // each change of what the network should see
+	Space     func(bridge string) homekit.Storage          // a server's identity and pairings
+	Advertise func(bridge string, a homekit.Advertisement) // each change of what the network should see; port 0: nothing any more
 	Rules     Rules
-	Changed   func() // pairings or codes changed; must not block
-	Answered  func() // a write of a controller was carried out or refused; must not block
+	Changed   func()                         // pairings or codes changed
+	Answered  func()                         // a write of a controller was carried out or refused
+	Trouble   func(bridge string, err error) // a server cannot be made or ended by itself; nil: it is back
 	Log       zerolog.Logger
 }
 
@@ -81,20 +80,28 @@ func (i Item) ownTile() bool {
 // errNotWritable answers a write to something that only looks writable.
 var errNotWritable = errors.New("nothing can be written here")
 
-// maxAccessories is a bridge's limit, itself included (HAP R2 2.5.3.2).
-const maxAccessories = 150
+// thing is a device with its accessory.
+type thing interface {
+	accessory() *accessory.A
+	now() (values []homekit.Value, answers bool)
+	write(ctx context.Context, iid uint64, value int, cause device.Cause) error
+	action(iid uint64, value int) (device.Action, bool) // the right that a write needs; false: nothing is written there
+	identify(ctx context.Context) error
+	device() string
+}
 
-// House is everything that HomeKit sees.
+// House is everything that HomeKit sees. Its methods may be called from any goroutine.
 type House struct {
 	opts    Options
 	numbers *numbers
 
 	mu      sync.RWMutex
-	faces   map[string]*face // by bridge word
-	order   []string         // the bridge words in the order in which they are listed
+	faces   map[string]*face // by bridge
 	started bool
+	stopped bool
 
-	shown atomic.Pointer[map[string]shown] // by device id; read by actors, which must not wait for mu
+	watches sync.WaitGroup
+	shown   atomic.Pointer[map[string]shown] // by device id; read by actors, which must not wait for mu
 }
 
 // shown is a device on the server that shows it.
@@ -103,178 +110,181 @@ type shown struct {
 	thing thing
 }
 
-// face is one HAP server: a bridge, or a device of its own.
-type face struct {
-	word   string
-	name   string
-	server *homekit.Server
-	things atomic.Pointer[map[uint64]thing] // by aid
-}
-
-// thing returns the thing behind an accessory; nil for the bridge itself.
-func (f *face) thing(aid uint64) thing {
-	if m := f.things.Load(); m != nil {
-		return (*m)[aid]
-	}
-	return nil
-}
-
-// thing is a device with its accessory.
-type thing interface {
-	accessory() *accessory.A
-	now() ([]homekit.Value, bool) // values and whether it answers
-	write(ctx context.Context, iid uint64, value int, cause device.Cause) error
-	action(iid uint64, value int) (device.Action, bool)
-	identify(ctx context.Context) error
-	device() string
-}
-
 // New reads the table of numbers. SetItems fills the house, Start opens it.
 func New(opts Options) (*House, error) {
 	n, err := loadNumbers(opts.Numbers)
 	if err != nil {
 		return nil, err
 	}
-	return &House{opts: opts, numbers: n, faces: map[string]*face{}}, nil
-}
-
-const mainBridge = "main"
-
-// ownBridge is the word of a device's own server.
-func ownBridge(device string) string { return "own/" + device }
-
-// bridgeFor finds the bridge a device lives on: its old one if it has one, else the first with room.
-func (h *House) bridgeFor(i Item) string {
-	if i.ownTile() {
-		return ownBridge(i.id())
+	if opts.Advertise == nil {
+		opts.Advertise = func(string, homekit.Advertisement) {}
 	}
-	if old := h.numbers.bridgeOf(i.id()); old != "" && !strings.HasPrefix(old, "own/") {
-		return old
+	if opts.Trouble == nil {
+		opts.Trouble = func(string, error) {}
 	}
-	for k := 1; ; k++ {
-		word := mainBridge
-		if k > 1 {
-			word += "-" + strconv.Itoa(k)
-		}
-		if h.numbers.held(word) < maxAccessories-1 {
-			return word
-		}
+	if opts.Answered == nil {
+		opts.Answered = func() {}
 	}
+	h := &House{opts: opts, numbers: n, faces: map[string]*face{}}
+	h.shown.Store(&map[string]shown{})
+	return h, nil
 }
 
 // SetItems shows exactly these devices, before Start or at run time: what stays keeps its numbers and
-// its sessions, what is new is added, what is gone is removed. It fails without having changed anything
-// that is served if the numbers cannot be stored.
+// its sessions, what is new is added, what is gone is removed. On an error nothing has changed.
+//
+// Two failures are not errors. A server whose identity is damaged is left out and told of (Trouble):
+// the others go on. And at the first call, when the disk takes no new numbers, devices that never had
+// one are left out: everybody else gets in.
 func (h *House) SetItems(ctx context.Context, items []Item) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	groups := map[string][]thing{mainBridge: nil}
-	names := map[string]string{mainBridge: h.opts.Name}
-	for _, i := range items {
-		word := h.bridgeFor(i)
-		t := h.newThing(i, word)
-		groups[word] = append(groups[word], t)
-		if i.ownTile() {
-			names[word] = i.Name
-		} else if number, ok := strings.CutPrefix(word, mainBridge+"-"); ok {
-			names[word] = h.opts.Name + " " + number
-		}
+	if h.stopped {
+		return errStopped
 	}
+	groups := h.plan(items)
 	if err := h.numbers.save(); err != nil {
-		return err
-	}
-	var order []string
-	for word := range groups {
-		order = append(order, word)
-	}
-	slices.SortFunc(order, compareBridges)
-	if err := h.closeGone(ctx, groups); err != nil {
-		return err
-	}
-	h.order = order
-	h.shown.Store(&map[string]shown{}) // nothing of the old house is shown while the new one is put up
-	for _, word := range order {
-		if err := h.serve(ctx, word, names[word], groups[word]); err != nil {
-			return fmt.Errorf("HomeKit bridge %s: %w", word, err)
-		}
-	}
-	live := map[string]shown{}
-	for _, word := range order {
-		for _, t := range groups[word] {
-			live[t.device()] = shown{h.faces[word], t}
-		}
-	}
-	h.shown.Store(&live)
-	for _, s := range live {
-		h.show(s.face, s.thing) // whatever changed meanwhile
-	}
-	return nil
-}
-
-// compareBridges puts the main bridge first, then main-2 ..., then own tiles by name.
-func compareBridges(a, b string) int {
-	rank := func(w string) (int, string) {
-		switch number, ok := strings.CutPrefix(w, mainBridge+"-"); {
-		case w == mainBridge:
-			return 0, ""
-		case ok:
-			n, _ := strconv.Atoi(number)
-			return n, ""
-		default:
-			return 1 << 30, w
-		}
-	}
-	ra, wa := rank(a)
-	rb, wb := rank(b)
-	if ra != rb {
-		return ra - rb
-	}
-	return strings.Compare(wa, wb)
-}
-
-func (h *House) newThing(i Item, word string) thing {
-	o := h.opts
-	switch {
-	case i.Door != nil:
-		return newDoorThing(h.numbers, word, o.About, i.Door, i.Name, i.DoorFace, i.Timed)
-	case i.Lock != nil:
-		return newLockThing(h.numbers, word, o.About, i.Lock, i.Name, i.LockFace, i.Timed)
-	default:
-		return newContactThing(h.numbers, word, o.About, i.Contact, i.Name, i.ContactFace)
-	}
-}
-
-// closeGone stops the servers that have nothing to show any more. Their identity stays in the store.
-func (h *House) closeGone(ctx context.Context, groups map[string][]thing) error {
-	for word, f := range h.faces {
-		if _, stays := groups[word]; stays {
-			continue
-		}
-		delete(h.faces, word)
-		if err := f.server.Stop(ctx); err != nil {
+		if len(h.faces) > 0 {
 			return err
 		}
+		var left []string
+		groups, left = h.onlyStored(groups)
+		h.opts.Log.Error().Err(err).Strs("devices", left).Msg("new devices are not shown, their numbers cannot be kept")
+	}
+	fresh, err := h.open(ctx, groups)
+	if err != nil {
+		return err
+	}
+	gone := maps.Clone(h.faces)
+	faces, live := map[string]*face{}, map[string]shown{}
+	var errs []error
+	for _, g := range groups {
+		f := fresh[g.bridge]
+		if f == nil {
+			if f = h.faces[g.bridge]; f == nil {
+				continue // it is in trouble
+			}
+			errs = append(errs, f.fill(g))
+		}
+		delete(gone, g.bridge)
+		faces[g.bridge] = f
+		for _, t := range g.things {
+			live[t.device()] = shown{f, t}
+		}
+	}
+	h.faces = faces
+	h.shown.Store(&live)
+	for _, s := range live {
+		h.show(s) // whatever changed meanwhile
+	}
+	for _, f := range gone {
+		if err := h.close(ctx, f); err != nil {
+			h.opts.Log.Warn().Err(err).Str("bridge", f.bridge).Msg("HomeKit server still runs something")
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var errStopped = errors.New("homekit: the house is stopped")
+
+// open makes the servers that are missing, filled, and started if the house is. If one cannot start,
+// none of them stays.
+func (h *House) open(ctx context.Context, groups []*group) (map[string]*face, error) {
+	fresh := map[string]*face{}
+	for _, g := range groups {
+		if h.faces[g.bridge] != nil {
+			continue
+		}
+		f := &face{bridge: g.bridge, name: g.name, model: g.model(), category: g.category(), closing: make(chan struct{})}
+		if err := h.connect(f, g); err != nil {
+			h.opts.Log.Error().Err(err).Str("bridge", g.bridge).Msg("HomeKit server cannot be made")
+			h.opts.Trouble(g.bridge, err)
+			continue
+		}
+		h.opts.Trouble(g.bridge, nil)
+		fresh[g.bridge] = f
+	}
+	if !h.started {
+		return fresh, nil
+	}
+	for _, f := range fresh {
+		if err := h.startFace(ctx, f); err != nil {
+			for _, f := range fresh {
+				err = errors.Join(err, h.close(ctx, f))
+			}
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+// show puts the present truth of a device on its server, all values in one message. Reading the state
+// and publishing it are one step, so that the newest state is the last that is published.
+func (h *House) show(s shown) {
+	s.face.showing.Lock()
+	defer s.face.showing.Unlock()
+	values, answers := s.thing.now()
+	server := s.face.server.Load()
+	server.SetReachable(s.thing.accessory().Id, answers)
+	if err := server.Publish(values...); err != nil {
+		h.opts.Log.Error().Err(err).Str("device", s.thing.device()).Msg("values not shown")
+	}
+}
+
+// Changed tells that the state of a device has changed. Actors call it: it waits for memory only.
+func (h *House) Changed(id string) {
+	if s, ok := (*h.shown.Load())[id]; ok {
+		h.show(s)
+	}
+}
+
+// Start opens every server. It returns once all of them accept connections; on an error none does.
+func (h *House) Start(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped {
+		return errStopped
+	}
+	h.started = true
+	for _, f := range h.ordered() {
+		if err := h.startFace(ctx, f); err != nil {
+			h.stopped = true
+			return errors.Join(err, h.closeAll(ctx))
+		}
 	}
 	return nil
 }
 
-// bridgeAccessory is the first accessory of a bridge: itself (HAP R2 2.5.3.1), with the protocol version.
-func (h *House) bridgeAccessory(bridge, name string) *accessory.A {
-	f := fit(h.numbers, "bridge:"+bridge, ownBridge("bridge:"+bridge), h.opts.About, name, "Bridge", accessory.TypeBridge)
-	version := service.NewProtocolInformation()
-	version.Version.Val = "1.1.0"
-	f.service("protocol", version.S, word{"version", readOnly(version.Version.C)})
-	return f.a
+func (h *House) startFace(ctx context.Context, f *face) error {
+	s := f.server.Load()
+	if err := s.Start(ctx); err != nil {
+		return fmt.Errorf("HomeKit bridge %s: %w", f.bridge, err)
+	}
+	h.watches.Go(func() { h.watch(f, s) })
+	return nil
 }
 
-func (h *House) addrFor(word string) string {
-	if word == mainBridge {
-		return h.opts.Addr
+// Stop closes every server, for good. It waits for what runs, until ctx ends.
+func (h *House) Stop(ctx context.Context) error {
+	h.mu.Lock()
+	h.stopped = true
+	err := h.closeAll(ctx)
+	h.mu.Unlock()
+	h.watches.Wait() // every one of them has been told
+	return err
+}
+
+func (h *House) closeAll(ctx context.Context) error {
+	errs := make([]error, len(h.faces))
+	var wg sync.WaitGroup
+	for i, f := range h.ordered() {
+		wg.Go(func() { errs[i] = h.close(ctx, f) })
 	}
-	// the others take any free port; it is kept, so that it stays theirs
-	host, _, err := net.SplitHostPort(h.opts.Addr)
-	if err != nil {
-		return ":0"
-	}
-	return net.JoinHostPort(host, "0")
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// ordered lists the servers, the main bridge first.
+func (h *House) ordered() []*face {
+	return slices.SortedFunc(maps.Values(h.faces), func(a, b *face) int { return compareBridges(a.bridge, b.bridge) })
 }

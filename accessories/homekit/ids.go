@@ -3,6 +3,7 @@ package homekit
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -15,12 +16,21 @@ type Storage interface {
 }
 
 // place is where a device lives in HomeKit: for ever, whatever happens to the order of the
-// configuration. Both maps are keyed by stable words of ours ("garage", "garage/current").
+// configuration. IIDs are keyed by stable words of ours ("door", "door/current").
 type place struct {
 	Bridge string            `json:"bridge"`
 	AID    uint64            `json:"aid"`
 	IIDs   map[string]uint64 `json:"iids"`
-	Next   uint64            `json:"next"` // the next unused iid
+	Next   uint64            `json:"next"`          // the next unused iid
+	Was    map[string]uint64 `json:"was,omitempty"` // its aids on other bridges, in case it goes back
+
+	stored bool // bridge and aid are durable
+}
+
+// on reports whether a bridge has a number for the device, in use or not.
+func (p *place) on(bridge string) bool {
+	_, was := p.Was[bridge]
+	return was || p.Bridge == bridge
 }
 
 // numbers hands out accessory and instance ids. Nothing is ever used twice.
@@ -47,40 +57,58 @@ func loadNumbers(storage Storage) (*numbers, error) {
 		return nil, fmt.Errorf("accessory numbers: %w", err)
 	}
 	for key, raw := range devices {
+		device := strings.TrimPrefix(key, devicePrefix)
 		p := &place{}
 		if err := json.Unmarshal(raw, p); err != nil {
-			return nil, fmt.Errorf("accessory numbers of %s: %w", key[len(devicePrefix):], err)
+			return nil, fmt.Errorf("accessory numbers of %s: %w", device, err)
 		}
-		n.places[key[len(devicePrefix):]] = p
+		if p.Bridge == "" || p.AID == 0 || p.IIDs == nil {
+			return nil, fmt.Errorf("accessory numbers of %s: the record is incomplete", device)
+		}
+		p.stored = true
+		n.places[device] = p
 		n.nextAID[p.Bridge] = max(n.nextAID[p.Bridge], p.AID+1)
+		for bridge, aid := range p.Was {
+			n.nextAID[bridge] = max(n.nextAID[bridge], aid+1)
+		}
 	}
 	marks, err := storage.List(nextPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("accessory numbers: %w", err)
 	}
 	for key, raw := range marks {
+		bridge := strings.TrimPrefix(key, nextPrefix)
 		var next uint64
 		if err := json.Unmarshal(raw, &next); err != nil {
-			return nil, fmt.Errorf("accessory numbers of bridge %s: %w", key[len(nextPrefix):], err)
+			return nil, fmt.Errorf("accessory numbers of bridge %s: %w", bridge, err)
 		}
-		bridge := key[len(nextPrefix):]
 		n.nextAID[bridge] = max(n.nextAID[bridge], next)
 	}
 	return n, nil
 }
 
-// bridgeOf returns the bridge that a device was given, or an empty word for a device that is new.
-func (n *numbers) bridgeOf(device string) string {
+// sharedBridge returns the bridge that a device has a number on beside other devices: the present one,
+// or the one it left to be an accessory of its own. It is empty for a device that never had one.
+func (n *numbers) sharedBridge(device string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if p := n.places[device]; p != nil {
+	p := n.places[device]
+	if p == nil {
+		return ""
+	}
+	if !isOwn(p.Bridge) {
 		return p.Bridge
+	}
+	for bridge := range p.Was { // there is one at most: a device does not go from shared to shared
+		if !isOwn(bridge) {
+			return bridge
+		}
 	}
 	return ""
 }
 
-// settle gives the device its place on a bridge. A device that is moved to another bridge (an own
-// tile of its own) gets a new number there; the old one is not used again.
+// settle gives the device its place on a bridge and returns its aid there. A device that moves (to an
+// accessory of its own, or back) keeps the number it had where it was; nobody else gets that one.
 func (n *numbers) settle(device, bridge string) uint64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -88,17 +116,31 @@ func (n *numbers) settle(device, bridge string) uint64 {
 	if p != nil && p.Bridge == bridge {
 		return p.AID
 	}
-	aid := max(n.nextAID[bridge], firstAID)
-	if bridge == ownBridge(device) {
-		aid = 1 // an accessory of its own is its own first accessory
-	}
-	n.nextAID[bridge] = aid + 1
-	next := &place{Bridge: bridge, AID: aid, IIDs: map[string]uint64{}, Next: 1}
+	next := &place{Bridge: bridge, IIDs: map[string]uint64{}, Next: 1}
 	if p != nil {
 		next.IIDs, next.Next = p.IIDs, p.Next
+		next.Was = map[string]uint64{p.Bridge: p.AID}
+		for b, aid := range p.Was {
+			if b != bridge {
+				next.Was[b] = aid
+			}
+		}
+		next.AID = p.Was[bridge]
+	}
+	if next.AID == 0 {
+		next.AID = n.freshAID(device, bridge)
 	}
 	n.places[device] = next
 	n.dirty[device] = true
+	return next.AID
+}
+
+func (n *numbers) freshAID(device, bridge string) uint64 {
+	aid := max(n.nextAID[bridge], firstAID)
+	if bridge == ownBridge(device) || device == bridgeDevice(bridge) {
+		aid = 1 // the first accessory of a server
+	}
+	n.nextAID[bridge] = max(n.nextAID[bridge], aid+1)
 	return aid
 }
 
@@ -117,7 +159,7 @@ func (n *numbers) iid(device, word string) uint64 {
 	return id
 }
 
-// save makes everything that was handed out durable. Nothing may be served before it returned nil.
+// save makes everything that was handed out durable. Nothing new may be served before it returned nil.
 func (n *numbers) save() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -141,17 +183,29 @@ func (n *numbers) save() error {
 	if err := n.storage.Apply(changes); err != nil {
 		return fmt.Errorf("accessory numbers: %w", err)
 	}
+	for device := range n.dirty {
+		n.places[device].stored = true
+	}
 	clear(n.dirty)
 	return nil
 }
 
-// held counts the places of a bridge, those of devices that are not configured now included.
+// stored reports whether the place of a device is durable.
+func (n *numbers) stored(device string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.places[device]
+	return p != nil && p.stored
+}
+
+// held counts the places of a bridge, those of devices that are not there now included: they may come
+// back. The bridge itself is one of them.
 func (n *numbers) held(bridge string) int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	count := 0
-	for _, p := range n.places {
-		if p.Bridge == bridge {
+	count := 1
+	for device, p := range n.places {
+		if p.on(bridge) && device != bridgeDevice(bridge) {
 			count++
 		}
 	}

@@ -15,7 +15,7 @@ import (
 type LockFace struct {
 	OwnTile    bool // an accessory of its own instead of one in the bridge
 	DoorSensor bool // the lock knows whether its door stands open
-	Battery    bool
+	Battery    bool // the device tells about its battery
 }
 
 // lockThing is a lock as a lock mechanism (HAP R2 8.25) with lock management (8.24).
@@ -38,46 +38,27 @@ func newLockThing(n *numbers, bridge string, about About, lock *device.Lock, nam
 		current: choices(mechanism.LockCurrentState.C, boltUnsecured, boltSecured, boltJammed, boltUnknown),
 		target:  timed(choices(mechanism.LockTargetState.C, boltUnsecured, boltSecured), timedWrites),
 	}
-	f.service("lock", mechanism.S, word{"current", t.current}, word{"target", t.target}, word{"name", label.C}).Primary = true
+	f.service("lock", mechanism.S, member{"current", t.current}, member{"target", t.target}, member{"name", label.C}).Primary = true
 
 	management := service.NewLockManagement()
 	management.Version.Val = "1.0"
 	last := characteristic.NewLockLastKnownAction()
-	t.lastAction = choices(last.C, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
-	f.service("management", management.S, word{"control", management.LockControlPoint.C},
-		word{"version", readOnly(management.Version.C)}, word{"action", t.lastAction})
+	t.lastAction = choices(last.C, 0, 1, 2, 3, 4, 5, 6, 7, 8, actionSecured, actionUnsecured)
+	t.lastAction.Val = actionUnsecured // until there is one: the definition's own zero would name a hand inside
+	f.service("management", management.S, member{"control", management.LockControlPoint.C},
+		member{"version", readOnly(management.Version.C)}, member{"action", t.lastAction})
 
 	if face.DoorSensor {
 		sensor := service.NewContactSensor()
 		t.door = choices(sensor.ContactSensorState.C, contactDetected, contactNotDetected)
 		doorName := characteristic.NewName()
-		doorName.Val = name + " door"
-		f.service("contact", sensor.S, word{"state", t.door}, word{"name", doorName.C})
+		doorName.Val = joined(name, "door")
+		f.service("contact", sensor.S, member{"state", t.door}, member{"name", doorName.C})
 	}
 	if face.Battery {
 		t.level, t.low = f.battery()
 	}
 	return t
-}
-
-// battery adds the battery service (HAP R2 8.5); the source of its charge is not chargeable.
-func (f *fitter) battery() (level, low *characteristic.C) {
-	s := service.NewBatteryService()
-	s.ChargingState.Val = 2
-	level, low = s.BatteryLevel.C, choices(s.StatusLowBattery.C, 0, 1)
-	f.service("battery", s.S, word{"level", level}, word{"charging", choices(s.ChargingState.C, 0, 1, 2)}, word{"low", low})
-	return level, low
-}
-
-func batteryValues(aid uint64, level, low *characteristic.C, b device.Battery) []homekit.Value {
-	if level == nil || !b.Known {
-		return nil
-	}
-	lowValue := 0
-	if b.Low {
-		lowValue = 1
-	}
-	return []homekit.Value{{AID: aid, IID: level.Id, Value: int(b.Percent)}, {AID: aid, IID: low.Id, Value: lowValue}}
 }
 
 func (t *lockThing) values(s device.LockState) []homekit.Value {

@@ -19,33 +19,33 @@ type fitter struct {
 // fit begins an accessory: AccessoryInformation comes first and has iid 1 (HAP R2 8.1).
 func fit(n *numbers, device, bridge string, about About, name, model string, kind byte) *fitter {
 	a := accessory.New(accessory.Info{
-		Name: name, SerialNumber: serial(about.Install, device), Manufacturer: "loquet", Model: model, Firmware: about.Firmware,
+		Name: name, SerialNumber: serial(about.Install, device), Manufacturer: "loquet", Model: model, Firmware: revision(about.Firmware),
 	}, kind)
 	a.Id = n.settle(device, bridge)
 	f := &fitter{numbers: n, device: device, a: a}
 	info := a.Info
 	f.pin("info", info.S,
-		word{"identify", info.Identify.C}, word{"manufacturer", info.Manufacturer.C}, word{"model", info.Model.C},
-		word{"name", info.Name.C}, word{"serial", info.SerialNumber.C}, word{"firmware", info.FirmwareRevision.C})
+		member{"identify", info.Identify.C}, member{"manufacturer", info.Manufacturer.C}, member{"model", info.Model.C},
+		member{"name", info.Name.C}, member{"serial", info.SerialNumber.C}, member{"firmware", info.FirmwareRevision.C})
 	return f
 }
 
-// word is our stable name for a characteristic; it decides the iid for ever.
-type word struct {
+// member is a characteristic under our stable name for it, which decides its iid for ever.
+type member struct {
 	name string
 	c    *characteristic.C
 }
 
 // service adds a service with its numbers.
-func (f *fitter) service(name string, s *service.S, words ...word) *service.S {
-	f.pin(name, s, words...)
+func (f *fitter) service(name string, s *service.S, members ...member) *service.S {
+	f.pin(name, s, members...)
 	f.a.AddS(s)
 	return s
 }
 
-func (f *fitter) pin(name string, s *service.S, words ...word) {
+func (f *fitter) pin(name string, s *service.S, members ...member) {
 	s.Id = f.numbers.iid(f.device, name)
-	for _, w := range words {
+	for _, w := range members {
 		w.c.Id = f.numbers.iid(f.device, name+"/"+w.name)
 		if s.C(w.c.Type) == nil {
 			s.AddC(w.c)

@@ -22,6 +22,9 @@ const (
 
 	contactDetected    = 0 // closed
 	contactNotDetected = 1 // open
+
+	actionSecured   = 9 // LockLastKnownAction: physically, nobody knows from which side
+	actionUnsecured = 10
 )
 
 // currentDoor shows a position. What is not known is shown as stopped: never as closed, and not as
@@ -92,7 +95,7 @@ func lastAction(s device.LockState) (int, bool) {
 	}
 	switch s.Cause.Kind {
 	case device.CauseOutside:
-		return pick(9, 10)
+		return pick(actionSecured, actionUnsecured)
 	case device.CauseCode:
 		return pick(4, 5)
 	case device.CauseExit:
