@@ -1,6 +1,9 @@
 package device
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // who is a controller, as far as repeats and limits go: where it stands does not matter.
 type who struct {
@@ -39,13 +42,17 @@ type desk struct {
 
 func (d *desk) effects() *effects { return &d.fx }
 
-func (d *desk) refuse(code RefusalCode, why, remedy string) *Refusal {
-	return &Refusal{Device: d.id, Code: code, Why: why, Remedy: remedy}
-}
-
 func (d *desk) refusal(code RefusalCode, err error) *Refusal {
 	text := refusalTexts(code)
 	return &Refusal{Device: d.id, Code: code, Why: text[0], Remedy: text[1], Err: err}
+}
+
+// unwritten is why nothing moved when a row was not written.
+func (d *desk) unwritten(err error) *Refusal {
+	if errors.Is(err, errStuck) {
+		return d.refusal(RefusedBusy, err)
+	}
+	return d.refusal(RefusedJournal, err)
 }
 
 // reject answers a request that is not done, and writes it down.

@@ -49,8 +49,11 @@ func (m *doorMachine) observe(now time.Time, r Reading) {
 
 // changeCause is what a change of the position that is seen now is put down to.
 func (m *doorMachine) changeCause() Cause {
-	if m.mv.live {
+	switch {
+	case m.mv.live:
 		return m.mv.cause
+	case m.e.phase == phaseTrigger: // it moves before the driver has come back
+		return m.e.cause
 	}
 	return outside()
 }
@@ -120,8 +123,8 @@ func (m *doorMachine) arrive(now time.Time) {
 		m.arriveLate(now)
 		return
 	}
-	m.show(now, outside())
-	if known && at != before {
+	m.show(now, m.changeCause())
+	if known && at != before && m.e.phase != phaseTrigger {
 		m.observed(outside(), "")
 	}
 }

@@ -80,7 +80,7 @@ func (m *doorMachine) intentWritten(now time.Time, r result[Reading]) {
 	m.journalled(r.err)
 	if r.err != nil {
 		m.release()
-		m.drop(now, m.refusal(RefusedJournal, r.err))
+		m.drop(now, m.unwritten(r.err))
 		return
 	}
 	e := &m.e
@@ -175,10 +175,13 @@ func (m *doorMachine) set(now time.Time, unsure bool) {
 		live: true, intent: e.intent, action: e.action, cause: e.cause, target: target, heading: e.plan.heading,
 		from: e.from, started: now, until: now.Add(m.window(target)), unsure: unsure,
 		unattended: !e.cause.AtTheDoor() && e.action == ActionClose, confirmed: e.confirm,
-		blocked: m.r.Obstructed == Yes,
+		blocked: m.r.Obstructed == Yes, left: e.from != PlaceUnknown && m.place.truth != e.from,
 	}
 	m.late, m.guessed, m.stopped, m.moving = move{}, PlaceUnknown, e.action == ActionStop, time.Time{}
 	m.rel = release{intent: e.intent, action: e.action, cause: e.cause, since: now, until: now.Add(releaseTime)}
+	if m.place.settled && m.mv.left {
+		m.progress(now)
+	}
 }
 
 // confirmed ends a suspension: one more failure brings it back.

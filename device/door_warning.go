@@ -6,7 +6,7 @@ import "time"
 func (m *doorMachine) warningWritten(now time.Time, r result[Reading]) {
 	m.journalled(r.err)
 	if r.err != nil {
-		m.drop(now, m.refusal(RefusedJournal, r.err))
+		m.drop(now, m.unwritten(r.err))
 		return
 	}
 	m.e.warning = r.seq

@@ -62,7 +62,7 @@ func (m *lockMachine) expire(now time.Time) {
 
 func (m *lockMachine) runOut(now time.Time) {
 	switch {
-	case !m.up, m.bolt.truth == BoltUnknown:
+	case !m.up, m.bolt.truth == BoltUnknown, !m.cfg.Traits.SensesBolt:
 		m.conclude(now, OutcomeUnknown)
 	default:
 		m.conclude(now, OutcomeTimedOut)

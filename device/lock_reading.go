@@ -59,10 +59,13 @@ func (m *lockMachine) settle(now time.Time, released bool) {
 	if released && m.strike() {
 		cause = Cause{Kind: CauseAutoRelock} // its spring
 	}
-	turned, ours := m.bolt.settle(now, m.still()), m.th.live
-	if turned && ours {
+	turned, ours := m.bolt.settle(now, m.still()), m.th.live || m.e.phase == phaseTrigger
+	switch {
+	case turned && m.th.live:
 		cause = m.th.cause
 		m.progress(now)
+	case ours: // it turned before the driver came back
+		cause = m.e.cause
 	}
 	doorKnown, door := !m.door.truthAt.IsZero(), m.door.truth
 	swung := m.door.settle(now, stableTime)

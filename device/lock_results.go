@@ -51,7 +51,7 @@ func (m *lockMachine) intentWritten(now time.Time, r result[LockReading]) {
 	m.journalled(r.err)
 	if r.err != nil {
 		m.token()
-		m.drop(now, m.refusal(RefusedJournal, r.err))
+		m.drop(now, m.unwritten(r.err))
 		return
 	}
 	e := &m.e
@@ -125,6 +125,8 @@ func (m *lockMachine) thrown(now time.Time, r result[LockReading]) {
 		m.bolt.see(now, want)
 		m.bolt.settle(now, 0)
 		m.conclude(now, OutcomeReached)
+	} else if m.bolt.settled {
+		m.progress(now)
 	}
 	m.show(now, e.cause)
 }

@@ -143,8 +143,11 @@ func (w *worker[R]) deadline() time.Time {
 	if w.at.kind == opNone || w.givenUp {
 		return time.Time{}
 	}
-	return w.since.Add(limit(w.at.kind))
+	return w.since.Add(limit(w.at.kind) + grace)
 }
+
+// grace is what a call that minds its context has to come back.
+const grace = 100 * time.Millisecond
 
 func limit(k opKind) time.Duration {
 	if k == opRefresh {
