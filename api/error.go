@@ -28,7 +28,8 @@ func (e *Error) Error() string { return e.Why }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// asError turns any error into the answer for it.
+// asError turns any error into the answer for it. One that has a hint is the disk's: what was asked for
+// cannot be kept now.
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -41,6 +42,10 @@ func asError(err error) *Error {
 			why += ": " + refusal.Err.Error()
 		}
 		return &Error{Status: http.StatusConflict, Code: string(refusal.Code), Why: why, Remedy: refusal.Remedy, Err: err}
+	}
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return &Error{Status: http.StatusServiceUnavailable, Code: "state", Why: err.Error(), Remedy: hinted.Hint(), Err: err}
 	}
 	switch {
 	case errors.Is(err, ErrNotFound):

@@ -301,6 +301,24 @@ func TestDamagedTokensOpenNothing(t *testing.T) {
 	}
 }
 
+// fault is an error that says what to do about it.
+type fault struct{}
+
+func (fault) Error() string { return "the disk is full" }
+func (fault) Hint() string  { return "make room" }
+
+// TestLostTokens: a space that cannot be read keeps no API away, only its tokens; none is said not to be there.
+func TestLostTokens(t *testing.T) {
+	s := newServer(t, villa(), func(o *api.Options) { o.Tokens = &apitest.Space{Lost: fault{}} })
+	if w := ask(s, "GET", "/api/v1/devices", ""); w.Code != 200 {
+		t.Errorf("devices: %d", w.Code)
+	}
+	w := ask(s, "GET", "/api/v1/tokens", "")
+	if body := w.Body.String(); w.Code != 503 || !strings.Contains(body, "the disk is full") || !strings.Contains(body, "make room") {
+		t.Errorf("tokens: %d %s", w.Code, body)
+	}
+}
+
 func TestNewTokensDiffer(t *testing.T) {
 	a, b := api.NewToken(), api.NewToken()
 	if a == b || len(a) < 43 {

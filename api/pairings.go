@@ -92,7 +92,11 @@ func (s *Server) postHomeKit(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) getTokens(w http.ResponseWriter, _ *http.Request) error {
-	return reply(w, http.StatusOK, s.tokens.list())
+	tokens, err := s.tokens.list()
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, tokens)
 }
 
 func (s *Server) postToken(w http.ResponseWriter, r *http.Request) error {

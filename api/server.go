@@ -60,9 +60,9 @@ func New(house House, opts Options) (*Server, error) {
 	if s.stream == nil {
 		s.stream = NewStream()
 	}
-	var err error
-	if s.tokens, err = newTokens(opts.Tokens, opts.StartToken); err != nil {
-		return nil, err
+	s.tokens = newTokens(opts.Tokens, opts.StartToken)
+	if err := s.tokens.lost; err != nil {
+		s.log.Error().Err(err).Msg("no token works that was made before")
 	}
 	routes := s.routes()
 	// Written when somebody asks for the first time: a small computer starts sooner.

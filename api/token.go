@@ -43,21 +43,25 @@ type tokens struct {
 	space Space
 	start *keptToken
 
+	lost error // why nobody knows which tokens there were; none of them works then
+
 	mu   sync.RWMutex
 	kept map[string]keptToken
 }
 
-func newTokens(space Space, start string) (*tokens, error) {
+// newTokens never fails: a record that cannot be read is a token that does not work, and no reason to
+// keep the house without an API.
+func newTokens(space Space, start string) *tokens {
 	t := &tokens{space: space, kept: map[string]keptToken{}}
 	if start != "" {
 		t.start = &keptToken{Token: Token{ID: startTokenID}, Hash: hashToken(start)}
 	}
 	if space == nil {
-		return t, nil
+		return t
 	}
 	records, err := space.List(tokenSpacePrefix)
 	if err != nil {
-		return nil, fmt.Errorf("read the tokens: %w", err)
+		t.lost = fmt.Errorf("read the tokens: %w", err)
 	}
 	for key, record := range records {
 		var k keptToken
@@ -66,7 +70,7 @@ func newTokens(space Space, start string) (*tokens, error) {
 		}
 		t.kept[k.ID] = k
 	}
-	return t, nil
+	return t
 }
 
 // check returns the actor that a token stands for. It compares with every hash, in constant time.
@@ -85,7 +89,10 @@ func (t *tokens) check(secret string) (actor string, ok bool) {
 	return "token:" + actor, actor != ""
 }
 
-func (t *tokens) list() []Token {
+func (t *tokens) list() ([]Token, error) {
+	if t.lost != nil {
+		return nil, t.lost
+	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	list := make([]Token, 0, len(t.kept))
@@ -95,7 +102,7 @@ func (t *tokens) list() []Token {
 	slices.SortFunc(list, func(a, b Token) int {
 		return cmp.Or(a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
 	})
-	return list
+	return list, nil
 }
 
 func (t *tokens) create(name string) (NewTokenAnswer, error) {

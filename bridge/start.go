@@ -48,13 +48,26 @@ func (a *App) openStore(ctx context.Context) error {
 	if reason, ok := s.Degraded(); ok {
 		a.degraded(reason)
 	}
-	if a.people, err = roster.New(s.Space("controllers")); err != nil {
-		return err
-	}
+	a.tellNotes()
+	a.people = roster.New(s.Space("controllers", store.Precious))
 	for _, id := range a.people.Damaged() {
 		a.board.Raise(health.RecordDamaged, id, "the role of this controller")
 	}
+	if err := a.people.Lost(); err != nil {
+		a.board.Raise(health.RecordDamaged, "", err.Error())
+	}
 	return a.closeUnfinished(ctx)
+}
+
+// tellNotes tells the owner what was found and put right in the state folder.
+func (a *App) tellNotes() {
+	for _, n := range a.store.Notes() {
+		code := health.IdentityRebuilt
+		if strings.HasPrefix(filepath.Base(n.Path), "journal") {
+			code = health.JournalGap
+		}
+		a.board.Raise(code, "", n.Error())
+	}
 }
 
 // closeUnfinished writes the end of every move that a crash or a power cut left open. None of them is
@@ -218,22 +231,30 @@ func (a *App) openHomeKit(ctx context.Context) error {
 
 func (a *App) openAPI(ctx context.Context) error {
 	server, err := api.New(a, api.Options{
-		Log: a.log, Version: a.opts.Version, StartToken: a.token, Tokens: a.store.Space("tokens"), Stream: a.stream,
+		Log: a.log, Version: a.opts.Version, StartToken: a.token, Tokens: a.store.Space("tokens", store.Precious), Stream: a.stream,
 		Pairings: a, Sim: a.simulator(), Metrics: a.metrics,
 	})
 	if err != nil {
 		return err
 	}
 	a.socket = filepath.Join(a.runtimeDir(), client.SocketName)
+	var listeners []net.Listener
 	socket, err := api.ListenUnix(a.socket)
-	if err != nil {
+	switch {
+	case errors.Is(err, api.ErrInUse):
 		return fmt.Errorf("socket: %w", err)
+	case err != nil:
+		// a folder that cannot be written keeps commands out, and nobody from the doors
+		a.log.Error().Err(err).Msg("no socket, commands on this machine need --url and --token")
+		a.board.Raise(health.NoSocket, "", err.Error())
+		a.socket = ""
+	default:
+		listeners = append(listeners, socket)
 	}
-	listeners := []net.Listener{socket}
 	if a.opts.Console != "" {
 		l, err := listenConsole(ctx, a.opts.Console)
 		if err != nil {
-			return errors.Join(fmt.Errorf("console: %w: choose another address with --console", err), socket.Close())
+			return errors.Join(fmt.Errorf("console: %w: choose another address with --console", err), closeAll(listeners))
 		}
 		a.console = "http://" + l.Addr().String()
 		listeners = append(listeners, l)
@@ -251,6 +272,14 @@ func (a *App) openAPI(ctx context.Context) error {
 	go a.watchHealth(a.run_)
 	a.onStop("api", func(context.Context) error { stop(); return <-done })
 	return nil
+}
+
+func closeAll(listeners []net.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // listenConsole takes the next free port where somebody else has the one that was asked for: a second

@@ -213,6 +213,7 @@ func explain(err error) (why, remedy string) {
 	var unreachable *client.Error
 	var failure *Failure
 	var refusal *device.Refusal
+	var hinted interface{ Hint() string }
 	switch {
 	case errors.As(err, &failure):
 		return failure.Why, failure.Remedy
@@ -222,8 +223,13 @@ func explain(err error) (why, remedy string) {
 		return unreachable.Why, unreachable.Remedy
 	case errors.As(err, &refusal):
 		return refusal.Error(), refusal.Remedy
+	case errors.As(err, &hinted):
+		return oneLine(err.Error()), hinted.Hint()
 	case errors.Is(err, context.Canceled):
 		return "stopped before the answer came", "look at the door: the command may have been done"
 	}
 	return err.Error(), ""
 }
+
+// oneLine keeps a list of errors on the line that scripts read.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }

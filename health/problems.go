@@ -44,6 +44,7 @@ const (
 	PortMoved           Code = "homekit-port-moved"
 	NameConflict        Code = "mdns-name-conflict"
 	NoMulticast         Code = "no-multicast"
+	NoSocket            Code = "no-socket"
 	SecondResponder     Code = "second-responder"
 	CloneSeen           Code = "clone-seen"
 )
@@ -169,6 +170,9 @@ func network() []Declared {
 		{NoMulticast, Error, "The bridge cannot be found on the network",
 			"No network interface carries multicast, which phones need to find the bridge. Phones that are connected stay connected for a while.",
 			"Connect the machine to the same network as the phones. In a container use the host's network."},
+		{NoSocket, Warning, "Commands on this machine cannot reach the bridge",
+			"The socket that commands like `loquet open` use could not be made. Doors, locks and Apple Home work as always.",
+			"See that the folder with loquet's state can be written and has room, then restart loquet. Until then, commands need --url and --token."},
 		{SecondResponder, Warning, "Another program answers for this machine on the network",
 			"A second mDNS responder (avahi, another bridge) runs here. That is often harmless; sometimes phones then see No Response.",
 			"If phones lose the bridge, stop the other responder, or let it leave this machine's name alone."},

@@ -25,25 +25,30 @@ type Roster struct {
 	mu      sync.RWMutex
 	records map[string]access.Controller // by bridge and id
 	damaged []string                     // ids whose record could not be read
+	unknown map[string]bool              // the same, by bridge and id, until there is a new record
+	lost    error                        // why nobody knows which records there were
 }
 
-func New(space Space) (*Roster, error) {
-	p := &Roster{space: space, records: map[string]access.Controller{}}
+// New reads the records. Where one cannot be read, nobody knows what its controller was allowed: nothing,
+// until the owner says so again. Only an admin of HomeKit is not held back: it could give itself any right,
+// and an owner must get in.
+func New(space Space) *Roster {
+	p := &Roster{space: space, records: map[string]access.Controller{}, unknown: map[string]bool{}}
 	raws, err := space.List("")
 	if err != nil {
-		return nil, fmt.Errorf("names and roles of controllers: %w", err)
+		p.lost = fmt.Errorf("names and roles of controllers: %w", err)
 	}
 	for key, raw := range raws {
 		var c access.Controller
 		if json.Unmarshal(raw, &c) != nil {
-			// nobody knows what this controller was allowed: nothing, until the owner says so again
-			bridge, id, _ := strings.Cut(key, "/")
-			c = access.Controller{ID: id, Bridge: bridge}
+			_, id, _ := strings.Cut(key, "/")
 			p.damaged = append(p.damaged, id)
+			p.unknown[key] = true
+			continue
 		}
 		p.records[key] = c
 	}
-	return p, nil
+	return p
 }
 
 func controllerKey(bridge, id string) string { return bridge + "/" + id }
@@ -55,7 +60,11 @@ func (p *Roster) Of(bridge, id string, admin bool) access.Controller {
 	if c, ok := p.records[controllerKey(bridge, id)]; ok {
 		return c
 	}
-	return access.Controller{ID: id, Bridge: bridge, Role: access.DefaultRole(admin)}
+	c := access.Controller{ID: id, Bridge: bridge, Role: access.DefaultRole(admin)}
+	if !admin && (p.lost != nil || p.unknown[controllerKey(bridge, id)]) {
+		c.Role = access.RoleNone
+	}
+	return c
 }
 
 func (p *Roster) Save(c access.Controller) error {
@@ -69,6 +78,7 @@ func (p *Roster) Save(c access.Controller) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.records[controllerKey(c.Bridge, c.ID)] = c
+	delete(p.unknown, controllerKey(c.Bridge, c.ID))
 	return nil
 }
 
@@ -79,6 +89,7 @@ func (p *Roster) Forget(bridge, id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.records, controllerKey(bridge, id))
+	delete(p.unknown, controllerKey(bridge, id))
 	return nil
 }
 
@@ -94,9 +105,12 @@ func (p *Roster) Name(bridge, id string) string {
 	return ""
 }
 
-// Damaged are the ids whose record could not be read. They may do nothing until their owner says again
-// what they may.
+// Damaged are the ids whose record could not be read when the roster was made.
 func (p *Roster) Damaged() []string { return slices.Clone(p.damaged) }
+
+// Lost is why nobody knows which records there were, nil if all is well. It holds for every controller then
+// that it may do nothing, but for admins of HomeKit.
+func (p *Roster) Lost() error { return p.lost }
 
 // May reports whether a controller may do this to a device: access.May over its record.
 func (p *Roster) May(bridge, controller string, admin bool, action device.Action, deviceID string) error {

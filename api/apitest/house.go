@@ -249,12 +249,16 @@ type Space struct {
 	mu      sync.Mutex
 	records map[string][]byte
 	Fail    error // what Apply answers
+	Lost    error // what List answers
 }
 
 // List returns the records.
 func (s *Space) List(prefix string) (map[string][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.Lost != nil {
+		return nil, s.Lost
+	}
 	found := map[string][]byte{}
 	for k, v := range s.records {
 		if len(k) >= len(prefix) && k[:len(prefix)] == prefix {
