@@ -33,9 +33,7 @@ func Open(tags ...string) *Lab {
 		return &Lab{dir: dir}
 	}
 	lab := &Lab{}
-	if lab.buildErr = lab.build(tags); lab.buildErr != nil {
-		lab.outside = "the binary was not built"
-	} else {
+	if lab.buildErr = lab.build(tags); lab.buildErr == nil {
 		lab.outside = lab.enter().Error()
 	}
 	return lab
@@ -61,6 +59,7 @@ func (l *Lab) Binary(t testing.TB) string {
 // NeedNetworks skips the test when namespaces cannot be had here.
 func (l *Lab) NeedNetworks(t testing.TB) {
 	t.Helper()
+	l.Binary(t)
 	if l.outside != "" {
 		Skip(t, "network namespaces cannot be made here: "+l.outside)
 	}

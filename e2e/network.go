@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os/exec"
@@ -65,23 +66,37 @@ func (h *Host) Do(t testing.TB, f func() error) {
 }
 
 func (h *Host) do(f func() error) error {
-	failed := make(chan error, 1)
-	go func() {
-		// The thread is not given back: it ends with the goroutine, still on that host.
-		runtime.LockOSThread()
-		failed <- func() error {
-			fd, err := unix.Open("/run/netns/"+h.Name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				return err
-			}
-			defer unix.Close(fd)
-			if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
-				return err
-			}
-			return f()
-		}()
-	}()
-	return <-failed
+	done := make(chan error, 1)
+	go func() { done <- h.visit(f) }()
+	return <-done
+}
+
+// visit takes this thread to the host and back. A thread that did not come back would have to end with
+// its goroutine, and the programs that it had started before would be killed with it (Pdeathsig).
+func (h *Host) visit(f func() error) error {
+	runtime.LockOSThread()
+	here, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer unix.Close(here)
+	there, err := unix.Open("/run/netns/"+h.Name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer unix.Close(there)
+	if err := unix.Setns(there, unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	failed := f()
+	if err := unix.Setns(here, unix.CLONE_NEWNET); err != nil {
+		return errors.Join(failed, fmt.Errorf("the way back: %w", err))
+	}
+	runtime.UnlockOSThread()
+	return failed
 }
 
 func writeSysctl(path, value string) error {

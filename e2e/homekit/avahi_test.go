@@ -41,7 +41,7 @@ enable-dbus=yes
 
 func startAvahi(t *testing.T, host *e2e.Host) *avahi {
 	t.Helper()
-	for _, program := range []string{"avahi-daemon", "avahi-browse", "dbus-daemon"} {
+	for _, program := range []string{"avahi-daemon", "avahi-browse", "avahi-resolve", "dbus-daemon"} {
 		e2e.NeedCommand(t, program, "make deps")
 	}
 	dir := e2e.TempDir(t)
@@ -67,7 +67,7 @@ func startAvahi(t *testing.T, host *e2e.Host) *avahi {
 	e2e.Start(t, e2e.Command{Host: host, Name: "unshare", Env: []string{a.bus}, Args: []string{"-m", "sh", "-c",
 		`mount -t tmpfs none /run && mkdir -p /run/avahi-daemon && exec avahi-daemon -f "$0" --no-drop-root --no-chroot --no-rlimits`, daemon}})
 	e2e.Until(t, 10*time.Second, func() string {
-		if _, status := a.run(t); status != 0 {
+		if _, status := a.run(t, "avahi-browse", "-rtp", "_hap._tcp"); status != 0 {
 			return "the daemon to be on the bus"
 		}
 		return ""
@@ -81,17 +81,24 @@ type sighting struct {
 	txt                       map[string]string
 }
 
-func (a *avahi) run(t *testing.T) (out string, status int) {
+func (a *avahi) run(t *testing.T, program string, args ...string) (out string, status int) {
 	t.Helper()
-	return e2e.Output(t, e2e.Command{
-		Host: a.host, Name: "avahi-browse", Args: []string{"-rtp", "_hap._tcp"}, Env: []string{a.bus},
-	}, 15*time.Second)
+	return e2e.Output(t, e2e.Command{Host: a.host, Name: program, Args: args, Env: []string{a.bus}}, 15*time.Second)
 }
 
-// browse returns the resolved _hap._tcp services that avahi knows now, over IPv4 and IPv6.
+// resolve6 returns the IPv6 address of a host.
+func (a *avahi) resolve6(t *testing.T, host string) string {
+	t.Helper()
+	out, _ := a.run(t, "avahi-resolve", "-6", "-n", host)
+	_, address, _ := strings.Cut(strings.TrimSpace(out), "\t")
+	return address
+}
+
+// browse returns the resolved _hap._tcp services that avahi sees now, each once over IPv4 and once over
+// IPv6, with either address.
 func (a *avahi) browse(t *testing.T) []sighting {
 	t.Helper()
-	out, status := a.run(t)
+	out, status := a.run(t, "avahi-browse", "-rtp", "_hap._tcp")
 	if status != 0 {
 		t.Fatalf("avahi-browse ended with status %d", status)
 	}

@@ -232,6 +232,10 @@ func (m Message) Has(id ID, value any) bool {
 	return slices.ContainsFunc(m.Values, func(v Value) bool { return v.ID == id && same(v.Value, value) })
 }
 
+func (m Message) hasAny(id ID) bool {
+	return slices.ContainsFunc(m.Values, func(v Value) bool { return v.ID == id })
+}
+
 func same(got, want any) bool {
 	if n, ok := want.(int); ok {
 		want = float64(n)

@@ -20,7 +20,7 @@ const aFewSeconds = 20 * time.Second
 
 func TestAGarageOpensAndClosesWithAWarning(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{Args: []string{"--speed", "4"}})
+	h := newHouse(t, setup{speed: 4})
 	garage := h.door(t, "garage")
 	h.owner.Subscribe(t, garage.current, garage.target, garage.obstructed)
 
@@ -37,7 +37,7 @@ func TestAGarageOpensAndClosesWithAWarning(t *testing.T) {
 		t.Error("open came before opening")
 	}
 	h.wantPulses(t, "garage", 1)
-	if at := h.Sim(t, "garage").Position; at != 1 {
+	if at := h.world.Status(t, "garage").Position; at != 1 {
 		t.Errorf("the door is shown open at %v", at)
 	}
 
@@ -47,26 +47,48 @@ func TestAGarageOpensAndClosesWithAWarning(t *testing.T) {
 		t.Errorf("a warned close was answered after %v", w.Took())
 	}
 	e2e.Until(t, time.Second, func() string {
-		if !h.Device(t, "garage").State.Warning {
-			return "the warning to be shown"
+		if s := h.world.Status(t, "garage"); s.Lamp.Lasts == 0 || s.Beeper.Lasts == 0 {
+			return "the lamp and the beeper to warn"
+		}
+		return ""
+	})
+	if !h.Device(t, "garage").State.Warning {
+		t.Error("the API does not show the warning")
+	}
+	e2e.Always(t, shortestWarning-time.Since(w.Ended)-100*time.Millisecond, func() string {
+		if n := h.pulses(t, "garage"); n != 1 {
+			return fmt.Sprintf("no pulse during the warning; there are %d", n)
 		}
 		return ""
 	})
 	closing := awaitMessage(t, h.owner, garage.current, DoorClosing, aFewSeconds)
-	if !closing.Has(garage.target, DoorClosed) {
-		t.Errorf("closing without its target: %v", closing.Values)
+	// The target went down with the warning already.
+	if aim, ok := h.owner.First(garage.target, DoorClosed); !ok || aim.At.After(closing.At) {
+		t.Errorf("closing without its target: %v", h.owner.Messages())
 	}
 	awaitMessage(t, h.owner, garage.current, DoorClosed, aFewSeconds)
 	h.wantPulses(t, "garage", 2)
-	wantWarned(t, h.Loquet, "garage")
 	if now := h.owner.MustRead(t, garage.current); !same(now, DoorClosed) {
 		t.Errorf("at the end the door reads %v", now)
+	}
+	move := h.world.Status(t, "garage").LastMove
+	if move.Lamp < shortestWarning || move.Beeper < shortestWarning || move.Lamp > shortestWarning+2*time.Second {
+		t.Errorf("it closed after %v of lamp and %v of beeper, want %v to %v", move.Lamp, move.Beeper, shortestWarning, shortestWarning+2*time.Second)
+	}
+	e2e.Until(t, time.Second, func() string {
+		if s := h.world.Status(t, "garage"); s.Lamp.On || s.Beeper.On || s.Energised {
+			return fmt.Sprintf("lamp, beeper and relay to rest: %+v", s)
+		}
+		return ""
+	})
+	if api := h.Sim(t, "garage"); api.Pulses != 2 || api.PulsesTotal != 2 || api.Position != 0 || api.Moving != "no" {
+		t.Errorf("the API says of the simulated door %+v", api)
 	}
 }
 
 func TestAWriteThatIsNotPreparedOrIsWrongMovesNothing(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{})
+	h := newHouse(t, setup{})
 	garage, front := h.door(t, "garage"), h.lock(t, "front")
 
 	cases := []struct {
@@ -110,21 +132,26 @@ func TestAWriteThatIsNotPreparedOrIsWrongMovesNothing(t *testing.T) {
 
 func TestAWallButtonMovesTargetAndCurrentTogether(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{Args: []string{"--speed", "4"}})
+	h := newHouse(t, setup{speed: 4})
 	garage := h.door(t, "garage")
 	h.owner.Subscribe(t, garage.current, garage.target)
-	steps := []struct{ moving, target, end int }{
-		{DoorOpening, DoorOpen, DoorOpen},
-		{DoorClosing, DoorClosed, DoorClosed},
-	}
-	for _, s := range steps {
+	for _, end := range []int{DoorOpen, DoorClosed} {
 		h.owner.ForgetMessages()
-		h.Event(t, "garage", "wall-button")
-		message := awaitMessage(t, h.owner, garage.current, s.moving, 5*time.Second)
-		if !message.Has(garage.target, s.target) {
-			t.Errorf("%v came without target %d", message.Values, s.target)
+		h.world.Happen(t, "garage", "wall-button")
+		awaitMessage(t, h.owner, garage.current, end, aFewSeconds)
+		messages := h.owner.Messages()
+		if first := messages[0]; first.Has(garage.current, end) {
+			t.Errorf("the end was shown before the movement: %v", messages)
 		}
-		awaitMessage(t, h.owner, garage.current, s.end, aFewSeconds)
+		// Who sees a target alone hangs at "Opening..." until the current state comes too.
+		for _, m := range messages {
+			if m.Has(garage.target, end) && !m.hasAny(garage.current) {
+				t.Errorf("target %d came without the current state: %v", end, messages)
+			}
+		}
+		if aim := h.owner.MustRead(t, garage.target); !same(aim, end) {
+			t.Errorf("at the end the target is %v, want %d: %v", aim, end, messages)
+		}
 	}
 	h.wantPulses(t, "garage", 0)
 	if cause := h.Device(t, "garage").State.Cause; cause.Kind != "outside" {
@@ -134,13 +161,13 @@ func TestAWallButtonMovesTargetAndCurrentTogether(t *testing.T) {
 
 func TestAnObstructionIsShownAndStopsAClose(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{Args: []string{"--speed", "6"}})
+	h := newHouse(t, setup{speed: 6})
 	garage := h.door(t, "garage")
 	h.owner.Subscribe(t, garage.current, garage.target, garage.obstructed)
 	h.owner.MustWrite(t, garage.target, DoorOpen)
 	awaitMessage(t, h.owner, garage.current, DoorOpen, aFewSeconds)
 
-	h.Event(t, "garage", "obstruct")
+	h.world.Happen(t, "garage", "obstruct")
 	awaitMessage(t, h.owner, garage.obstructed, true, 5*time.Second)
 	w, err := h.owner.Write(garage.target, DoorClosed, Timed{})
 	if err != nil {
@@ -150,7 +177,7 @@ func TestAnObstructionIsShownAndStopsAClose(t *testing.T) {
 		t.Error("a close was accepted although something stands in the way")
 	}
 	e2e.Always(t, shortestWarning+2*time.Second, func() string {
-		if n := h.Sim(t, "garage").PulsesTotal; n != 1 {
+		if n := h.pulses(t, "garage"); n != 1 {
 			return fmt.Sprintf("no pulse but the one that opened; there are %d", n)
 		}
 		return ""
@@ -160,7 +187,7 @@ func TestAnObstructionIsShownAndStopsAClose(t *testing.T) {
 	}
 
 	h.owner.ForgetMessages()
-	h.Event(t, "garage", "clear")
+	h.world.Happen(t, "garage", "clear")
 	awaitMessage(t, h.owner, garage.obstructed, false, 5*time.Second)
 	guest, err := h.owner.Invite("guest", false)
 	if err != nil {
@@ -169,12 +196,11 @@ func TestAnObstructionIsShownAndStopsAClose(t *testing.T) {
 	guest.MustWrite(t, garage.target, DoorClosed)
 	awaitMessage(t, h.owner, garage.current, DoorClosed, aFewSeconds)
 	h.wantPulses(t, "garage", 2)
-	wantWarned(t, h.Loquet, "garage")
 }
 
 func TestLocksLockAndUnlock(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{Args: []string{"--speed", "2"}})
+	h := newHouse(t, setup{speed: 2})
 	front, studio := h.lock(t, "front"), h.lock(t, "studio")
 	h.owner.Subscribe(t, front.current, front.target, studio.current, studio.target)
 
@@ -195,27 +221,8 @@ func TestLocksLockAndUnlock(t *testing.T) {
 	h.owner.MustWrite(t, studio.target, LockUnsecured)
 	awaitMessage(t, h.owner, studio.current, LockUnsecured, 5*time.Second)
 	secured := awaitMessage(t, h.owner, studio.current, LockSecured, aFewSeconds)
-	if !secured.Has(studio.target, LockSecured) {
-		t.Errorf("the strike is secured without its target: %v", secured.Values)
+	if aim, ok := h.owner.First(studio.target, LockSecured); !ok || aim.At.After(secured.At) {
+		t.Errorf("the strike is secured without its target: %v", h.owner.Messages())
 	}
 	h.wantPulses(t, "studio", 1)
-}
-
-// wantWarned requires of every close in the history of a door that its warning began at least 5 s
-// before its intent.
-func wantWarned(t *testing.T, q *e2e.Loquet, id string) {
-	t.Helper()
-	var warning time.Time
-	for _, row := range q.History(t, id) {
-		switch {
-		case row.Kind == "warning":
-			warning = row.At
-		case row.Kind == "intent" && row.Action == "close" && warning.IsZero():
-			t.Errorf("%s: a close without a warning: %+v", id, row)
-		case row.Kind == "intent" && row.Action == "close" && row.At.Sub(warning) < shortestWarning:
-			t.Errorf("%s: a close %v after its warning", id, row.At.Sub(warning))
-		case row.Kind == "outcome":
-			warning = time.Time{}
-		}
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/world"
+	"github.com/loquet/loquet/hw/sim"
 )
 
 var lab *e2e.Lab
@@ -20,28 +22,49 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// house is a bridge at home and a phone that is joined to it by a cable.
+// house is a bridge at home and a phone that is joined to it by a cable. What its relays really do is
+// counted by a simulated world in the test's own process.
 type house struct {
 	*e2e.Loquet
+	world           *world.World
 	home, elsewhere *e2e.Host
 	phone           *Phone
 	owner           *Controller
 	where           Where
 }
 
+// setup says which house; the zero value is the demo house at real speed.
+type setup struct {
+	sim    sim.House
+	speed  float64   // of physics; warnings and limits stay as they are
+	config []section // `loquet run` with these devices instead of `loquet demo`
+	args   []string
+}
+
 // newHouse starts a bridge and pairs a phone with it.
-func newHouse(t *testing.T, o e2e.Options) *house {
+func newHouse(t *testing.T, s setup) *house {
 	t.Helper()
-	h := unpairedHouse(t, o)
+	h := unpairedHouse(t, s)
 	h.pair(t)
 	return h
 }
 
-func unpairedHouse(t *testing.T, o e2e.Options) *house {
+func unpairedHouse(t *testing.T, s setup) *house {
 	t.Helper()
 	home, elsewhere := lab.Pair(t)
-	o.Host = home
-	h := &house{Loquet: lab.Start(t, o), home: home, elsewhere: elsewhere, phone: NewPhone(t, elsewhere)}
+	if s.sim.Doors == nil {
+		s.sim = sim.DemoHouse()
+	}
+	h := &house{world: world.Start(t, s.sim, s.speed), home: home, elsewhere: elsewhere}
+	h.world.RequireWarnings(t, "garage")
+	o := e2e.Options{Host: home, Args: s.args}
+	if s.config != nil {
+		o.Config = h.configuration(s.config...)
+	} else {
+		o.Args = append(o.Args, "--world", h.world.Socket)
+	}
+	h.Loquet = lab.Start(t, o)
+	h.phone = NewPhone(t, elsewhere)
 	h.where = h.phone.Find(t, h.Bridge(t).DeviceID).Where()
 	return h
 }
@@ -114,10 +137,28 @@ func awaitMessage(t *testing.T, c *Controller, id ID, value any, limit time.Dura
 	return found
 }
 
-// wantPulses requires the number of pulses that the world has counted.
-func (h *house) wantPulses(t *testing.T, id string, want int64) {
+// pulses is how often the relays of a device were energised since the world began.
+func (h *house) pulses(t *testing.T, id string) int {
 	t.Helper()
-	if got := h.Sim(t, id).PulsesTotal; got != want {
+	return h.world.Status(t, id).PulsesTotal
+}
+
+// wantPulses requires the number of pulses until now.
+func (h *house) wantPulses(t *testing.T, id string, want int) {
+	t.Helper()
+	if got := h.pulses(t, id); got != want {
 		t.Errorf("%s: %d pulses, want %d\nhistory: %+v", id, got, want, h.History(t, id))
 	}
+}
+
+// wantExactly requires the number of pulses, now and for as long as a pulse that waits for its turn
+// (2 s between two edges of one relay, a command that lives for 5 s) could still come.
+func (h *house) wantExactly(t *testing.T, id string, want int) {
+	t.Helper()
+	e2e.Always(t, 5500*time.Millisecond, func() string {
+		if got := h.pulses(t, id); got != want {
+			return fmt.Sprintf("%s: %d pulses, want %d\nhistory: %+v", id, got, want, h.History(t, id))
+		}
+		return ""
+	})
 }

@@ -21,10 +21,10 @@ const foundAgain = 5 * time.Second
 
 func TestAvahiSeesTheBridge(t *testing.T) {
 	t.Parallel()
-	h := unpairedHouse(t, e2e.Options{})
+	h := unpairedHouse(t, setup{})
 	bridge := h.Bridge(t)
 	browser := startAvahi(t, h.elsewhere)
-	seen := browser.await(t, "the bridge over IPv4", func(s sighting) bool {
+	seen := browser.await(t, "the bridge", func(s sighting) bool {
 		return s.txt["id"] == bridge.DeviceID && s.address == h.home.Addr.String()
 	})
 	if seen.name != bridge.Name || seen.port != strconv.Itoa(h.where.Port) {
@@ -35,9 +35,9 @@ func TestAvahiSeesTheBridge(t *testing.T) {
 			t.Errorf("TXT %s=%q, want %q", key, seen.txt[key], want)
 		}
 	}
-	browser.await(t, "the bridge over IPv6", func(s sighting) bool {
-		return s.txt["id"] == bridge.DeviceID && strings.HasPrefix(s.address, "fe80:")
-	})
+	if address := browser.resolve6(t, seen.host); !strings.HasPrefix(address, "fe80:") {
+		t.Errorf("the IPv6 address of %s is %q", seen.host, address)
+	}
 
 	h.pair(t)
 	browser.await(t, "sf=0 after pairing", func(s sighting) bool {
@@ -54,7 +54,7 @@ func TestAvahiSeesTheBridge(t *testing.T) {
 
 func TestTwoBridgesOnOneHost(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{})
+	h := newHouse(t, setup{})
 	first := h.Bridge(t)
 	// The console's default port is a promise to one user; HomeKit's moves by itself.
 	second := lab.Start(t, e2e.Options{Host: h.home, Args: []string{"--console", "127.0.0.1:0"}})
@@ -97,13 +97,13 @@ func TestTwoBridgesOnOneHost(t *testing.T) {
 
 func TestFoundAgainAfterTheNetworkWasGone(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{})
+	h := newHouse(t, setup{})
 	h.cutAndRejoin(t, time.Second)
 }
 
 func TestFoundAgainInAFlood(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{})
+	h := newHouse(t, setup{})
 	flood(t, h.elsewhere)
 	h.cutAndRejoin(t, time.Second)
 	garage := h.door(t, "garage")

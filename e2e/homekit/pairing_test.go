@@ -18,7 +18,7 @@ const (
 
 func TestABridgeIsFoundAndPaired(t *testing.T) {
 	t.Parallel()
-	h := unpairedHouse(t, e2e.Options{})
+	h := unpairedHouse(t, setup{})
 	bridge := h.Bridge(t)
 
 	found := h.phone.Find(t, bridge.DeviceID)
@@ -89,7 +89,7 @@ func TestABridgeIsFoundAndPaired(t *testing.T) {
 
 func TestControllersComeAndGo(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{Args: []string{"--speed", "4"}})
+	h := newHouse(t, setup{speed: 4})
 	garage := h.door(t, "garage")
 
 	guest, err := h.owner.Invite("guest", false)
@@ -143,7 +143,7 @@ func TestControllersComeAndGo(t *testing.T) {
 
 func TestUnpairedAndPairedAgain(t *testing.T) {
 	t.Parallel()
-	h := unpairedHouse(t, e2e.Options{})
+	h := unpairedHouse(t, setup{})
 	before := h.Bridge(t)
 	h.pair(t)
 	numbers := Numbers(h.owner.Accessories(t))

@@ -106,7 +106,10 @@ func NewPhone(t testing.TB, host *e2e.Host) *Phone {
 	p := &Phone{waiting: map[int]chan reply{}, messages: map[string][]Message{}}
 	p.process = e2e.Start(t, e2e.Command{Host: host, Name: "node", Args: []string{filepath.Join(folder, "driver.mjs")}, Stdout: in})
 	go p.read(out)
-	t.Cleanup(func() { _ = in.Close() })
+	go func() {
+		<-p.process.Done()
+		_ = in.Close()
+	}()
 	return p
 }
 

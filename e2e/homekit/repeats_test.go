@@ -1,7 +1,6 @@
 package homekit
 
 import (
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -61,37 +60,25 @@ func (h *house) write(t *testing.T, c *Controller, target ID, value int, how Tim
 	return w
 }
 
-// wantExactly requires the number of pulses, now and for as long as a pulse that waits for its turn
-// (2 s between two edges of one relay, a command that lives for 5 s) could still come.
-func (h *house) wantExactly(t *testing.T, id string, want int64) {
-	t.Helper()
-	e2e.Always(t, 5500*time.Millisecond, func() string {
-		if got := h.Sim(t, id).PulsesTotal; got != want {
-			return fmt.Sprintf("%s: %d pulses, want %d\nhistory: %+v", id, got, want, h.History(t, id))
-		}
-		return ""
-	})
-}
-
 func TestARepeatedWriteIsOnePulse(t *testing.T) {
 	t.Parallel()
 	for _, r := range repeats() {
 		t.Run("door, "+r.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, e2e.Options{})
+			h := newHouse(t, setup{})
 			r.send(t, h, h.door(t, "garage").target, DoorOpen)
 			h.wantExactly(t, "garage", 1)
 		})
 		t.Run("strike, "+r.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, e2e.Options{})
+			h := newHouse(t, setup{})
 			r.send(t, h, h.lock(t, "studio").target, LockUnsecured)
 			h.wantExactly(t, "studio", 1)
 		})
 		t.Run("a contact that is stuck, "+r.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, e2e.Options{})
-			h.Event(t, "garage", "jam")
+			h := newHouse(t, setup{})
+			h.world.Happen(t, "garage", "jam")
 			r.send(t, h, h.door(t, "garage").target, DoorOpen)
 			h.wantExactly(t, "garage", 1)
 		})
@@ -102,7 +89,7 @@ func TestARepeatedWriteIsOnePulse(t *testing.T) {
 // strike is secured again means the next write.
 func TestAStrikeOpensAgainForWhoSawItClose(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{})
+	h := newHouse(t, setup{})
 	studio := h.lock(t, "studio")
 	h.owner.Subscribe(t, studio.current, studio.target)
 	h.owner.MustWrite(t, studio.target, LockUnsecured)
@@ -115,13 +102,13 @@ func TestAStrikeOpensAgainForWhoSawItClose(t *testing.T) {
 // TestAFailedMoveIsNotTriedAgain writes once more after the move was given up.
 func TestAFailedMoveIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, e2e.Options{})
+	h := newHouse(t, setup{})
 	garage := h.door(t, "garage")
 	guest, err := h.owner.Invite("guest", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Event(t, "garage", "jam")
+	h.world.Happen(t, "garage", "jam")
 	h.owner.MustWrite(t, garage.target, DoorOpen)
 	e2e.Until(t, 30*time.Second, func() string {
 		for _, row := range h.History(t, "garage") {

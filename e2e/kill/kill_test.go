@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/homekit/haptest"
+	"github.com/loquet/loquet/hw/sim"
 )
 
 var lab *e2e.Lab
@@ -96,14 +98,14 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	t.Logf("%d kills, seed %d", n, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	size := []string{"--doors", strconv.Itoa(doors), "--locks", strconv.Itoa(locks)}
-	world := lab.StartWorld(t, append(size, "--speed", "20")...)
+	world := startWorld(t, append(size, "--speed", "20")...)
 	options := e2e.Options{
 		State: filepath.Join(e2e.TempDir(t), "state"),
-		Args:  append(size, "--world", world),
+		Args:  append(size, "--world", world.socket),
 	}
 	books := newLedger()
 	inner := 0
-	h := &hunted{t: t, books: books, options: options, random: random}
+	h := &hunted{t: t, world: world, books: books, options: options, random: random}
 	h.begin()
 	for i, r := range plan(n, random) {
 		h.live(i, r)
@@ -121,7 +123,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if n >= 200 && inner < 100 {
 		t.Errorf("only %d kills lay between intent and release", inner)
 	}
-	if all.pulses < int64(n)/2 {
+	if all.pulses < n/2 {
 		t.Errorf("only %d pulses in %d rounds: this test has tested little", all.pulses, n)
 	}
 }
@@ -129,16 +131,24 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // hunted is the bridge that is killed again and again, on one state and one world.
 type hunted struct {
 	t       *testing.T
+	world   *world
 	books   *ledger
 	options e2e.Options
 	random  *rand.Rand
 	bridge  e2e.Bridge // as it was at first: its identity must stay
+	phone   *controller
 }
 
-// begin gives the bridge its identity.
+// begin gives the bridge its identity and a paired controller.
 func (h *hunted) begin() {
 	q := lab.Start(h.t, h.options)
-	h.bridge = q.Bridge(h.t)
+	h.phone = pairController(h.t, q.Bridge(h.t))
+	e2e.Until(h.t, 5*time.Second, func() string {
+		if h.bridge = q.Bridge(h.t); !h.bridge.Paired {
+			return "the ready file to say paired"
+		}
+		return ""
+	})
 	q.Stop(h.t)
 }
 
@@ -150,39 +160,45 @@ func (h *hunted) live(i int, r round) {
 	began := time.Now()
 	q := lab.Start(t, o)
 	devices := q.Devices(t)
-	h.atRest(q, devices, began)
+	h.atRest(devices, began)
 	h.sameIdentity(q)
-	h.books.audit(t, q, devices)
+	h.books.audit(t, q, h.world, devices)
 	// A pulse of the start itself would come now: nobody has asked for anything yet.
-	e2e.Always(t, 150*time.Millisecond, func() string { return movedByItself(t, q, devices) })
+	e2e.Always(t, 150*time.Millisecond, func() string { return h.movedByItself(devices) })
 
-	h.closeDoors(q, devices)
-	h.command(q, devices, r)
-	q.WaitKilled(t, 10*time.Second)
-	if i%20 == 19 {
+	client := h.phone.connect(t, q.Bridge(t))
+	defer client.Close()
+	if i%10 == 0 {
+		h.sameNumbers(client)
+	}
+	if i%20 == 0 {
 		h.verify()
 	}
+	h.closeDoors(devices)
+	h.command(q, client, devices, r)
+	q.WaitKilled(t, 10*time.Second)
 }
 
 // end looks at what the last life left.
 func (h *hunted) end() {
-	h.verify()
 	q := lab.Start(h.t, h.options)
 	devices := q.Devices(h.t)
-	h.atRest(q, devices, time.Now())
+	h.atRest(devices, time.Now())
 	h.sameIdentity(q)
-	h.books.audit(h.t, q, devices)
-	q.Stop(h.t)
+	client := h.phone.connect(h.t, q.Bridge(h.t))
+	defer client.Close()
+	h.sameNumbers(client)
+	h.books.audit(h.t, q, h.world, devices)
 	h.verify()
+	q.Stop(h.t)
 }
 
 // atRest requires that every relay rests within a second of the restart.
-func (h *hunted) atRest(q *e2e.Loquet, devices []e2e.Device, began time.Time) {
+func (h *hunted) atRest(devices []e2e.Device, began time.Time) {
 	h.t.Helper()
 	e2e.Until(h.t, time.Second-min(time.Since(began), 900*time.Millisecond), func() string {
 		for _, d := range devices {
-			// An output that rests has as many edges to rest as from it.
-			if s := q.Sim(h.t, d.ID); s.Edges != 2*s.PulsesTotal {
+			if s := h.world.status(h.t, d.ID); s.Energised {
 				return fmt.Sprintf("the relay of %s to rest: %+v", d.ID, s)
 			}
 		}
@@ -190,9 +206,10 @@ func (h *hunted) atRest(q *e2e.Loquet, devices []e2e.Device, began time.Time) {
 	})
 }
 
-func movedByItself(t *testing.T, q *e2e.Loquet, devices []e2e.Device) string {
+// movedByItself compares what the world counts with what was booked before the first command.
+func (h *hunted) movedByItself(devices []e2e.Device) string {
 	for _, d := range devices {
-		if s := q.Sim(t, d.ID); s.Pulses != 0 {
+		if s := h.world.status(h.t, d.ID); s.PulsesTotal != h.books.of(d.ID).pulses || s.Energised {
 			return fmt.Sprintf("%s moved at the start: %+v", d.ID, s)
 		}
 	}
@@ -208,26 +225,39 @@ func (h *hunted) sameIdentity(q *e2e.Loquet) {
 	}
 }
 
+// sameNumbers requires that every aid and iid is what it was.
+func (h *hunted) sameNumbers(client *haptest.Client) {
+	h.t.Helper()
+	if now := h.phone.list(h.t, client); now != h.phone.numbers {
+		h.t.Fatalf("the bridge served\n%s\nand serves\n%s", h.phone.numbers, now)
+	}
+}
+
 // closeDoors closes open doors from inside the house, so that there is something to open again.
-func (h *hunted) closeDoors(q *e2e.Loquet, devices []e2e.Device) {
+func (h *hunted) closeDoors(devices []e2e.Device) {
 	for _, d := range devices {
 		if d.Kind == "door" && d.At() == "open" {
-			q.Event(h.t, d.ID, "wall-button")
+			h.world.happen(h.t, d.ID, sim.WallButton)
 		}
 	}
 }
 
-// command sends commands from two sides until the bridge is dead. It kills a bridge that is not to kill
-// itself.
-func (h *hunted) command(q *e2e.Loquet, devices []e2e.Device, r round) {
+// command sends commands from two sides, the API and HomeKit, until the bridge is dead: at most one to
+// each device in one life. It kills a bridge that is not to kill itself.
+func (h *hunted) command(q *e2e.Loquet, client *haptest.Client, devices []e2e.Device, r round) {
 	t := h.t
 	order := h.random.Perm(len(devices))
 	next := make(chan e2e.Device)
 	var callers sync.WaitGroup
-	for range 2 {
+	for _, ask := range []func(e2e.Device) (bool, string){
+		func(d e2e.Device) (bool, string) { return askAPI(q, d) },
+		func(d e2e.Device) (bool, string) { return h.askHomeKit(client, d) },
+	} {
 		callers.Go(func() {
 			for d := range next {
-				h.ask(q, d)
+				h.books.send(d.ID)
+				done, said := ask(d)
+				h.books.answer(d.ID, done, fmt.Sprintf("%s: %s %s", r, actionFor(d), said))
 			}
 		})
 	}
@@ -271,13 +301,16 @@ func (h *hunted) die(q *e2e.Loquet, r round) {
 	q.Signal(syscall.SIGKILL)
 }
 
-func (h *hunted) ask(q *e2e.Loquet, d e2e.Device) {
-	h.books.send(d.ID)
+// askAPI and askHomeKit report whether the bridge acknowledged that a relay moved, and how it answered.
+// No answer is no answer: the bridge may have died on the way.
+func askAPI(q *e2e.Loquet, d e2e.Device) (done bool, said string) {
 	answer, err := q.TryCommand(d.ID, actionFor(d))
-	// No answer is no answer: the bridge may have died on the way.
-	if err == nil && answer.Status == 202 && !answer.Warning {
-		h.books.acknowledge(d.ID)
-	}
+	return err == nil && answer.Status == 202 && !answer.Warning, fmt.Sprintf("API: %+v, %v", answer, err)
+}
+
+func (h *hunted) askHomeKit(client *haptest.Client, d e2e.Device) (done bool, said string) {
+	done, err := h.phone.write(client, d, actionFor(d))
+	return done, fmt.Sprintf("HomeKit: %v, %v", done, err)
 }
 
 // actionFor is what can be asked of a device as it is, at once and without a warning.
@@ -293,7 +326,7 @@ func actionFor(d e2e.Device) string {
 	return ""
 }
 
-// verify lets the binary check its journal, while no bridge runs.
+// verify lets the binary check the chain of its journal.
 func (h *hunted) verify() {
 	h.t.Helper()
 	out := e2e.Run(h.t, e2e.Command{

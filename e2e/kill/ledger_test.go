@@ -11,11 +11,11 @@ import (
 // account is what is known of one device from four sides. In this order none may be greater than the
 // next: a relay moves at most once for a command, and never without a record.
 type account struct {
-	acknowledged int64 // answered with an intent
-	started      int64 // STARTED in the journal
-	pulses       int64 // rest to active, counted by the world
-	intents      int64 // INTENT in the journal
-	sent         int64 // commands that this test has sent
+	acknowledged int // answered with an intent
+	started      int // STARTED in the journal
+	pulses       int // rest to active, counted by the world
+	intents      int // INTENT in the journal
+	sent         int // commands that this test has sent
 }
 
 func (a account) wrong() string {
@@ -38,10 +38,11 @@ type ledger struct {
 	accounts map[string]*account
 	last     int64 // seq of the last row that was booked
 	rows     map[string][]e2e.Row
+	said     map[string][]string // what was answered, for a report
 }
 
 func newLedger() *ledger {
-	return &ledger{accounts: map[string]*account{}, rows: map[string][]e2e.Row{}}
+	return &ledger{accounts: map[string]*account{}, rows: map[string][]e2e.Row{}, said: map[string][]string{}}
 }
 
 func (l *ledger) of(id string) *account {
@@ -60,15 +61,18 @@ func (l *ledger) send(id string) {
 	l.of(id).sent++
 }
 
-// acknowledge books an answer that names an intent.
-func (l *ledger) acknowledge(id string) {
+// answer books what a command was answered with.
+func (l *ledger) answer(id string, acknowledged bool, said string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of(id).acknowledged++
+	if acknowledged {
+		l.of(id).acknowledged++
+	}
+	l.said[id] = append(l.said[id], said)
 }
 
 // audit books what the journal and the world say after a restart, and compares.
-func (l *ledger) audit(t *testing.T, q *e2e.Loquet, devices []e2e.Device) {
+func (l *ledger) audit(t *testing.T, q *e2e.Loquet, world *world, devices []e2e.Device) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -87,9 +91,9 @@ func (l *ledger) audit(t *testing.T, q *e2e.Loquet, devices []e2e.Device) {
 	}
 	for _, d := range devices {
 		a := l.of(d.ID)
-		a.pulses = q.Sim(t, d.ID).PulsesTotal
+		a.pulses = world.status(t, d.ID).PulsesTotal
 		if wrong := a.wrong(); wrong != "" {
-			t.Fatalf("%s: %s: %+v\nrows: %s", d.ID, wrong, *a, lastRows(l.rows[d.ID]))
+			t.Fatalf("%s: %s: %+v\nanswers: %q\nrows: %s", d.ID, wrong, *a, l.said[d.ID], lastRows(l.rows[d.ID]))
 		}
 	}
 }
