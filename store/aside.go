@@ -164,6 +164,7 @@ func (j *Journal) bring(rows []Row) error {
 		}
 		j.durable.wrote(r)
 	}
+	signal(j.durable.kick)
 	return nil
 }
 

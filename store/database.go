@@ -14,6 +14,7 @@ import (
 type database struct {
 	log   zerolog.Logger
 	path  string
+	by    string // the version of this loquet
 	disk  disk
 	files *generations
 	state *condition

@@ -47,7 +47,7 @@ func (d *durable) start(j *Journal) {
 	}()
 }
 
-// wrote notes a row and has it synced.
+// wrote notes a row. Whoever wrote it has it synced by a signal to kick.
 func (d *durable) wrote(r Row) {
 	d.mu.Lock()
 	if len(d.rows) < unsyncedRows {
@@ -55,7 +55,6 @@ func (d *durable) wrote(r Row) {
 	}
 	d.written = r.Seq
 	d.mu.Unlock()
-	signal(d.kick)
 }
 
 // sync makes durable what was written until now. A failed sync is never tried again: the kernel forgets

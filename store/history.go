@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,6 +18,8 @@ type Query struct {
 	AfterSeq  int64     // rows with a higher number
 	BeforeSeq int64     // rows with a lower number, for the next page
 	Limit     int       // 100 when 0, at most 10,000
+	// OldestFirst returns the oldest rows that match, in order, instead of the newest.
+	OldestFirst bool
 }
 
 const (
@@ -39,31 +42,39 @@ func (q Query) wants(r Row) bool {
 		(q.BeforeSeq <= 0 || r.Seq < q.BeforeSeq)
 }
 
-// History returns rows, newest first. Rows that are kept aside while the disk fails are among them.
+// History returns rows, newest first unless the query says otherwise. Rows that are kept aside while the
+// disk fails are among them.
 func (j *Journal) History(ctx context.Context, q Query) ([]Row, error) {
 	if j.closed.Load() {
 		return nil, ErrClosed
 	}
-	var out []Row
-	aside, _ := j.aside.Load().list()
-	for i := len(aside) - 1; i >= 0 && len(out) < q.limit(); i-- {
-		if q.wants(aside[i]) {
-			out = append(out, aside[i])
-		}
+	held, _ := j.aside.Load().list()
+	aside := slices.DeleteFunc(slices.Clone(held), func(r Row) bool { return !q.wants(r) })
+	limit := q.limit()
+	if q.OldestFirst {
+		rows, err := j.stored(ctx, q, held, "ORDER BY seq LIMIT ?", limit)
+		rows = append(rows, aside...)
+		return rows[:min(limit, len(rows))], err
 	}
-	if j.readers == nil || len(out) == q.limit() {
-		return out, nil
+	slices.Reverse(aside)
+	aside = aside[:min(limit, len(aside))]
+	rows, err := j.stored(ctx, q, held, "ORDER BY seq DESC LIMIT ?", limit-len(aside))
+	return append(aside, rows...), err
+}
+
+// stored returns rows of journal.db. Those that are held aside too are left out.
+func (j *Journal) stored(ctx context.Context, q Query, held []Row, tail string, limit int) ([]Row, error) {
+	if j.readers == nil || limit == 0 {
+		return nil, nil
 	}
-	if len(aside) > 0 && (q.BeforeSeq <= 0 || aside[0].Seq < q.BeforeSeq) {
-		q.BeforeSeq = aside[0].Seq // rows may be in both places
+	if len(held) > 0 && (q.BeforeSeq <= 0 || held[0].Seq < q.BeforeSeq) {
+		q.BeforeSeq = held[0].Seq
 	}
-	q.Limit = q.limit() - len(out)
 	where, args, err := j.where(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := queryRows(ctx, j.readers, where, "ORDER BY seq DESC LIMIT ?", append(args, q.Limit)...)
-	return append(out, rows...), err
+	return queryRows(ctx, j.readers, where, tail, append(args, limit)...)
 }
 
 // where translates the query. Times are not in order by number where the clock was set, so a bound on

@@ -59,12 +59,7 @@ var _ device.Journal = (*Journal)(nil)
 // request is one row for the writing goroutine.
 type request struct {
 	row   Row
-	reply chan recorded
-}
-
-type recorded struct {
-	seq int64
-	err error
+	reply chan int64
 }
 
 // segment is a run of rows of one day and one trust.
@@ -82,7 +77,7 @@ const insertRow = `INSERT INTO events (seq, at, utc, trust, boot, mono, kind, de
 // written the row is kept in the runtime folder, and Record succeeds all the same: a full disk locks
 // nobody out. The error is the context's, or ErrClosed.
 func (j *Journal) Record(ctx context.Context, e device.Entry) (int64, error) {
-	r := request{row: newRow(e), reply: make(chan recorded, 1)}
+	r := request{row: newRow(e), reply: make(chan int64, 1)}
 	select {
 	case j.records <- r:
 	case <-ctx.Done():
@@ -91,8 +86,8 @@ func (j *Journal) Record(ctx context.Context, e device.Entry) (int64, error) {
 		return 0, ErrClosed
 	}
 	select {
-	case done := <-r.reply:
-		return done.seq, done.err
+	case seq := <-r.reply:
+		return seq, nil
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
@@ -105,8 +100,8 @@ func (j *Journal) start() {
 		for {
 			select {
 			case r := <-j.records:
-				seq, err := j.write(&r.row)
-				r.reply <- recorded{seq, err}
+				r.reply <- j.write(&r.row)
+				signal(j.durable.kick) // after the answer: the disk must not hold it up
 			case do := <-j.orders:
 				do()
 			case <-j.stop:
@@ -129,7 +124,7 @@ func (j *Journal) order(do func()) error {
 }
 
 // write numbers and dates the row and puts it where rows go now.
-func (j *Journal) write(r *Row) (int64, error) {
+func (j *Journal) write(r *Row) int64 {
 	r.Seq = j.numbers.take(j.state)
 	var at time.Time
 	at, r.Trust = j.now()
@@ -142,7 +137,7 @@ func (j *Journal) write(r *Row) (int64, error) {
 	}
 	j.follow(r)
 	j.recent.add(*r)
-	return r.Seq, nil
+	return r.Seq
 }
 
 // insertOrStepAside writes the row to journal.db. If the disk does not take it, room is made once; after
@@ -195,28 +190,17 @@ func (j *Journal) exec(ctx context.Context, r *Row, hash digest) error {
 
 // follow keeps count of the intents that wait for their outcome.
 func (j *Journal) follow(r *Row) {
-	switch r.Kind {
-	case kindWords()[device.EntryIntent]:
+	switch {
+	case r.is(device.EntryIntent):
 		j.open[r.Seq] = true
-	case kindWords()[device.EntryOutcome]:
+	case r.is(device.EntryOutcome):
 		delete(j.open, r.Intent)
 	}
-}
-
-// openFrom returns a row number before which every intent has its outcome.
-func (j *Journal) openFrom() int64 {
-	from := j.lastSeq + 1
-	for seq := range j.open {
-		from = min(from, seq)
-	}
-	return from
 }
 
 // note writes a row of the store's own.
 func (j *Journal) note(detail string) {
 	r := newRow(device.Entry{Kind: device.EntryNote, Detail: detail})
-	r.Cause = RowCause{Kind: causeWords()[device.CauseUnknown]}
-	if _, err := j.write(&r); err != nil {
-		j.log.Error().Err(err).Str("detail", detail).Msg("a note could not be written")
-	}
+	j.write(&r)
+	signal(j.durable.kick)
 }

@@ -41,6 +41,7 @@ type journalSetup struct {
 	boot    string
 	mono    func() time.Duration
 	runtime string
+	by      string // the version of this loquet
 	seal    seal
 	prior   prior
 	begin   func(reserved int64) error // notes in loquet.db that the journal is in use, and up to which number
@@ -87,7 +88,7 @@ func (j *Journal) openOrReplace(ctx context.Context, s journalSetup) (gaps []str
 	case s.prior.damaged && !missing:
 		err = damaged(j.path, "it was found so while it was in use", nil)
 	default:
-		err = j.openFile(ctx)
+		err = j.openFile(ctx, s.by)
 	}
 	if err != nil && errors.Is(diskProblem(j.path, err), ErrDamaged) {
 		was := err
@@ -97,7 +98,7 @@ func (j *Journal) openOrReplace(ctx context.Context, s journalSetup) (gaps []str
 			return nil, err
 		}
 		s.notes.add(damaged(j.path, "it was set aside as "+aside+" and a new one begun", was))
-		return []string{gapDamaged}, j.openFile(ctx)
+		return []string{gapDamaged}, j.openFile(ctx, s.by)
 	}
 	if missing && (s.prior.reserved > 0 || !s.prior.known) && err == nil {
 		s.notes.add(damaged(j.path, "it was missing, a new one was begun", nil))
@@ -108,7 +109,7 @@ func (j *Journal) openOrReplace(ctx context.Context, s journalSetup) (gaps []str
 
 // openFile opens journal.db for writing, makes it where it is missing, and leaves it so that the next
 // row needs no sync.
-func (j *Journal) openFile(ctx context.Context) error {
+func (j *Journal) openFile(ctx context.Context, by string) error {
 	var err error
 	j.db, j.conn, err = openWriter(ctx, j.path, "journal_mode(WAL)", "synchronous(NORMAL)", "wal_autocheckpoint(0)")
 	if err != nil {
@@ -129,6 +130,9 @@ func (j *Journal) openFile(ctx context.Context) error {
 	if err := j.readEnd(ctx, j.conn); err != nil {
 		return err
 	}
+	if err := sign(ctx, j.conn, by); err != nil {
+		return err
+	}
 	if err := j.turn(ctx, "TRUNCATE"); err != nil {
 		return err
 	}
@@ -145,16 +149,17 @@ const checkAtOnce = 8 << 20
 
 // belongs makes sure that the journal is of this install.
 func (j *Journal) belongs(ctx context.Context) error {
-	var install string
-	err := j.conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'install'").Scan(&install)
-	if errors.Is(err, sql.ErrNoRows) {
+	install, err := meta(ctx, j.conn, "install")
+	switch {
+	case err != nil:
+		return err
+	case install == "":
 		_, err = j.conn.ExecContext(ctx, "INSERT INTO meta VALUES ('install', ?)", j.seal.install)
 		return err
+	case install != j.seal.install:
+		return damaged(j.path, "it belongs to another install", nil)
 	}
-	if err == nil && install != j.seal.install {
-		err = damaged(j.path, "it belongs to another install", nil)
-	}
-	return err
+	return nil
 }
 
 // readEnd finds out where the chain stands.
@@ -295,19 +300,18 @@ func (j *Journal) findUnfinished(ctx context.Context, from int64, more []Row) er
 			return err
 		}
 	}
-	words := kindWords()
 	intents := map[int64]*Unfinished{}
 	var order []int64
 	for _, r := range append(rows, more...) {
-		switch r.Kind {
-		case words[device.EntryIntent]:
+		switch {
+		case r.is(device.EntryIntent):
 			intents[r.Seq] = &Unfinished{Row: r}
 			order = append(order, r.Seq)
-		case words[device.EntryStarted]:
+		case r.is(device.EntryStarted):
 			if u := intents[r.Intent]; u != nil {
 				u.Started = true
 			}
-		case words[device.EntryOutcome]:
+		case r.is(device.EntryOutcome):
 			delete(intents, r.Intent)
 		}
 	}

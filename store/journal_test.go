@@ -38,6 +38,26 @@ func TestRowsHoldTheEntry(t *testing.T) {
 	}
 }
 
+// TestWordsOnTheDisk pins them: a word that is written is never changed, only others are added.
+func TestWordsOnTheDisk(t *testing.T) {
+	for text, word := range map[string]interface{ String() string }{
+		"warning": device.EntryWarning, "intent": device.EntryIntent, "started": device.EntryStarted,
+		"released": device.EntryReleased, "outcome": device.EntryOutcome, "observed": device.EntryObserved,
+		"refused": device.EntryRefused, "note": device.EntryNote,
+		"reached": device.OutcomeReached, "timed-out": device.OutcomeTimedOut, "contradicted": device.OutcomeContradicted,
+		"aborted": device.OutcomeAborted, "": device.OutcomeNone,
+		"open": device.ActionOpen, "close": device.ActionClose, "stop": device.ActionStop, "lock": device.ActionLock,
+		"unlock":  device.ActionUnlock,
+		"homekit": device.CauseHomeKit, "matter": device.CauseMatter, "code": device.CauseCode, "console": device.CauseConsole,
+		"auto-close": device.CauseAutoClose, "auto-relock": device.CauseAutoRelock, "exit": device.CauseExit,
+		"outside": device.CauseOutside, "unknown": device.OutcomeUnknown,
+	} {
+		if word.String() != text {
+			t.Errorf("%q is written as %q now", text, word)
+		}
+	}
+}
+
 func TestLongAndBadTextIsClipped(t *testing.T) {
 	s := open(t, t.TempDir(), small())
 	write(t, s.Journal(), device.Entry{Kind: device.EntryNote, Device: strings.Repeat("é", 500),
@@ -75,6 +95,8 @@ func TestHistoryQueries(t *testing.T) {
 		{"since, over midnight", Query{Since: start.Add(3 * time.Hour), Limit: 1000}, 50, 19, 32},
 		{"since, on the first day", Query{Since: start.Add(time.Hour), Limit: 1000}, 50, 7, 44},
 		{"until", Query{Until: start.Add(20 * time.Minute), Limit: 1000}, 51, 1, 3},
+		{"the oldest", Query{Limit: 3, OldestFirst: true}, 1, 3, 3},
+		{"the oldest of a device", Query{Device: name(1), AfterSeq: 2, Limit: 2, OldestFirst: true}, 7, 12, 2},
 		{"nothing since", Query{Since: start.Add(1000 * time.Hour)}, 0, 0, 0},
 		{"a day", Query{Since: start.Add(2 * time.Hour), Until: start.Add(3 * time.Hour)}, 18, 13, 6},
 	}
@@ -88,8 +110,8 @@ func TestHistoryQueries(t *testing.T) {
 				t.Errorf("rows %d to %d, want %d to %d", rows[0].Seq, rows[len(rows)-1].Seq, tt.first, tt.last)
 			}
 			for i := 1; i < len(rows); i++ {
-				if rows[i].Seq >= rows[i-1].Seq {
-					t.Fatalf("not newest first: %d before %d", rows[i-1].Seq, rows[i].Seq)
+				if (rows[i].Seq > rows[i-1].Seq) != tt.query.OldestFirst {
+					t.Fatalf("not in order: %d before %d", rows[i-1].Seq, rows[i].Seq)
 				}
 			}
 		})

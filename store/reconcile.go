@@ -159,7 +159,10 @@ func (d *database) connect(ctx context.Context) error {
 	if err := migrate(ctx, d.conn, d.path, "database", applicationDatabase); err != nil {
 		return err
 	}
-	return check(ctx, d.conn, d.path)
+	if err := check(ctx, d.conn, d.path); err != nil {
+		return err
+	}
+	return sign(ctx, d.conn, d.by)
 }
 
 func (d *database) disconnect() {
@@ -327,8 +330,8 @@ func (o *opening) journalInstall(ctx context.Context) string {
 		return ""
 	}
 	defer db.Close()
-	var install string
-	if err := db.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'install'").Scan(&install); err != nil {
+	install, err := meta(ctx, db, "install")
+	if err != nil {
 		return ""
 	}
 	return install

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -10,8 +9,8 @@ import (
 	"github.com/loquet/loquet/device"
 )
 
-// Row is one row of the journal. Its words are those on the disk, so that a row of a newer loquet can
-// still be shown.
+// Row is one row of the journal. Its words are those on the disk, which are device's: so a row of a newer
+// loquet can still be shown.
 type Row struct {
 	Seq       int64         `json:"seq"`
 	At        time.Time     `json:"at"`    // UTC
@@ -39,51 +38,15 @@ type RowCause struct {
 	Place string `json:"place,omitempty"`
 }
 
-// The words on the disk. They are never changed, only added to.
-func kindWords() []string {
-	return []string{"", "warning", "intent", "started", "released", "outcome", "observed", "refused", "note"}
-}
-
-func outcomeWords() []string {
-	return []string{"", "reached", "timed-out", "contradicted", "unknown", "aborted"}
-}
-
-func actionWords() []string { return []string{"", "open", "close", "stop", "lock", "unlock"} }
-
-func causeWords() []string {
-	return []string{"unknown", "homekit", "matter", "code", "console", "auto-close", "auto-relock", "exit", "outside"}
-}
-
-// word returns the word for a value, and a numbered one for a value that has none yet.
-func word(words []string, value uint8, what string) string {
-	if int(value) < len(words) {
-		return words[value]
-	}
-	return fmt.Sprintf("%s-%d", what, value)
-}
-
-func value(words []string, text string) uint8 {
-	for i, w := range words {
-		if w == text {
-			return uint8(i)
-		}
-	}
-	return 0
-}
-
 // newRow makes a row of an entry. The number, the time and the chain are the writer's.
 func newRow(e device.Entry) Row {
 	return Row{
-		Kind:   word(kindWords(), uint8(e.Kind), "kind"),
-		Device: clip(e.Device),
-		Action: word(actionWords(), uint8(e.Action), "action"),
-		Cause: RowCause{
-			Kind:  word(causeWords(), uint8(e.Cause.Kind), "cause"),
-			Actor: clip(e.Cause.Actor),
-			Place: clip(e.Cause.Place),
-		},
+		Kind:      e.Kind.String(),
+		Device:    clip(e.Device),
+		Action:    e.Action.String(),
+		Cause:     RowCause{Kind: e.Cause.Kind.String(), Actor: clip(e.Cause.Actor), Place: clip(e.Cause.Place)},
 		Intent:    e.Intent,
-		Outcome:   word(outcomeWords(), uint8(e.Outcome), "outcome"),
+		Outcome:   e.Outcome.String(),
 		Code:      clip(string(e.Code)),
 		Confirmed: e.Confirmed,
 		Detail:    clip(e.Detail),
@@ -93,23 +56,25 @@ func newRow(e device.Entry) Row {
 
 // Entry returns the row as device knows it. Words that this loquet does not know become the zero value.
 func (r Row) Entry() device.Entry {
+	kind, _ := device.ParseEntryKind(r.Kind)
+	action, _ := device.ParseAction(r.Action)
+	cause, _ := device.ParseCauseKind(r.Cause.Kind)
+	outcome, _ := device.ParseOutcome(r.Outcome)
 	return device.Entry{
-		Kind:   device.EntryKind(value(kindWords(), r.Kind)),
-		Device: r.Device,
-		Action: device.Action(value(actionWords(), r.Action)),
-		Cause: device.Cause{
-			Kind:  device.CauseKind(value(causeWords(), r.Cause.Kind)),
-			Actor: r.Cause.Actor,
-			Place: r.Cause.Place,
-		},
+		Kind:      kind,
+		Device:    r.Device,
+		Action:    action,
+		Cause:     device.Cause{Kind: cause, Actor: r.Cause.Actor, Place: r.Cause.Place},
 		Intent:    r.Intent,
-		Outcome:   device.Outcome(value(outcomeWords(), r.Outcome)),
+		Outcome:   outcome,
 		Code:      device.RefusalCode(r.Code),
 		Confirmed: r.Confirmed,
 		Detail:    r.Detail,
 		State:     r.State,
 	}
 }
+
+func (r *Row) is(kind device.EntryKind) bool { return r.Kind == kind.String() }
 
 // clip bounds a text: a journal that refuses a row would keep a door shut, so it shortens instead.
 func clip(s string) string {

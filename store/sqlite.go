@@ -214,13 +214,36 @@ func migrate(ctx context.Context, conn *sql.Conn, path, schema string, applicati
 
 // readable reports whether a database of a newer format said that this loquet can read it.
 func readable(ctx context.Context, conn querier, path string, have, know int) error {
-	var text string
-	if err := conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = 'readable_by'").Scan(&text); err != nil {
+	text, err := meta(ctx, conn, "readable_by")
+	if err != nil {
 		return errors.Join(newer(path, have, know), err)
 	}
-	oldest, err := strconv.Atoi(text)
-	if err != nil || oldest > know {
-		return newer(path, have, know)
+	if oldest, err := strconv.Atoi(text); err == nil && oldest <= know {
+		return nil
 	}
-	return nil
+	p := newer(path, have, know)
+	if by, err := meta(ctx, conn, "written_by"); err == nil && by != "" {
+		p.Detail += "; it was written by loquet " + by
+	}
+	return p
+}
+
+// sign notes which loquet wrote the database last.
+func sign(ctx context.Context, conn execer, by string) error {
+	was, err := meta(ctx, conn, "written_by")
+	if err != nil || by == "" || was == by {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "INSERT OR REPLACE INTO meta VALUES ('written_by', ?)", by)
+	return err
+}
+
+// meta returns a word of the table meta, empty if it is not there.
+func meta(ctx context.Context, q querier, key string) (string, error) {
+	var value string
+	err := q.QueryRowContext(ctx, "SELECT value FROM meta WHERE key = ?", key).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return value, err
 }

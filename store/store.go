@@ -25,8 +25,10 @@ type Options struct {
 	Now func() (t time.Time, trust string)
 	// Retention is how long history is kept; 0 means for ever.
 	Retention time.Duration
-	// OnDegraded is called when the store becomes degraded, with the reason, and with an empty one when
-	// that ended. It must not wait for the store.
+	// Version is that of the program; it is noted for whoever meets a newer file later.
+	Version string
+	// OnDegraded is called when the store becomes degraded after it was opened, with the reason, and with
+	// an empty one when that ended. It must not close the store.
 	OnDegraded func(reason string)
 
 	disk    *disk  // tests: a disk that fails
@@ -88,6 +90,10 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 		return nil, errors.Join(err, folder.close())
 	}
 	s.upkeep = newUpkeep(s)
+	select {
+	case <-s.state.changed: // what the caller asks Degraded for; OnDegraded tells what changes from now on
+	default:
+	}
 	if !o.manual {
 		s.upkeep.start()
 	}
@@ -101,7 +107,8 @@ func (s *Store) open(ctx context.Context) error {
 		_ = o.disk.remove(s.folder.file(fileIdentityT)) // half of a generation that never counted
 	}
 	files := readGenerations(*o.disk, s.folder.path)
-	s.database = &database{log: s.log, path: s.folder.file(fileDatabase), disk: *o.disk, files: files, state: s.state}
+	s.database = &database{log: s.log, path: s.folder.file(fileDatabase), by: o.Version, disk: *o.disk,
+		files: files, state: s.state}
 	work := &opening{folder: s.folder, disk: *o.disk, state: s.state, notes: s.notes, runtime: o.RuntimeDir, still: still, files: files}
 	if err := work.open(ctx, s.database); err != nil {
 		return err
@@ -151,7 +158,7 @@ func (s *Store) openJournal(ctx context.Context, still bool) error {
 	var err error
 	s.journal, err = openJournal(ctx, journalSetup{
 		log: s.log, folder: s.folder, disk: *s.options.disk, state: s.state, now: s.options.Now, boot: s.options.boot,
-		mono: sinceBoot, runtime: s.options.RuntimeDir, prior: p, still: still, notes: s.notes,
+		mono: sinceBoot, runtime: s.options.RuntimeDir, by: s.options.Version, prior: p, still: still, notes: s.notes,
 		seal: newSeal(c.install, c.space(spaceStore).rows[keySeed]),
 		begin: func(reserved int64) error {
 			return s.tell(map[string]any{keyReserved: reserved, keyRun: run{Boot: s.options.boot}, keyDamaged: false})

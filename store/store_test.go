@@ -264,3 +264,18 @@ func restore(t testing.TB, files map[string][]byte) string {
 }
 
 func name(i int) string { return fmt.Sprintf("device-%d", i) }
+
+func TestTheWriterIsNoted(t *testing.T) {
+	o, dir := small(), shm(t)
+	for _, o.Version = range []string{"1.2.3", "1.3.0"} {
+		s := open(t, dir, o)
+		for file, q := range map[string]querier{fileDatabase: s.database.conn, fileJournal: s.journal.readers} {
+			if by, err := meta(t.Context(), q, "written_by"); err != nil || by != o.Version {
+				t.Errorf("%s was written by %q, %v", file, by, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

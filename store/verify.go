@@ -7,7 +7,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/loquet/loquet/device"
 )
 
 // Proof is what the chain of the journal proves, and what it does not.
@@ -159,7 +162,7 @@ func (v *verifier) row(r *Row, written string) {
 	}
 }
 
-func isGap(r *Row) bool { return r.Kind == "note" && len(r.Detail) > 4 && r.Detail[:4] == "gap:" }
+func isGap(r *Row) bool { return r.is(device.EntryNote) && strings.HasPrefix(r.Detail, "gap:") }
 
 func (v *verifier) end() {
 	p, mark := v.proof, v.mark
