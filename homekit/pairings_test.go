@@ -33,8 +33,10 @@ func TestPairings(t *testing.T) {
 	wantPairingError(t, "remove by a guest", guest.RemovePairing(admin.Controller.ID), 200, 2)
 
 	wantPairingError(t, "a known id with another key", admin.AddPairing(guest.Controller.ID, other.Public(), true), 200, 1)
-	if err := admin.RemovePairing("unknown"); err != nil {
-		t.Errorf("remove an unknown id: %v", err)
+	for _, unknown := range []string{"unknown", "\x00\xff"} {
+		if err := admin.RemovePairing(unknown); err != nil {
+			t.Errorf("remove an unknown id: %v", err)
+		}
 	}
 	for name, items := range map[string][]haptest.Item{
 		"permission 2":  {{Type: haptest.Permissions, Value: []byte{2}}},

@@ -63,7 +63,7 @@ func (c *conn) addPairing(items tlvItems) *message {
 
 func (c *conn) removePairing(items tlvItems) *message {
 	id, _ := items.get(tlvIdentifier)
-	if !validControllerID(id) {
+	if len(id) == 0 || len(id) > 36 {
 		return empty(400)
 	}
 	known, emptied, err := c.s.vault.remove(string(id))

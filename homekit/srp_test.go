@@ -68,25 +68,32 @@ func TestSRPLeadingZeros(t *testing.T) {
 	salt := make([]byte, saltSize)
 	v := gr.verifier(srpUser, "111-22-333", salt)
 	for _, what := range []string{"A", "S"} {
-		for _, padA := range []bool{false, true} {
-			for _, padS := range []bool{false, true} {
-				client := &haptest.SRP{User: srpUser, Code: "111-22-333", PadA: padA, PadS: padS}
-				s, m1, a := leadingZero(t, gr, salt, v, client, what)
-				m2, err := s.prove(a, m1)
-				if err != nil {
-					t.Errorf("short %s, padded A %v, padded S %v: %v", what, padA, padS, err)
-					continue
-				}
-				if err := client.Check(m2); err != nil {
-					t.Errorf("short %s, padded A %v, padded S %v: %v", what, padA, padS, err)
-				}
+		for name, form := range map[string]haptest.SRP{
+			"as sent, short":              {},
+			"as sent, padded":             {SendPadA: true, PadA: true, PadA2: true},
+			"the ADK: stripped in M1":     {SendPadA: true, PadA2: true},
+			"aiohomekit: always padded":   {PadA: true, PadA2: true},
+			"as sent, short, padded S":    {PadS: true},
+			"as sent, padded, padded S":   {SendPadA: true, PadA: true, PadA2: true, PadS: true},
+			"always padded, padded S":     {PadA: true, PadA2: true, PadS: true},
+			"stripped in M1 and padded S": {SendPadA: true, PadA2: true, PadS: true},
+		} {
+			client := &form
+			client.User, client.Code = srpUser, "111-22-333"
+			s, m1 := leadingZero(t, gr, salt, v, client, what)
+			m2, err := s.prove(client.Sent(), m1)
+			if err == nil {
+				err = client.Check(m2)
+			}
+			if err != nil {
+				t.Errorf("short %s, %s: %v", what, name, err)
 			}
 		}
 	}
 }
 
 // leadingZero looks for an exchange in which A or S has a leading zero byte; one in 256 has.
-func leadingZero(t *testing.T, gr srpGroup, salt []byte, v *big.Int, client *haptest.SRP, what string) (*srpServer, []byte, []byte) {
+func leadingZero(t *testing.T, gr srpGroup, salt []byte, v *big.Int, client *haptest.SRP, what string) (*srpServer, []byte) {
 	t.Helper()
 	s, err := newSRPServer(gr, srpUser, salt, v, rand.Reader)
 	if err != nil {
@@ -101,11 +108,7 @@ func leadingZero(t *testing.T, gr srpGroup, salt []byte, v *big.Int, client *hap
 			A.Mul(A, gr.g).Mod(A, gr.n)
 		}
 		client.SetPrivate(secret)
-		a := A.Bytes()
-		if client.PadA {
-			a = pad(A)
-		}
-		return s, client.Prove(salt, s.pub), a
+		return s, client.Prove(salt, s.pub)
 	}
 	for secret := int64(1 << 20); ; secret++ {
 		client.SetPrivate(big.NewInt(secret))
@@ -115,11 +118,7 @@ func leadingZero(t *testing.T, gr srpGroup, salt []byte, v *big.Int, client *hap
 		if len(s.pub) != srpBytes || len(s.premaster(A).Bytes()) == srpBytes {
 			continue
 		}
-		a := A.Bytes()
-		if client.PadA {
-			a = pad(A)
-		}
-		return s, client.Prove(salt, s.pub), a
+		return s, client.Prove(salt, s.pub)
 	}
 }
 

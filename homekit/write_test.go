@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/brutella/hap/accessory"
 	"github.com/brutella/hap/service"
@@ -227,54 +226,6 @@ func TestWriteMalformed(t *testing.T) {
 	}
 }
 
-func TestReads(t *testing.T) {
-	h, c := openEvery(t, nil)
-	if err := c.Subscribe(true, haptest.ID{AID: 2, IID: iidTarget}); err != nil {
-		t.Fatal(err)
-	}
-	many := strings.TrimSuffix(strings.Repeat("2.11,", 1024), ",")
-	for _, tc := range []struct {
-		query  string
-		status int
-		body   string
-	}{
-		{"id=2.10,2.11", 200, `{"characteristics":[{"aid":2,"iid":10,"value":1},{"aid":2,"iid":11,"value":1}]}`},
-		{"id=2.10%2C2.11", 200, `{"characteristics":[{"aid":2,"iid":10,"value":1},{"aid":2,"iid":11,"value":1}]}`},
-		{"id=2.11,2.999,2.32", 207, `{"characteristics":[{"aid":2,"iid":11,"value":1,"status":0},{"aid":2,"iid":999,"status":-70409},{"aid":2,"iid":32,"status":-70405}]}`},
-		{"id=2.35", 200, `{"characteristics":[{"aid":2,"iid":35,"value":null}]}`},
-		{"id=2.11,2.10,2.31&ev=1", 200, `{"characteristics":[{"aid":2,"iid":11,"value":1,"ev":true},{"aid":2,"iid":10,"value":1,"ev":false},{"aid":2,"iid":31,"value":1}]}`},
-		{"id=2.11&type=1&perms=1&meta=1", 200, `{"characteristics":[{"aid":2,"iid":11,"value":1,"type":"32","perms":["pr","pw","ev"],"format":"uint8","minValue":0,"maxValue":1,"minStep":1,"valid-values":[0,1]}]}`},
-		{"meta=0&id=2.11&ev=0&x=y", 200, `{"characteristics":[{"aid":2,"iid":11,"value":1}]}`},
-		{"id=" + many + ",2.11", 400, `{"status":-70410}`},
-		{"", 400, `{"status":-70410}`}, {"id=", 400, `{"status":-70410}`}, {"id=2", 400, `{"status":-70410}`}, {"id=2.11,", 400, `{"status":-70410}`},
-		{"id=2.x", 400, `{"status":-70410}`}, {"id=-2.11", 400, `{"status":-70410}`}, {"id=2.11&id=2.10", 400, `{"status":-70410}`},
-		{"id=2.11&meta=2", 400, `{"status":-70410}`}, {"id=2.18446744073709551616", 400, `{"status":-70410}`}, {"id=2.11.1", 400, `{"status":-70410}`},
-	} {
-		r, err := c.Do("GET", "/characteristics?"+tc.query, "", nil)
-		if err != nil || r.Status != tc.status || string(r.Body) != tc.body {
-			t.Errorf("%.60s: %v %d %s", tc.query, err, r.Status, r.Body)
-		}
-	}
-	if r, err := c.Do("GET", "/characteristics?id="+many, "", nil); err != nil || r.Status != 200 || strings.Count(string(r.Body), "iid") != 1024 {
-		t.Errorf("1,024 ids: %v", err)
-	}
-	h.SetReachable(2, false)
-	if r, err := c.Do("GET", "/characteristics?id=2.11,2.5,1.5", "", nil); err != nil || r.Status != 207 ||
-		string(r.Body) != `{"characteristics":[{"aid":2,"iid":11,"status":-70402},{"aid":2,"iid":5,"value":"Door 2","status":0},{"aid":1,"iid":5,"value":"Door 1","status":0}]}` {
-		t.Errorf("not answering: %v %s", err, r.Body)
-	}
-	if r, err := c.Put(haptest.Put{AID: 2, IID: iidTarget, Value: 0}); err != nil || statuses(1, r)[0] != int(StatusNoCommunication) || len(h.written()) != 0 {
-		t.Errorf("write to one that does not answer: %v %+v", err, r)
-	}
-	if body, err := c.Accessories(); err != nil || !strings.Contains(string(body), `"iid":11,"type":"32","perms":["pr","pw","ev"],"format":"uint8","minValue":0,"maxValue":1,"minStep":1,"valid-values":[0,1],"value":1`) {
-		t.Errorf("the list of accessories shows no last value: %v %s", err, body)
-	}
-	h.SetReachable(2, true)
-	if got := value(t, c, 2, iidTarget); got != "1" {
-		t.Errorf("answering again: %s", got)
-	}
-}
-
 func TestWriteResponse(t *testing.T) {
 	h, c := openEvery(t, nil)
 	n := 0
@@ -301,101 +252,6 @@ func TestWriteResponse(t *testing.T) {
 	if r, err := c.Put(haptest.Put{AID: 2, IID: iidResponse, Value: "AQEB", R: true}); err != nil || statuses(1, r)[0] != int(StatusNoCommunication) {
 		t.Errorf("a response that does not fit: %v %+v", err, r)
 	}
-}
-
-// Timed writes: what needs a prepare, and what a prepare is good for.
-func TestTimedWrites(t *testing.T) {
-	h, c := openEvery(t, nil)
-	other := h.session(c.Controller, h.accessory())
-	timed, plain := haptest.Put{AID: 2, IID: iidTimed, Value: 1}, haptest.Put{AID: 2, IID: iidTarget, Value: 1}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, tc := range []struct {
-		name    string
-		prepare func()
-		pid     uint64 // 0: none
-		want    []int  // of timed and plain
-	}{
-		{"no pid", func() {}, 0, []int{-70410, 0}},
-		{"no pid after a prepare", func() { must(c.Prepare(5000, 1)) }, 0, []int{-70410, 0}},
-		{"right pid", func() { must(c.Prepare(5000, 1)) }, 1, []int{0, 0}},
-		{"pid used up", func() {}, 1, []int{-70410, -70410}},
-		{"wrong pid", func() { must(c.Prepare(5000, 2)) }, 3, []int{-70410, -70410}},
-		{"right pid after a wrong one", func() {}, 2, []int{-70410, -70410}},
-		{"never prepared", func() {}, 9, []int{-70410, -70410}},
-		{"expired at once", func() { must(c.Prepare(0, 4)) }, 4, []int{-70410, -70410}},
-		{"replaced", func() { must(c.Prepare(5000, 5)); must(c.Prepare(5000, 6)) }, 5, []int{-70410, -70410}},
-		{"the second one", func() { must(c.Prepare(5000, 5)); must(c.Prepare(5000, 6)) }, 6, []int{0, 0}},
-		{"prepared in another session", func() { must(other.Prepare(5000, 7)) }, 7, []int{-70410, -70410}},
-		{"largest", func() { must(c.Prepare(maxTTL, 1<<64-1)) }, 1<<64 - 1, []int{0, 0}},
-	} {
-		tc.prepare()
-		before := len(h.written())
-		var r []haptest.Result
-		var err error
-		if tc.pid == 0 {
-			r, err = c.Put(timed, plain)
-		} else {
-			r, err = c.PutTimed(tc.pid, timed, plain)
-		}
-		if got := statuses(2, r); err != nil || !reflect.DeepEqual(got, tc.want) {
-			t.Errorf("%s: %v %v, want %v", tc.name, err, got, tc.want)
-		}
-		calls := 0
-		for _, s := range tc.want {
-			if s == 0 {
-				calls++
-			}
-		}
-		if n := len(h.written()) - before; n != calls {
-			t.Errorf("%s: %d handlers ran, want %d", tc.name, n, calls)
-		}
-	}
-	for _, body := range []string{`{}`, `{"ttl":1}`, `{"pid":1}`, `{"ttl":1,"pid":1,"pid":1}`, `{"ttl":1,"ttl":1,"pid":1}`, `{"ttl":9007199254740992,"pid":1}`,
-		`{"ttl":-1,"pid":1}`, `{"ttl":1.5,"pid":1}`, `{"ttl":1,"pid":18446744073709551616}`, `{"ttl":"1","pid":1}`, `[]`, `{"ttl":1,"pid":1}x`} {
-		if r, err := c.Do("PUT", "/prepare", typeJSON, []byte(body)); err != nil || r.Status != 400 {
-			t.Errorf("%s: %v %+v", body, err, r)
-		}
-	}
-	if r, err := c.Do("PUT", "/prepare", typeJSON, []byte("{\n \"ttl\" : 2500,\n \"pid\": 11122333\n \n}\n")); err != nil || string(r.Body) != `{"status":0}` {
-		t.Errorf("the vector of HAP R14 6.7.2.4: %v %+v", err, r)
-	}
-	if w := h.written(); !w[len(w)-1].Timed && w[len(w)-2].Timed {
-		t.Error("the handlers were not told of the prepare")
-	}
-
-	accepting, d := openEvery(t, func(c *Config) { c.TimedWrites = TimedAccepted })
-	if r, err := d.Put(timed); err != nil || r != nil || len(accepting.written()) != 1 {
-		t.Errorf("accepted without a prepare: %v %+v", err, r)
-	}
-	if r, err := d.PutTimed(3, timed); err != nil || statuses(1, r)[0] != -70410 {
-		t.Errorf("a wrong pid is wrong there too: %v %+v", err, r)
-	}
-}
-
-// A prepare ends on time, to the millisecond.
-func TestTimedWriteExpires(t *testing.T) {
-	bubble(t, func(t *testing.T, h *house) {
-		c := h.pipeSession("192.0.2.1", true)
-		defer c.Close()
-		for _, tc := range []struct {
-			after time.Duration
-			want  int
-		}{{999 * time.Millisecond, 0}, {time.Second, -70410}, {time.Hour, -70410}} {
-			if err := c.Prepare(1000, 1); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(tc.after)
-			r, err := c.PutTimed(1, haptest.Put{AID: 2, IID: iidTarget, Value: 0})
-			if err != nil || statuses(1, r)[0] != tc.want {
-				t.Errorf("after %v: %v %+v", tc.after, err, r)
-			}
-		}
-	})
 }
 
 // A role is asked for at each use, for the controller that the session proved.

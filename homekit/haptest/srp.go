@@ -20,7 +20,9 @@ const modulus = "FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC7
 // implementations differ in when a number begins with zero bytes.
 type SRP struct {
 	User, Code string
-	PadA       bool // send and hash A with its leading zeros
+	SendPadA   bool // send A with its leading zeros
+	PadA       bool // hash A with its leading zeros in M1
+	PadA2      bool // and in M2
 	PadS       bool // hash S with its leading zeros
 
 	a, A *big.Int
@@ -33,7 +35,7 @@ func (s *SRP) Public() []byte {
 	b := make([]byte, 32)
 	rand.Read(b)
 	s.SetPrivate(new(big.Int).SetBytes(b))
-	return s.bytesA()
+	return s.bytesA(s.SendPadA)
 }
 
 // SetPrivate sets a, for tests that need a certain A.
@@ -42,8 +44,11 @@ func (s *SRP) SetPrivate(a *big.Int) {
 	s.a, s.A = a, new(big.Int).Exp(big.NewInt(5), a, n)
 }
 
-func (s *SRP) bytesA() []byte {
-	if s.PadA {
+// Sent is A as it is sent.
+func (s *SRP) Sent() []byte { return s.bytesA(s.SendPadA) }
+
+func (s *SRP) bytesA(pad bool) []byte {
+	if pad {
 		return s.A.FillBytes(make([]byte, 384))
 	}
 	return s.A.Bytes()
@@ -69,8 +74,8 @@ func (s *SRP) Prove(salt, serverB []byte) []byte {
 	for i := range hn {
 		hn[i] ^= hg[i]
 	}
-	m1 := sum(hn, sum([]byte(s.User)), salt, s.bytesA(), serverB, s.K)
-	s.m2 = sum(s.bytesA(), m1, s.K)
+	m1 := sum(hn, sum([]byte(s.User)), salt, s.bytesA(s.PadA), serverB, s.K)
+	s.m2 = sum(s.bytesA(s.PadA2), m1, s.K)
 	return m1
 }
 
