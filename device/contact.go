@@ -81,12 +81,8 @@ func (m *contactMachine) reading(now time.Time, r ContactReading) {
 	if m.up && r.Taken.Before(m.r.Taken) {
 		return
 	}
-	if !m.up {
-		m.fx.notice(Notice{Device: m.id, Code: NoticeAway})
-	}
-	if r.Fault != m.r.Fault {
-		m.fx.notice(Notice{Device: m.id, Code: NoticeFault, On: r.Fault != "", Detail: r.Fault})
-	}
+	m.alarm(NoticeAway, false, "")
+	m.alarm(NoticeFault, r.Fault != "", r.Fault)
 	m.r, m.up = r, true
 	m.open.see(now, r.Open)
 	m.expire(now)
@@ -94,9 +90,7 @@ func (m *contactMachine) reading(now time.Time, r ContactReading) {
 }
 
 func (m *contactMachine) lost(time.Time) {
-	if m.up {
-		m.fx.notice(Notice{Device: m.id, Code: NoticeAway, On: true})
-	}
+	m.alarm(NoticeAway, true, "")
 	m.up, m.st.Available = false, false
 }
 
@@ -130,8 +124,8 @@ func (m *contactMachine) done(_ time.Time, r result[ContactReading]) {
 	case r.late:
 	case r.op.kind == opIdentify:
 		m.fx.tell(reply{id: r.op.asker, err: r.err})
-	case r.op.kind == opRecord && r.err != nil:
-		m.fx.notice(Notice{Device: m.id, Code: NoticeJournal, On: true})
+	case r.op.kind == opRecord:
+		m.journalled(r.err)
 	}
 }
 

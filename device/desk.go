@@ -2,6 +2,7 @@ package device
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -33,11 +34,20 @@ type asker struct {
 type desk struct {
 	id      string
 	fx      effects
-	waiting []request // behind the errand in hand
-	askers  []asker   // of the errand in hand
-	past    []asked   // one of each controller
-	told    [8]time.Time
+	waiting []request    // behind the errand in hand
+	askers  []asker      // of the errand in hand
+	past    []asked      // one of each controller
+	told    [8]time.Time // when everybody was told that the target of an action is no longer the target
 	errands uint64
+	raised  []Notice      // the problems there are
+	early   []lockRequest // lock-outs from before it was known what must not be forgotten
+}
+
+// lockRequest is a lock-out that somebody waits for.
+type lockRequest struct {
+	on    bool
+	cause Cause
+	id    uint64
 }
 
 func (d *desk) effects() *effects { return &d.fx }
@@ -45,6 +55,38 @@ func (d *desk) effects() *effects { return &d.fx }
 func (d *desk) refusal(code RefusalCode, err error) *Refusal {
 	text := refusalTexts(code)
 	return &Refusal{Device: d.id, Code: code, Why: text[0], Remedy: text[1], Err: err}
+}
+
+// alarm tells of a problem that begins, changes or ends.
+func (d *desk) alarm(code NoticeCode, on bool, detail string) {
+	i := slices.IndexFunc(d.raised, func(n Notice) bool { return n.Code == code })
+	n := Notice{Device: d.id, Code: code, On: on, Detail: detail}
+	switch {
+	case !on && i < 0, on && i >= 0 && d.raised[i] == n:
+		return
+	case !on:
+		d.raised = slices.Delete(d.raised, i, i+1)
+	case i >= 0:
+		d.raised[i] = n
+	default:
+		d.raised = append(d.raised, n)
+	}
+	d.fx.notice(n)
+}
+
+// journalled notices a journal that fails, and one that works again.
+func (d *desk) journalled(err error) { d.alarm(NoticeJournal, err != nil, "") }
+
+// kept is the answer to a lock-out.
+func (d *desk) kept(r reply, err error) {
+	d.alarm(NoticeMemory, err != nil, "")
+	if r.id == 0 {
+		return
+	}
+	if err != nil {
+		r.err = &Refusal{Device: d.id, Code: RefusedJournal, Why: "it holds, but may be forgotten at a restart", Remedy: "look at the disk", Err: err}
+	}
+	d.fx.tell(r)
 }
 
 // unwritten is why nothing moved when a row was not written.
@@ -99,7 +141,7 @@ func (d *desk) keep(a asked) {
 		}
 	}
 	if len(d.past) >= 64 {
-		d.past = append(d.past[:0], d.past[1:]...)
+		d.past = slices.Delete(d.past, 0, 1)
 	}
 	d.past = append(d.past, a)
 }
@@ -140,7 +182,7 @@ func (d *desk) nextWaiting() (request, bool) {
 		return request{}, false
 	}
 	r := d.waiting[0]
-	d.waiting = append(d.waiting[:0], d.waiting[1:]...)
+	d.waiting = slices.Delete(d.waiting, 0, 1)
 	return r, true
 }
 
@@ -148,13 +190,13 @@ func (d *desk) nextWaiting() (request, bool) {
 func (d *desk) withdraw(_ time.Time, id uint64) {
 	for i, r := range d.waiting {
 		if r.id == id {
-			d.waiting = append(d.waiting[:i], d.waiting[i+1:]...)
+			d.waiting = slices.Delete(d.waiting, i, i+1)
 			return
 		}
 	}
 	for i, a := range d.askers {
 		if a.r.id == id {
-			d.askers = append(d.askers[:i], d.askers[i+1:]...)
+			d.askers = slices.Delete(d.askers, i, i+1)
 			return
 		}
 	}

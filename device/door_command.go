@@ -183,6 +183,10 @@ func (m *doorMachine) forsaken(now time.Time) {
 
 // lockOut ends or begins the owner's lock-out. It holds at once, and is answered when it is kept.
 func (m *doorMachine) lockOut(now time.Time, on bool, cause Cause, id uint64) {
+	if !m.recalled {
+		m.early = append(m.early, lockRequest{on, cause, id})
+		return
+	}
 	detail := "locked-out"
 	if !on {
 		detail = "lock-out-ended"

@@ -48,7 +48,6 @@ type doorMachine struct {
 	guessed  Place     // where a door must be by now that no sensor sees there
 	stopped  bool      // our own stop left it between its ends
 	opened   bool      // the last opening was ours
-	barren   bool      // at least one row was not written
 
 	e       errand
 	mv      move
@@ -151,10 +150,6 @@ func (m *doorMachine) begin(now time.Time) {
 
 func (m *doorMachine) note(a Action, c Cause, detail string) {
 	m.fx.write(Entry{Kind: EntryNote, Device: m.id, Action: a, Cause: c, Detail: detail, State: m.st.Position.String()})
-}
-
-func (m *doorMachine) alarm(code NoticeCode, on bool, detail string) {
-	m.fx.notice(Notice{Device: m.id, Code: code, On: on, Detail: detail})
 }
 
 func (m *doorMachine) remember() { m.fx.do(op{kind: opRemember, memory: m.mem}) }

@@ -36,9 +36,7 @@ func (m *doorMachine) observe(now time.Time, r Reading) {
 	if m.mv.live && r.Obstructed == Yes {
 		m.mv.blocked = true
 	}
-	if r.Fault != old.Fault || first && r.Fault != "" {
-		m.alarm(NoticeFault, r.Fault != "", r.Fault)
-	}
+	m.alarm(NoticeFault, r.Fault != "", r.Fault)
 	m.seeRelease(r)
 	blocked := r.Obstructed == Yes && old.Obstructed != Yes
 	if m.e.phase == phaseWarnRow || m.inWarning() {
@@ -193,9 +191,7 @@ func (m *doorMachine) learn(mv move) {
 
 // lost takes in that the driver does not answer any more.
 func (m *doorMachine) lost(now time.Time) {
-	if m.up {
-		m.alarm(NoticeAway, true, "")
-	}
+	m.alarm(NoticeAway, true, "")
 	m.up = false
 	if m.e.phase == phaseWarnRow || m.inWarning() {
 		m.abort(now, m.refusal(RefusedAborted, nil))

@@ -38,6 +38,10 @@ func (m *doorMachine) recall(now time.Time, r result[Reading]) {
 		m.alarm(NoticeSuspended, true, "")
 	}
 	m.show(now, m.st.Cause)
+	for _, l := range m.early {
+		m.lockOut(now, l.on, l.cause, l.id)
+	}
+	m.early = nil
 }
 
 // refreshed goes on with the errand after the driver was asked.
@@ -50,6 +54,7 @@ func (m *doorMachine) refreshed(now time.Time, r result[Reading]) {
 	case r.err != nil:
 		m.alarm(NoticeDriver, true, "refresh")
 	default:
+		m.alarm(NoticeDriver, false, "")
 		m.observe(now, r.reading)
 		m.arrive(now)
 	}
@@ -201,15 +206,6 @@ func (m *doorMachine) outcome(intent int64, a Action, c Cause, o Outcome, detail
 	m.fx.write(Entry{Kind: EntryOutcome, Device: m.id, Action: a, Cause: c, Intent: intent, Outcome: o, Detail: detail, State: m.st.Position.String()})
 }
 
-// journalled notices a journal that fails, and one that works again.
-func (m *doorMachine) journalled(err error) {
-	if (err != nil) == m.barren {
-		return
-	}
-	m.barren = err != nil
-	m.alarm(NoticeJournal, m.barren, "")
-}
-
 // background takes in calls that no errand waits for.
 func (m *doorMachine) background(_ time.Time, r result[Reading]) {
 	switch r.op.kind {
@@ -219,10 +215,7 @@ func (m *doorMachine) background(_ time.Time, r result[Reading]) {
 			m.outcome(r.seq, r.op.entry.Action, r.op.entry.Cause, OutcomeAborted, "too-late")
 		}
 	case opRemember:
-		m.alarm(NoticeMemory, r.err != nil, "")
-		if r.op.asker != 0 {
-			m.fx.tell(reply{id: r.op.asker, err: m.kept(r.err)})
-		}
+		m.kept(reply{id: r.op.asker}, r.err)
 	case opWarn:
 		if r.err != nil {
 			m.alarm(NoticeDriver, true, "warning")
@@ -233,20 +226,13 @@ func (m *doorMachine) background(_ time.Time, r result[Reading]) {
 	}
 }
 
-func (m *doorMachine) kept(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &Refusal{Device: m.id, Code: RefusedJournal, Why: "it holds, but may be forgotten at a restart", Remedy: "look at the disk", Err: err}
-}
-
 // belated takes in a call that had been given up and has come back after all.
 func (m *doorMachine) belated(now time.Time, r result[Reading]) {
 	switch {
 	case r.err != nil:
 	case r.op.kind == opRefresh:
 		m.reading(now, r.reading)
-	case r.op.kind == opRecall && len(m.mem.Opens)+len(m.mem.Closes) == 0 && m.mem.Failures == 0 && !m.mem.LockedOut:
+	case r.op.kind == opRecall && m.mem.new():
 		m.mem = r.memory
 		m.show(now, m.st.Cause)
 	case r.op.kind == opRecord && (r.op.entry.Kind == EntryIntent || r.op.entry.Kind == EntryWarning):

@@ -71,3 +71,8 @@ type Remembered struct {
 	LockedOut bool            `json:"locked_out,omitempty"`
 	Obstructs int             `json:"obstructs,omitempty"` // unattended closes in a row that were obstructed
 }
+
+// new reports whether nothing is remembered.
+func (r *Remembered) new() bool {
+	return len(r.Opens)+len(r.Closes)+r.Failures+r.Obstructs == 0 && !r.Suspended && !r.LockedOut
+}

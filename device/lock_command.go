@@ -198,6 +198,10 @@ func (m *lockMachine) withdraw(now time.Time, id uint64) {
 }
 
 func (m *lockMachine) lockOut(now time.Time, on bool, cause Cause, id uint64) {
+	if !m.recalled {
+		m.early = append(m.early, lockRequest{on, cause, id})
+		return
+	}
 	if m.mem.LockedOut != on {
 		detail := "locked-out"
 		if !on {

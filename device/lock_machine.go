@@ -33,7 +33,6 @@ type lockMachine struct {
 	door     steady[Tri]
 	fresh    time.Time // readings taken before are from before a suspend
 	switched time.Time // readings of a relay taken before do not know of the last order
-	barren   bool
 
 	e        lockErrand
 	th       throw
@@ -87,10 +86,6 @@ func (m *lockMachine) state() LockState { return m.st }
 func (m *lockMachine) busy() bool       { return m.e.phase != phaseNone || m.th.live || m.rel.intent != 0 }
 
 func (m *lockMachine) begin(time.Time) { m.fx.do(op{kind: opRecall}) }
-
-func (m *lockMachine) alarm(code NoticeCode, on bool, detail string) {
-	m.fx.notice(Notice{Device: m.id, Code: code, On: on, Detail: detail})
-}
 
 func (m *lockMachine) strike() bool { return m.cfg.Traits.Drive == BoltDriveStrike }
 

@@ -20,9 +20,7 @@ func (m *lockMachine) observe(now time.Time, r LockReading) {
 		m.upAt = now
 		m.alarm(NoticeAway, false, "")
 	}
-	if r.Fault != old.Fault || first && r.Fault != "" {
-		m.alarm(NoticeFault, r.Fault != "", r.Fault)
-	}
+	m.alarm(NoticeFault, r.Fault != "", r.Fault)
 	released := m.seeRelease(r)
 	if m.cfg.Traits.SensesBolt || r.Bolt != BoltUnknown && !r.Taken.Before(m.switched) {
 		m.bolt.see(now, r.Bolt)
@@ -98,9 +96,7 @@ func doorWord(open Tri) string {
 
 // lost takes in that the driver does not answer any more.
 func (m *lockMachine) lost(now time.Time) {
-	if m.up {
-		m.alarm(NoticeAway, true, "")
-	}
+	m.alarm(NoticeAway, true, "")
 	m.up = false
 	m.abort(now, m.refusal(RefusedUnavailable, nil))
 	m.show(now, m.st.Cause)

@@ -17,6 +17,10 @@ func (m *lockMachine) done(now time.Time, r result[LockReading]) {
 			m.mem = r.memory
 		}
 		m.show(now, m.st.Cause)
+		for _, l := range m.early {
+			m.lockOut(now, l.on, l.cause, l.id)
+		}
+		m.early = nil
 	case r.op.kind == opRefresh && r.op.errand == m.e.id && m.e.phase == phaseTruth:
 		m.e.asking, m.e.asked = false, true
 		if r.err == nil {
@@ -135,14 +139,6 @@ func (m *lockMachine) outcome(intent int64, a Action, c Cause, o Outcome, detail
 	m.fx.write(Entry{Kind: EntryOutcome, Device: m.id, Action: a, Cause: c, Intent: intent, Outcome: o, Detail: detail, State: m.st.Bolt.String()})
 }
 
-func (m *lockMachine) journalled(err error) {
-	if (err != nil) == m.barren {
-		return
-	}
-	m.barren = err != nil
-	m.alarm(NoticeJournal, m.barren, "")
-}
-
 // background takes in calls that no errand waits for.
 func (m *lockMachine) background(r result[LockReading]) {
 	switch r.op.kind {
@@ -152,15 +148,7 @@ func (m *lockMachine) background(r result[LockReading]) {
 			m.outcome(r.seq, r.op.entry.Action, r.op.entry.Cause, OutcomeAborted, "too-late")
 		}
 	case opRemember:
-		m.alarm(NoticeMemory, r.err != nil, "")
-		if r.op.asker == 0 {
-			return
-		}
-		answer := reply{id: r.op.asker}
-		if r.err != nil {
-			answer.err = &Refusal{Device: m.id, Code: RefusedJournal, Why: "it holds, but may be forgotten at a restart", Remedy: "look at the disk", Err: r.err}
-		}
-		m.fx.tell(answer)
+		m.kept(reply{id: r.op.asker}, r.err)
 	case opIdentify:
 		m.fx.tell(reply{id: r.op.asker, err: r.err})
 	default:
@@ -173,7 +161,7 @@ func (m *lockMachine) belated(now time.Time, r result[LockReading]) {
 	case r.err != nil:
 	case r.op.kind == opRefresh:
 		m.observe(now, r.reading)
-	case r.op.kind == opRecall && !m.mem.LockedOut:
+	case r.op.kind == opRecall && m.mem.new():
 		m.mem = r.memory
 		m.show(now, m.st.Cause)
 	case r.op.kind == opRecord && r.op.entry.Kind == EntryIntent:

@@ -15,7 +15,6 @@ const (
 	NoticeUnsure     NoticeCode = "outcome-unsure"   // the driver may have acted
 	NoticeUnreleased NoticeCode = "relay-unreleased" // the output did not come to rest
 	NoticeRelock     NoticeCode = "not-relocked"     // the lock could not lock itself
-	NoticeInterlock  NoticeCode = "interlock-taken"  // a person took the token of a mantrap from another door
 )
 
 // Notice is a problem that began or ended.

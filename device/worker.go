@@ -135,6 +135,10 @@ func (w *worker[R]) pop(queue *[]op) op {
 func (w *worker[R]) returned(r result[R]) result[R] {
 	r.late = w.givenUp
 	w.at, w.givenUp = op{}, false
+	if w.lost > 0 && r.op.kind == opRecord && r.err == nil {
+		w.lost = 0
+		w.add(op{kind: opRecord, entry: Entry{Kind: EntryNote, Device: r.op.entry.Device, Detail: "rows-lost"}})
+	}
 	return r
 }
 
