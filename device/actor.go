@@ -33,6 +33,7 @@ const (
 	messageWithdraw
 	messageLockOut
 	messageIdentify
+	messagePing
 )
 
 // message is what others send to an actor.
@@ -166,6 +167,8 @@ func (l *loop[S, R]) receive(now time.Time, msg message) {
 	case messageIdentify:
 		l.waiting[msg.r.id] = msg.to
 		l.m.effects().do(op{kind: opIdentify, asker: msg.r.id})
+	case messagePing:
+		msg.to <- reply{id: msg.r.id} // it has room for the one answer
 	case messageWithdraw:
 		delete(l.waiting, msg.r.id)
 		l.m.withdraw(now, msg.r.id)

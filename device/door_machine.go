@@ -142,6 +142,7 @@ func (m *doorMachine) state() DoorState { return m.st }
 func (m *doorMachine) busy() bool { return m.e.phase != phaseNone || m.mv.live || m.warned }
 
 func (m *doorMachine) begin(now time.Time) {
+	m.quiet(now) // of a run before
 	m.fx.do(op{kind: opRecall})
 	if m.cfg.RemoteClose == RemoteCloseDeclared && m.mayClose() {
 		m.note(ActionNone, Cause{}, "owner-declares-protected")
