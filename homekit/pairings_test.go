@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -124,6 +125,31 @@ func TestRevoke(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Between the removal of a pairing and the end of its sessions there is a moment; what is in the socket then does not
+// count, and a pair-verify that was under way opens nothing.
+func TestRemovedInBetween(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		h.enrol(haptest.NewController(), true)
+		c := h.pipeSession("192.0.2.1", false)
+		if _, _, err := h.vault.remove(c.Controller.ID); err != nil { // the record is gone, the session not yet
+			t.Fatal(err)
+		}
+		if r, err := c.Put(haptest.Put{AID: 2, IID: iidTarget, Value: 0}); err == nil {
+			t.Errorf("answered with %+v", r)
+		}
+		if err := c.Closed(time.Second); err != nil || len(h.written()) != 0 {
+			t.Errorf("%v, writes %+v", err, h.written())
+		}
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		late := &conn{s: h.Server, nc: ours, stream: newStream(ours)}
+		if err := late.verifiedBy(c.Controller.ID, make([]byte, 32)); !errors.Is(err, errRevoked) {
+			t.Errorf("a session was opened: %v", err)
+		}
+		late.session.close()
+	})
 }
 
 func TestRemoveOwnPairing(t *testing.T) {

@@ -1,6 +1,7 @@
 package homekit
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha512"
@@ -188,7 +189,12 @@ func TestPairSetupExchange(t *testing.T) {
 	}
 	pub := haptest.Item{Type: haptest.PublicKey, Value: key.Public()}
 	sig := haptest.Item{Type: haptest.Signature, Value: make([]byte, 64)}
-	// Anybody can make R = B*s, S = s a signature under a key of small order.
+	// Under the neutral point as key, this signature fits every message.
+	neutral := append([]byte{1}, make([]byte, 31)...)
+	forged := haptest.Item{Type: haptest.Signature, Value: append(bytes.Clone(neutral), make([]byte, 32)...)}
+	if !ed25519.Verify(neutral, []byte("any message"), forged.Value) {
+		t.Fatal("the forgery does not verify, so this test proves nothing")
+	}
 	zero := haptest.Item{Type: haptest.PublicKey, Value: make([]byte, 32)}
 	for name, m5 := range map[string]func(*haptest.Setup) []byte{
 		"wrong signature": sealed(id, pub, sig),
@@ -196,6 +202,7 @@ func TestPairSetupExchange(t *testing.T) {
 		"no key":          sealed(id, sig),
 		"no signature":    sealed(id, pub),
 		"zero key":        sealed(id, zero, sig),
+		"neutral key":     sealed(id, haptest.Item{Type: haptest.PublicKey, Value: neutral}, forged),
 		"long identifier": sealed(haptest.Item{Type: haptest.Identifier, Value: make([]byte, 37)}, pub, sig),
 		"cut": func(s *haptest.Setup) []byte {
 			m5, _ := s.SealM5([]byte{haptest.Identifier, 4, 'A'})

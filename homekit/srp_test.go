@@ -67,7 +67,7 @@ func TestSRPLeadingZeros(t *testing.T) {
 	gr := newSRPGroup()
 	salt := make([]byte, saltSize)
 	v := gr.verifier(srpUser, "111-22-333", salt)
-	for _, what := range []string{"A", "S"} {
+	for what, secrets := range map[string][2]*big.Int{"A": shortA(gr), "S": shortS(t, gr, v)} {
 		for name, form := range map[string]haptest.SRP{
 			"as sent, short":              {},
 			"as sent, padded":             {SendPadA: true, PadA: true, PadA2: true},
@@ -78,10 +78,12 @@ func TestSRPLeadingZeros(t *testing.T) {
 			"always padded, padded S":     {PadA: true, PadA2: true, PadS: true},
 			"stripped in M1 and padded S": {SendPadA: true, PadA2: true, PadS: true},
 		} {
+			s := &srpServer{group: gr, user: srpUser, salt: salt, v: v, b: secrets[1]}
+			s.pub = s.public()
 			client := &form
 			client.User, client.Code = srpUser, "111-22-333"
-			s, m1 := leadingZero(t, gr, salt, v, client, what)
-			m2, err := s.prove(client.Sent(), m1)
+			client.SetPrivate(secrets[0])
+			m2, err := s.prove(client.Sent(), client.Prove(salt, s.pub))
 			if err == nil {
 				err = client.Check(m2)
 			}
@@ -92,33 +94,47 @@ func TestSRPLeadingZeros(t *testing.T) {
 	}
 }
 
-// leadingZero looks for an exchange in which A or S has a leading zero byte; one in 256 has.
-func leadingZero(t *testing.T, gr srpGroup, salt []byte, v *big.Int, client *haptest.SRP, what string) (*srpServer, []byte) {
+// shortA looks for an A with a leading zero byte, which one in 256 has: from a to a+1, A is multiplied by g.
+func shortA(gr srpGroup) [2]*big.Int {
+	secret := big.NewInt(1 << 40)
+	A := new(big.Int).Exp(gr.g, secret, gr.n)
+	for A.BitLen() > 8*(srpBytes-1) {
+		secret.Add(secret, big.NewInt(1))
+		A.Mul(A, gr.g).Mod(A, gr.n)
+	}
+	return [2]*big.Int{secret, new(big.Int).Lsh(big.NewInt(1), 250)}
+}
+
+// shortS looks for an S with a leading zero byte. Short secrets keep the search fast.
+func shortS(t *testing.T, gr srpGroup, v *big.Int) [2]*big.Int {
 	t.Helper()
-	s, err := newSRPServer(gr, srpUser, salt, v, rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if what == "A" {
-		// g^a is walked, not computed anew: a+1 multiplies A by g.
-		secret := big.NewInt(1 << 40)
-		A := new(big.Int).Exp(gr.g, secret, gr.n)
-		for A.BitLen() > 8*(srpBytes-1) {
-			secret.Add(secret, big.NewInt(1))
-			A.Mul(A, gr.g).Mod(A, gr.n)
-		}
-		client.SetPrivate(secret)
-		return s, client.Prove(salt, s.pub)
-	}
-	for secret := int64(1 << 20); ; secret++ {
-		client.SetPrivate(big.NewInt(secret))
-		A := new(big.Int).Exp(gr.g, big.NewInt(secret), gr.n)
-		s.b = big.NewInt(secret | 1) // a short b keeps the search fast
+	for n := int64(1 << 20); n < 1<<20+1<<14; n++ {
+		s := &srpServer{group: gr, v: v, b: big.NewInt(n)}
 		s.pub = s.public()
-		if len(s.pub) != srpBytes || len(s.premaster(A).Bytes()) == srpBytes {
+		A := new(big.Int).Exp(gr.g, s.b, gr.n)
+		if len(s.pub) == srpBytes && len(s.premaster(A).Bytes()) < srpBytes {
+			return [2]*big.Int{s.b, s.b}
+		}
+	}
+	t.Fatal("no short S was found")
+	return [2]*big.Int{}
+}
+
+// A B with a leading zero byte is never sent: another secret is drawn.
+func TestSRPNeverSendsShortB(t *testing.T) {
+	gr := newSRPGroup()
+	v := gr.verifier(srpUser, "111-22-333", make([]byte, saltSize))
+	for n := int64(1); ; n++ {
+		s := &srpServer{group: gr, v: v, b: big.NewInt(n)}
+		if len(s.public()) == srpBytes {
 			continue
 		}
-		return s, client.Prove(salt, s.pub)
+		draws := append(s.b.FillBytes(make([]byte, 32)), big.NewInt(1<<40).FillBytes(make([]byte, 32))...)
+		got, err := newSRPServer(gr, srpUser, make([]byte, saltSize), v, bytes.NewReader(draws))
+		if err != nil || len(got.pub) != srpBytes || got.b.Cmp(big.NewInt(1<<40)) != 0 {
+			t.Errorf("%v, B of %d bytes", err, len(got.pub))
+		}
+		return
 	}
 }
 
