@@ -1,0 +1,50 @@
+package all_test
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/all"
+)
+
+// Every driver says what it is, and each of its settings what it does: that is all the documentation and
+// the schema are made from.
+func TestDriversExplainThemselves(t *testing.T) {
+	explain(t, "opener", all.Openers())
+	explain(t, "bolt", all.Bolts())
+	explain(t, "sensor", all.Sensors())
+	explain(t, "board", all.Boards())
+}
+
+func explain[D any](t *testing.T, kind string, r *hw.Registry[D]) {
+	if len(slices.Collect(r.Names())) == 0 {
+		t.Errorf("there is no %s", kind)
+	}
+	for d := range r.All() {
+		if d.Doc == "" || strings.Contains(d.Doc, "\n") {
+			t.Errorf("%s %s: the doc %q is not one line", kind, d.Name, d.Doc)
+		}
+		for f := range d.Config.Fields() {
+			if f.Tag.Get("yaml") == "" || f.Tag.Get("jsonschema_description") == "" {
+				t.Errorf("%s %s: the setting %s has no name or no description", kind, d.Name, f.Name)
+			}
+			if line := f.Tag.Get("line"); f.Type == reflect.TypeFor[hw.Ref]() && line != "output" && line != "input" {
+				t.Errorf("%s %s: %s is a line, but is it an output or an input?", kind, d.Name, f.Name)
+			}
+		}
+		// Without a line, no driver has enough to open: the defaults alone must be refused with a remedy.
+		_, err := r.Load(d.Name, nil)
+		fields := hw.FieldErrors(err)
+		if len(fields) == 0 {
+			t.Errorf("%s %s: the defaults alone give %v, want a FieldError", kind, d.Name, err)
+		}
+		for _, field := range fields {
+			if field.Remedy == "" {
+				t.Errorf("%s %s: %v has no remedy", kind, d.Name, field)
+			}
+		}
+	}
+}
