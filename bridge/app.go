@@ -17,23 +17,27 @@ import (
 	"github.com/loquet/loquet/access/roster"
 	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/announce"
+	"github.com/loquet/loquet/bridge/history"
+	"github.com/loquet/loquet/bridge/pairings"
+	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/hw"
-	"github.com/loquet/loquet/mdns"
 	"github.com/loquet/loquet/store"
 )
 
 // Options say what to run and where. Config and StateDir are required.
 type Options struct {
 	Config     *config.Config
-	ConfigPath string // read again by Reload; empty: there is nothing to read
+	Warnings   []config.Finding // of Config, for the owner to find
+	ConfigPath string           // read again by Reload; empty: there is nothing to read
 	StateDir   string
 	RuntimeDir string   // for the socket and, when the disk fails, the intents; empty: the socket is in StateDir
 	Console    string   // "127.0.0.1:8480"; empty: no TCP listener
 	HomeKit    string   // overrides the configuration's homekit.listen; empty: that, or ":51826"
-	Interfaces []string // to announce on and serve; empty: all sensible ones
+	Interfaces []string // to announce on; empty: all sensible ones
 	ReadyFile  string
 	World      World // the simulated house; nil unless there is one
 	Log        zerolog.Logger
@@ -44,35 +48,37 @@ type Options struct {
 type App struct {
 	opts Options
 	log  zerolog.Logger
-	zone atomic.Pointer[time.Location]
 
+	board  *health.Board
+	stream *api.Stream
+	points *failpoints
+	limit  *device.PulseLimit // shared by all devices
+	token  string
+	work   *tasks        // everything that belongs to no device
+	nudge  chan struct{} // what the ready file says may have changed
+	zone   atomic.Pointer[time.Location]
+
+	store     *store.Store
+	journal   device.Journal
+	history   *history.History
+	people    *roster.Roster
+	faces     *homekit.House
+	pairings  *pairings.Pairings
+	announcer *announce.Announcer
+	env       *hw.Env
+	builder   *unit.Builder
+
+	changing sync.Mutex // held by whoever changes the house: start, reload, revival, stop
+	started  bool
 	cleanups []cleanup
+	boards   map[string]*board
 
-	store   *store.Store
-	journal device.Journal
-	board   *health.Board
-	people  *roster.Roster
-	points  *failpoints
-	world   World
-	env     *hw.Env
-	mdns    *mdns.Responder
-	faces   *homekit.House
-	stream  *api.Stream
-	token   string
-	socket  string
-	console string
-
+	mu      sync.RWMutex // held for memory only
 	cfg     *config.Config
-	run_    context.Context // ends with Stop
-	started atomic.Bool
-	reload  sync.Mutex // one at a time
-	ready   sync.Mutex // one writer of the ready file
-	failed  chan error
-
-	mu    sync.RWMutex
-	units []*unit
-
-	announced announcements
+	units   []*unit.Unit // in the order of the configuration
+	world   World
+	console string
+	socket  string
 }
 
 // cleanup is undone in reverse order by Stop, also when Start failed half-way.
@@ -81,74 +87,89 @@ type cleanup struct {
 	undo func(ctx context.Context) error
 }
 
+// pulsesPerController is how many owed pulses one controller gets in how much time: more are a program
+// that has gone wrong.
+const (
+	pulsesPerController = 10
+	pulseWindow         = 10 * time.Second
+)
+
 // New returns an App that owns nothing yet.
 func New(opts Options) (*App, error) {
 	if opts.Config == nil || opts.StateDir == "" {
 		return nil, errors.New("bridge: a configuration and a state folder are needed")
 	}
-	zone := time.Local
-	if z := opts.Config.Home.Zone; z != "" {
-		loaded, err := time.LoadLocation(z)
-		if err != nil {
-			return nil, fmt.Errorf("zone %q: %w", z, err)
-		}
-		zone = loaded
+	zone, err := zoneOf(opts.Config)
+	if err != nil {
+		return nil, err
 	}
 	token := make([]byte, 32)
 	if _, err := rand.Read(token); err != nil {
 		return nil, err
 	}
 	a := &App{
-		opts: opts, log: opts.Log, cfg: opts.Config, board: health.NewBoard(), stream: api.NewStream(),
-		points: newFailpoints(), token: hex.EncodeToString(token), failed: make(chan error, 8), world: opts.World,
-		announced: announcements{byBridge: map[string]*mdns.Registration{}},
+		opts: opts, log: opts.Log, cfg: opts.Config, world: opts.World, board: health.NewBoard(), stream: api.NewStream(),
+		announcer: announce.New(), points: newFailpoints(), limit: device.NewPulseLimit(pulsesPerController, pulseWindow), token: hex.EncodeToString(token),
+		work: newTasks(), nudge: make(chan struct{}, 1), boards: map[string]*board{},
 	}
 	a.zone.Store(zone)
 	return a, nil
+}
+
+func zoneOf(cfg *config.Config) (*time.Location, error) {
+	if cfg.Home.Zone == "" {
+		return time.Local, nil
+	}
+	zone, err := time.LoadLocation(cfg.Home.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("zone %q: %w: use a name as Europe/Paris", cfg.Home.Zone, err)
+	}
+	return zone, nil
 }
 
 func (a *App) onStop(name string, undo func(ctx context.Context) error) {
 	a.cleanups = append(a.cleanups, cleanup{name, undo})
 }
 
-func (a *App) isStarted() bool { return a.started.Load() }
-
 // Start brings the house up and returns once every listener accepts. If it fails, what was started is
-// stopped again. Nothing moves because of it.
+// stopped again, for good. Nothing moves because of it.
 func (a *App) Start(ctx context.Context) error {
-	steps := []struct {
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	for _, step := range []struct {
 		name string
 		do   func(ctx context.Context) error
 	}{
 		{"state", a.openStore},
 		{"lines", a.openLines},
 		{"devices", a.openDevices},
-		{"network", a.openNetwork},
 		{"homekit", a.openHomeKit},
+		{"network", a.openNetwork},
 		{"api", a.openAPI},
 		{"ready", a.openReady},
-	}
-	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	a.run_ = life
-	a.onStop("work", func(context.Context) error { end(); return nil })
-	for _, step := range steps {
+	} {
 		begun := time.Now()
 		if err := step.do(ctx); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", step.name, err), a.Stop(context.WithoutCancel(ctx)))
+			return errors.Join(fmt.Errorf("%s: %w", step.name, err), a.stop(context.WithoutCancel(ctx)))
 		}
 		a.log.Debug().Str("step", step.name).Dur("took", time.Since(begun)).Msg("started")
 	}
-	a.started.Store(true)
+	a.started = true
 	return nil
 }
 
-// Failed delivers the first error of something that should have gone on.
-func (a *App) Failed() <-chan error { return a.failed }
-
-// Stop takes the house down, last started first: controllers are told goodbye, outputs go to rest, the
-// state is closed. It is bounded by ctx and may be called twice.
+// Stop takes the house down, last started first: the network is told goodbye, controllers are closed,
+// outputs go to rest, the state is closed. It is bounded by ctx and may be called twice.
 func (a *App) Stop(ctx context.Context) error {
-	var errs []error
+	a.work.cancel() // a reload that is under way gives up
+	a.changing.Lock()
+	defer a.changing.Unlock()
+	return a.stop(ctx)
+}
+
+func (a *App) stop(ctx context.Context) error {
+	a.started = false
+	errs := []error{a.work.end(ctx)}
 	for len(a.cleanups) > 0 {
 		last := a.cleanups[len(a.cleanups)-1]
 		a.cleanups = a.cleanups[:len(a.cleanups)-1]
@@ -156,30 +177,36 @@ func (a *App) Stop(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("stop %s: %w", last.name, err))
 		}
 	}
-	a.started.Store(false)
 	return errors.Join(errs...)
 }
 
 // Console is the URL of the API over TCP, and empty without one.
-func (a *App) Console() string { return a.console }
+func (a *App) Console() string {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.console
+}
 
-// Run starts the house, calls ready (which may be nil), waits for ctx to end or for a failure, and stops
-// within 5 s.
+// Pairings are the controllers of the house and what they may do.
+func (a *App) Pairings() api.Pairings { return a.pairings }
+
+// stopTime is how long Run gives everything to stop.
+const stopTime = 5 * time.Second
+
+// Run starts the house, calls ready (which may be nil), waits for ctx to end, and stops. If ready fails
+// it stops at once.
 func (a *App) Run(ctx context.Context, ready func() error) error {
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
-	var failure error
+	var err error
 	if ready != nil {
-		if failure = ready(); failure != nil {
-			a.fail(failure)
-		}
+		err = ready()
 	}
-	select {
-	case <-ctx.Done():
-	case failure = <-a.failed:
+	if err == nil {
+		<-ctx.Done()
 	}
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
-	return errors.Join(failure, a.Stop(bounded))
+	return errors.Join(err, a.Stop(bounded))
 }

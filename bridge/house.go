@@ -8,25 +8,23 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw/sim"
-	"github.com/loquet/loquet/store"
 )
 
 // The App is the house that the API asks.
 var (
 	_ api.House     = (*App)(nil)
-	_ api.Pairings  = (*App)(nil)
 	_ api.Simulator = (*App)(nil)
 )
 
 // Devices implements api.Doors.
 func (a *App) Devices() []api.Device {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	out := make([]api.Device, 0, len(a.units))
-	for _, u := range a.units {
-		out = append(out, a.named(u.view(a.zone.Load())))
+	units := a.allUnits()
+	out := make([]api.Device, 0, len(units))
+	for _, u := range units {
+		out = append(out, a.named(u.View(a.zone.Load())))
 	}
 	return out
 }
@@ -37,7 +35,7 @@ func (a *App) Device(id string) (api.Device, bool) {
 	if u == nil {
 		return api.Device{}, false
 	}
-	return a.named(u.view(a.zone.Load())), true
+	return a.named(u.View(a.zone.Load())), true
 }
 
 // named adds the owner's name for whoever caused the state.
@@ -46,15 +44,21 @@ func (a *App) named(d api.Device) api.Device {
 	return d
 }
 
-func (a *App) unit(id string) *unit {
+func (a *App) unit(id string) *unit.Unit {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	for _, u := range a.units {
-		if u.id == id {
+		if u.ID == id {
 			return u
 		}
 	}
 	return nil
+}
+
+func (a *App) allUnits() []*unit.Unit {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return slices.Clone(a.units)
 }
 
 // Command implements api.Doors.
@@ -63,100 +67,44 @@ func (a *App) Command(ctx context.Context, id string, c device.Command) (device.
 	if u == nil {
 		return device.Answer{}, fmt.Errorf("device %q: %w", id, api.ErrNotFound)
 	}
-	answer, err := u.command(ctx, c)
+	answer, err := u.Command(ctx, c)
 	a.points.answered()
 	return answer, err
 }
 
 // History implements api.Historian.
 func (a *App) History(ctx context.Context, q api.HistoryQuery) ([]api.Row, error) {
-	find := store.Query{Device: q.Device, Since: q.Since, Until: q.Until, AfterSeq: q.After, Limit: q.Limit}
-	rows, err := a.store.Journal().History(ctx, find)
-	if err != nil {
-		return nil, err
-	}
-	if q.OldestFirst {
-		if rows, err = a.oldestFirst(ctx, find, rows); err != nil {
-			return nil, err
-		}
-	}
-	out := make([]api.Row, len(rows))
-	for i, r := range rows {
-		out[i] = a.row(r)
-	}
-	return out, nil
-}
-
-// oldestFirst goes back page by page to the oldest row that matches and returns the first ones from there.
-func (a *App) oldestFirst(ctx context.Context, find store.Query, page []store.Row) ([]store.Row, error) {
-	all := slices.Clone(page)
-	for len(page) == find.Limit {
-		find.BeforeSeq = page[len(page)-1].Seq
-		var err error
-		if page, err = a.store.Journal().History(ctx, find); err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-	}
-	slices.Reverse(all)
-	return all[:min(len(all), find.Limit)], nil
-}
-
-func (a *App) row(r store.Row) api.Row {
-	action, _ := api.ParseAction(r.Action)
-	cause := api.Cause{Kind: r.Cause.Kind, Actor: r.Cause.Actor, Place: r.Cause.Place}
-	cause.Name = a.nameOf(cause)
-	return api.Row{
-		Seq: r.Seq, At: r.At.In(a.zone.Load()), Trust: r.Trust, Device: r.Device, Kind: r.Kind, Cause: cause, Action: r.Action,
-		Target: api.EntryRow(device.Entry{Action: action}).Target, Intent: r.Intent, Outcome: r.Outcome, Code: r.Code, State: r.State, Confirmed: r.Confirmed,
-		Detail: r.Detail, Prev: r.Prev, Hash: r.Hash,
-	}
+	return a.history.History(ctx, q)
 }
 
 // VerifyHistory implements api.Historian.
 func (a *App) VerifyHistory(ctx context.Context) (api.Verdict, error) {
-	v, err := a.store.Journal().Verify(ctx)
-	if err != nil {
-		return api.Verdict{}, err
-	}
-	out := api.Verdict{OK: v.OK(), Rows: v.Rows, First: v.First, Last: v.Last, Limits: v.Limits}
-	for _, b := range v.Breaks {
-		out.Faults = append(out.Faults, fmt.Sprintf("row %d: %s", b.Seq, b.What))
-	}
-	return out, nil
+	return a.history.VerifyHistory(ctx)
 }
 
-// follow passes new rows of the history to the stream until ctx ends.
-func (a *App) follow(ctx context.Context) {
-	stats, err := a.store.Journal().Stats(ctx)
-	if err != nil {
-		a.log.Error().Err(err).Msg("history cannot be followed")
-		return
+// simulator is the App for the API if there is something simulated, else nothing.
+func (a *App) simulator() api.Simulator {
+	if a.simulated() == nil {
+		return nil
 	}
-	for r := range a.store.Journal().Subscribe(ctx, stats.Last) {
-		a.stream.Row(a.row(r))
-	}
+	return a
 }
 
-// Problems implements api.Caretaker.
-func (a *App) Problems() []api.Problem {
-	active := a.board.Active()
-	out := make([]api.Problem, len(active))
-	for i, p := range active {
-		out[i] = api.Problem{Code: string(p.Code), Severity: p.Severity.String(), Title: p.Title,
-			Subject: p.Subject, Detail: p.Detail, Remedy: p.Remedy, Since: p.Since.In(a.zone.Load())}
-	}
-	return out
+func (a *App) simulated() World {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.world
 }
 
 // Sim implements api.Simulator.
 func (a *App) Sim(id string) (api.SimState, bool) {
-	if a.world == nil {
+	world := a.simulated()
+	if world == nil {
 		return api.SimState{}, false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	s, err := a.world.Status(ctx, id)
+	s, err := world.Status(ctx, id)
 	if err != nil {
 		return api.SimState{}, false
 	}
@@ -166,10 +114,11 @@ func (a *App) Sim(id string) (api.SimState, bool) {
 
 // SimEvent implements api.Simulator.
 func (a *App) SimEvent(ctx context.Context, id string, event api.SimEvent, digits string) error {
-	if a.world == nil {
+	world := a.simulated()
+	if world == nil {
 		return fmt.Errorf("device %q is not simulated: %w", id, api.ErrNotFound)
 	}
-	err := a.world.Event(ctx, id, sim.Event{Name: string(event), Digits: digits})
+	err := world.Event(ctx, id, sim.Event{Name: string(event), Digits: digits})
 	if errors.Is(err, sim.ErrNoDevice) {
 		return fmt.Errorf("device %q: %w", id, api.ErrNotFound)
 	}

@@ -9,21 +9,32 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/health"
 )
 
+// reloadTime bounds a reload, whatever the boards do.
+const reloadTime = 20 * time.Second
+
 // Reload implements api.Caretaker: it reads the configuration again and adds, renames, changes and
 // removes devices. Devices that did not change are not touched, and controllers stay connected. A
-// configuration that is refused, or whose devices cannot be opened, changes nothing.
+// configuration that is refused, or whose devices cannot be opened, changes nothing. Once begun it goes
+// on although whoever asked went away: half a house helps nobody.
 func (a *App) Reload(ctx context.Context) error {
-	a.reload.Lock()
-	defer a.reload.Unlock()
+	a.changing.Lock()
+	defer a.changing.Unlock()
 	if a.opts.ConfigPath == "" {
 		return &api.Error{Status: 409, Code: "no-configuration", Title: "Nothing to reload",
 			Why: "this bridge runs without a configuration file", Remedy: "start it with `loquet run --config FILE`"}
 	}
-	next, _, err := config.Read(a.opts.ConfigPath, Catalog())
+	if !a.started {
+		return &api.Error{Status: 409, Code: "stopped", Title: "The bridge is stopped", Why: "it cannot change any more", Remedy: "start it again"}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTime)
+	defer cancel()
+	defer context.AfterFunc(a.work.ctx, cancel)() // a stop ends it
+	next, warnings, err := config.Read(a.opts.ConfigPath, Catalog())
 	if err == nil {
 		err = a.apply(ctx, next)
 	}
@@ -33,6 +44,7 @@ func (a *App) Reload(ctx context.Context) error {
 			Remedy: "correct it (`loquet check` names each place) and reload again; the old one is still in force"}
 	}
 	a.board.Clear(health.ReloadRefused, "")
+	a.tellWarnings(warnings)
 	return nil
 }
 
@@ -44,116 +56,122 @@ func firstLine(err error) string {
 // apply changes the running house into the one of next. A changed device gives its lines back before
 // its successor asks for them, at rest all the time.
 func (a *App) apply(ctx context.Context, next *config.Config) error {
-	diff := config.Diff(a.cfg, next)
-	stale := map[string]bool{}
-	for _, c := range diff.Devices {
-		stale[c.Device] = c.Kind == config.Changed || c.Kind == config.Removed
+	zone, err := zoneOf(next)
+	if err != nil {
+		return err
 	}
-	keep := map[string]*unit{}
-	var gone []*unit
+	diff := config.Diff(a.cfg, next)
+	stale, removed := map[string]bool{}, map[string]bool{}
+	for _, c := range diff.Devices {
+		stale[c.Device] = stale[c.Device] || c.Kind == config.Changed || c.Kind == config.Removed
+		removed[c.Device] = removed[c.Device] || c.Kind == config.Removed
+	}
+	keep := map[string]*unit.Unit{}
+	var gone []*unit.Unit
 	for _, u := range a.allUnits() {
-		if !stale[u.id] {
-			keep[u.id] = u
+		if !stale[u.ID] && !u.Ended {
+			keep[u.ID] = u
 			continue
 		}
-		gone = append(gone, u)
-		if u.actor().Busy() {
-			return fmt.Errorf("%s is moving: reload again when it is at rest", u.id)
+		if u.Busy() {
+			return fmt.Errorf("%s is moving: reload again when it is at rest", u.ID)
 		}
+		gone = append(gone, u)
 	}
+	if err := a.replace(ctx, next, keep, gone, removed); err != nil {
+		return errors.Join(err, a.restore(ctx, keep, gone))
+	}
+	a.mu.Lock()
+	a.cfg = next
+	a.mu.Unlock()
+	a.zone.Store(zone)
+	restart := diff.Restart
+	if slices.Contains(diff.Settings, "history.retention") {
+		restart = append(restart, "history.retention") // the store is told when it is opened
+	}
+	if len(restart) > 0 {
+		a.board.Raise(health.RestartNeeded, "", strings.Join(restart, ", "))
+	}
+	a.changed()
+	return nil
+}
+
+// replace puts the devices of next in the place of those that are gone.
+func (a *App) replace(ctx context.Context, next *config.Config, keep map[string]*unit.Unit, gone []*unit.Unit, removed map[string]bool) error {
 	var errs []error
 	for _, u := range gone {
-		errs = append(errs, u.stop())
+		errs = append(errs, u.Stop())
 	}
-	if err := errors.Join(errs...); err != nil {
-		return errors.Join(err, a.restore(ctx, keep))
+	if err := errors.Join(append(errs, a.closeBoards(next))...); err != nil {
+		return err
+	}
+	if err := a.openBoards(ctx, next); err != nil {
+		return err
+	}
+	for _, u := range gone {
+		a.board.Forget(u.ID) // before its successor says what is wrong with it
 	}
 	fresh, err := a.build(ctx, next, keep)
 	if err != nil {
-		return errors.Join(err, a.restore(ctx, keep))
-	}
-	for _, u := range gone {
-		a.board.Forget(u.id)
-	}
-	if err := a.take(ctx, next, keep, fresh); err != nil {
 		return err
 	}
-	a.raise(health.RestartNeeded, "", strings.Join(diff.Restart, ", "), len(diff.Restart) > 0)
+	if err := a.take(ctx, next, keep, fresh); err != nil {
+		for _, u := range fresh {
+			err = errors.Join(err, u.Stop())
+		}
+		return err
+	}
 	return nil
 }
 
-// restore builds the devices of the old configuration again after a new one failed.
-func (a *App) restore(ctx context.Context, keep map[string]*unit) error {
-	back, err := a.build(ctx, a.cfg, keep)
-	if err != nil {
-		return err
+// restore brings the devices of the old configuration back after a new one failed. Each for itself: one
+// that cannot be opened any more keeps nobody else out. It stays listed, and the next reload tries again.
+func (a *App) restore(ctx context.Context, keep map[string]*unit.Unit, gone []*unit.Unit) error {
+	errs := []error{a.closeBoards(a.cfg), a.openBoards(ctx, a.cfg)}
+	var back []*unit.Unit
+	var lost []*unit.Unit
+	for _, u := range gone {
+		again, err := a.builder.Build(ctx, a.cfg, u.ID)
+		if err != nil {
+			a.board.Raise(health.DeviceUnavailable, u.ID, "it could not be opened again")
+			errs, lost = append(errs, err), append(lost, u)
+			continue
+		}
+		back = append(back, again)
 	}
-	return a.take(ctx, a.cfg, keep, back)
+	errs = append(errs, a.take(ctx, a.cfg, keep, append(back, lost...)))
+	return errors.Join(errs...)
 }
 
-// take puts kept and fresh units into the order of the configuration and shows them.
-func (a *App) take(ctx context.Context, cfg *config.Config, keep map[string]*unit, fresh []*unit) error {
-	if z, err := time.LoadLocation(cfg.Home.Zone); err == nil && cfg.Home.Zone != "" {
-		a.zone.Store(z)
-	}
+// take shows kept and fresh units in the order of the configuration, and adopts them if that succeeds.
+func (a *App) take(ctx context.Context, cfg *config.Config, keep map[string]*unit.Unit, fresh []*unit.Unit) error {
+	var living []*unit.Unit
 	for _, u := range fresh {
-		a.run(a.run_, u)
+		if !u.Ended {
+			a.run(u)
+			living = append(living, u)
+		}
 	}
-	settle(fresh, settleTime)
-	units := fresh
+	settle(ctx, living, settleTime)
+	units := slices.Clone(fresh)
 	for _, u := range keep {
 		units = append(units, u)
 	}
+	ids := unit.IDs(cfg)
+	slices.SortFunc(units, func(x, y *unit.Unit) int { return slices.Index(ids, x.ID) - slices.Index(ids, y.ID) })
 	for _, u := range units {
-		u.rename(cfg)
+		u.Restyle(cfg)
 	}
-	order := deviceOrder(cfg)
-	slices.SortFunc(units, func(x, y *unit) int { return order[x.id] - order[y.id] })
-	a.mu.Lock()
-	a.units, a.cfg = units, cfg
-	a.mu.Unlock()
 	if err := a.faces.SetItems(ctx, items(units)); err != nil {
 		return err
 	}
-	a.refreshReady()
+	a.adopt(units)
 	return nil
 }
 
-// deviceOrder is the place of each device in the configuration: doors, locks, contacts.
-func deviceOrder(cfg *config.Config) map[string]int {
-	order := map[string]int{}
-	for _, d := range cfg.Doors {
-		order[d.ID] = len(order)
-	}
-	for _, l := range cfg.Locks {
-		order[l.ID] = len(order)
-	}
-	for _, c := range cfg.Contacts {
-		order[c.ID] = len(order)
-	}
-	return order
-}
-
-// rename gives a unit that goes on the name and the settings of its faces that the configuration has now.
-func (u *unit) rename(cfg *config.Config) {
-	for _, d := range cfg.Doors {
-		if d.ID == u.id {
-			u.call(d.Name, timed(cfg, d.TimedWrites))
-		}
-	}
-	for _, l := range cfg.Locks {
-		if l.ID == u.id {
-			u.call(l.Name, timed(cfg, l.TimedWrites))
-		}
-	}
-	for _, c := range cfg.Contacts {
-		if c.ID == u.id {
-			u.call(c.Name, false)
-		}
-	}
-}
-
-func (u *unit) call(name string, timed bool) {
-	u.name.Store(&name)
-	u.item.Name, u.item.Timed = name, timed
+// adopt makes these the devices of the house.
+func (a *App) adopt(units []*unit.Unit) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.units = units
 }

@@ -46,6 +46,7 @@ const (
 	NoMulticast         Code = "no-multicast"
 	NoSocket            Code = "no-socket"
 	SecondResponder     Code = "second-responder"
+	PartDown            Code = "part-down"
 	CloneSeen           Code = "clone-seen"
 )
 
@@ -173,6 +174,9 @@ func network() []Declared {
 		{NoSocket, Warning, "Commands on this machine cannot reach the bridge",
 			"The socket that commands like `loquet open` use could not be made. Doors, locks and Apple Home work as always.",
 			"See that the folder with loquet's state can be written and has room, then restart loquet. Until then, commands need --url and --token."},
+		{PartDown, Error, "A part of the bridge is down",
+			"It ended unexpectedly and is opened again by itself, a little later each time. Other ways to the doors work as always.",
+			"If this stays, restart loquet. If it comes again, please report it with the output of `loquet doctor`."},
 		{SecondResponder, Warning, "Another program answers for this machine on the network",
 			"A second mDNS responder (avahi, another bridge) runs here. That is often harmless; sometimes phones then see No Response.",
 			"If phones lose the bridge, stop the other responder, or let it leave this machine's name alone."},

@@ -52,15 +52,12 @@ func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
 		return err
 	}
 	log := logger(s.Err, o.LogFormat)
-	for _, w := range warnings {
-		log.Warn().Str("rule", w.Rule).Str("at", w.Path).Msg("configuration: " + w.What)
-	}
 	state := o.State
 	if state == "" {
 		state = defaultState()
 	}
 	opts := options(o.StartOptions, cfg, state, log)
-	opts.ConfigPath = o.Config
+	opts.ConfigPath, opts.Warnings = o.Config, warnings
 	if !o.Set("homekit") {
 		opts.HomeKit = "" // the configuration's, or the usual one
 	}
@@ -176,7 +173,7 @@ func welcome(s cli.Streams, app *bridge.App, state string) error {
 		}
 	}
 	fmt.Fprintln(out, " (simulated)")
-	bridges, err := app.HomeKitBridges(context.Background())
+	bridges, err := app.Pairings().HomeKitBridges(context.Background())
 	if err != nil {
 		return err
 	}

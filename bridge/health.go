@@ -1,0 +1,84 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/health"
+)
+
+func (a *App) raise(code health.Code, subject, detail string, on bool) {
+	if on {
+		a.board.Raise(code, subject, detail)
+	} else {
+		a.board.Clear(code, subject)
+	}
+}
+
+// Problems implements api.Caretaker.
+func (a *App) Problems() []api.Problem {
+	active := a.board.Active()
+	out := make([]api.Problem, len(active))
+	for i, p := range active {
+		out[i] = api.Problem{Code: string(p.Code), Severity: p.Severity.String(), Title: p.Title,
+			Subject: p.Subject, Detail: p.Detail, Remedy: p.Remedy, Since: p.Since.In(a.zone.Load())}
+	}
+	return out
+}
+
+func (a *App) watchHealth(ctx context.Context) {
+	for range a.board.Subscribe(ctx) {
+		a.stream.Health(a.Problems())
+	}
+}
+
+// examine says what is wrong with the HomeKit servers now.
+func (a *App) examine() {
+	bridges := a.faces.Bridges()
+	for _, b := range bridges {
+		code := b.SetupCode != ""
+		a.raise(health.NotPaired, subject(b.Word), "", !b.Paired && code)
+		a.raise(health.PairingLocked, subject(b.Word), "", !b.Paired && !code)
+		if subject(b.Word) == "" {
+			a.raise(health.PortMoved, "", "it listens on "+b.Addr, a.moved(b))
+		}
+	}
+	for _, p := range a.board.Active() { // of servers that are gone
+		code := p.Code
+		if (code == health.NotPaired || code == health.PairingLocked) &&
+			!slices.ContainsFunc(bridges, func(b homekit.Bridge) bool { return subject(b.Word) == p.Subject }) {
+			a.board.Clear(code, p.Subject)
+		}
+	}
+	for bridge, records := range a.faces.Damaged() {
+		a.board.Raise(health.RecordDamaged, subject(bridge), strings.Join(records, ", "))
+	}
+}
+
+// moved reports whether the port that the owner asked for was in use.
+func (a *App) moved(b homekit.Bridge) bool {
+	_, asked, err := net.SplitHostPort(a.homekitAddr())
+	_, used, usedErr := net.SplitHostPort(b.Addr)
+	return err == nil && usedErr == nil && asked != "0" && asked != used
+}
+
+// tellWarnings tells the owner what in the configuration deserves a look.
+func (a *App) tellWarnings(found []config.Finding) {
+	for _, w := range found {
+		a.log.Warn().Str("rule", w.Rule).Str("at", w.Path).Msg("configuration: " + w.What)
+	}
+	detail := ""
+	if len(found) > 0 {
+		detail = found[0].Path + ": " + found[0].What
+	}
+	if more := len(found) - 1; more > 0 {
+		detail += fmt.Sprintf(", and %d more", more)
+	}
+	a.raise(health.ConfigWarning, "", detail, len(found) > 0)
+}

@@ -1,0 +1,174 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/announce"
+	"github.com/loquet/loquet/bridge/pairings"
+	"github.com/loquet/loquet/bridge/unit"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/health"
+	hap "github.com/loquet/loquet/homekit"
+	"github.com/loquet/loquet/store"
+)
+
+// settleTime bounds the wait for first readings before anything is announced.
+const settleTime = 2 * time.Second
+
+// openDevices builds the devices and their accessories and lets them live. No controller sees any of
+// it before the first readings are there.
+func (a *App) openDevices(ctx context.Context) error {
+	faces, err := homekit.New(homekit.Options{
+		About:     homekit.About{Install: a.store.Install(), Firmware: a.opts.Version.Version},
+		Name:      a.cfg.BridgeName(),
+		Addr:      a.homekitAddr(),
+		Numbers:   a.store.Space("accessories", store.Precious),
+		Space:     func(bridge string) hap.Storage { return a.store.Space("homekit/"+bridge, store.Precious) },
+		Advertise: a.announcer.Set,
+		Rules:     a.people,
+		Changed:   a.changed,
+		Answered:  a.points.answered,
+		Trouble:   a.trouble,
+		Log:       a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.faces = faces
+	a.builder = &unit.Builder{Env: a.env, Journal: a.journal, Memory: a.store.Memory(), Limit: a.limit, Board: a.board,
+		Zone: a.zone.Load, Shown: a.show, Log: a.log}
+	a.pairings = &pairings.Pairings{House: faces, Roster: a.people, Changed: a.changed}
+	units, err := a.build(ctx, a.cfg, nil)
+	if err != nil {
+		return err
+	}
+	a.adopt(units)
+	a.onStop("devices", a.stopDevices)
+	if err := a.faces.SetItems(ctx, items(units)); err != nil {
+		return err
+	}
+	for _, u := range units {
+		a.run(u)
+	}
+	settle(ctx, units, settleTime)
+	return nil
+}
+
+// build opens every device of the configuration but those to keep, in its order. On an error everything
+// that was opened is given back.
+func (a *App) build(ctx context.Context, cfg *config.Config, keep map[string]*unit.Unit) ([]*unit.Unit, error) {
+	var units []*unit.Unit
+	for _, id := range unit.IDs(cfg) {
+		if keep[id] != nil {
+			continue
+		}
+		u, err := a.builder.Build(ctx, cfg, id)
+		if err != nil {
+			for _, u := range units {
+				err = errors.Join(err, u.Stop())
+			}
+			return nil, err
+		}
+		units = append(units, u)
+	}
+	return units, nil
+}
+
+// show hands a new state to every face. It runs on a device's actor and never waits.
+func (a *App) show(id string, d api.Device) {
+	a.faces.Changed(id)
+	a.stream.State(d)
+}
+
+func (a *App) stopDevices(context.Context) error {
+	units := a.allUnits()
+	errs := make([]error, len(units))
+	var wg sync.WaitGroup
+	for i, u := range units {
+		wg.Go(func() { errs[i] = u.Stop() })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// items are the devices that Apple Home shall show.
+func items(units []*unit.Unit) []homekit.Item {
+	var out []homekit.Item
+	for _, u := range units {
+		if u.Visible {
+			out = append(out, u.Item)
+		}
+	}
+	return out
+}
+
+// settle waits until every device has told where it is, or for the limit: nothing is announced before,
+// because a wrong first value makes phones ring.
+func settle(ctx context.Context, units []*unit.Unit, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for _, u := range units {
+		select {
+		case <-u.Settled():
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *App) homekitAddr() string {
+	switch {
+	case a.opts.HomeKit != "":
+		return a.opts.HomeKit
+	case a.cfg.HomeKit.Listen != "":
+		return a.cfg.HomeKit.Listen
+	}
+	return ":51826"
+}
+
+func (a *App) openHomeKit(ctx context.Context) error {
+	if err := a.faces.Start(ctx); err != nil {
+		return err
+	}
+	a.onStop("homekit", a.faces.Stop)
+	return nil
+}
+
+// openNetwork announces what listens by now. It stops before the servers do: goodbye comes first.
+func (a *App) openNetwork(context.Context) error {
+	a.announcer.Start(announce.Options{
+		Interfaces: a.opts.Interfaces, Hostname: "loquet-" + strings.ToLower(a.store.Install()[:8]), Board: a.board, Log: a.log,
+	})
+	a.onStop("network", a.announcer.Close)
+	return nil
+}
+
+// nameOf is the owner's name for whoever caused something.
+func (a *App) nameOf(c api.Cause) string { return a.pairings.Name(c) }
+
+// trouble tells the owner that a HomeKit server is down, or is back. The servers call it.
+func (a *App) trouble(bridge string, err error) {
+	damaged := errors.Is(err, hap.ErrDamaged)
+	detail := ""
+	if err != nil {
+		detail = err.Error()
+	}
+	a.raise(health.RecordDamaged, subject(bridge), detail, damaged)
+	a.raise(health.PartDown, subject(bridge), detail, err != nil && !damaged)
+	a.changed()
+}
+
+// subject is what a problem of a HomeKit server is about: the house, another bridge, or the one device
+// that the server shows.
+func subject(bridge string) string {
+	if bridge == "main" {
+		return ""
+	}
+	return strings.TrimPrefix(bridge, "own/")
+}

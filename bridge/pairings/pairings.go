@@ -1,0 +1,122 @@
+// Package pairings shows and changes which controllers may do what: the pairings of the HomeKit
+// servers together with what their owner says of them.
+package pairings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/access/roster"
+	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/device"
+)
+
+// ArmTime is how long pairing stays open after its owner opened it again.
+const ArmTime = 15 * time.Minute
+
+// Pairings implements api.Pairings.
+type Pairings struct {
+	House   *homekit.House
+	Roster  *roster.Roster
+	Changed func() // codes may be there or gone; must not block
+}
+
+var _ api.Pairings = (*Pairings)(nil)
+
+// Name is the owner's name for the controller in a cause; empty if it has none.
+func (p *Pairings) Name(c api.Cause) string {
+	if c.Kind != api.CauseWord(device.CauseHomeKit) {
+		return ""
+	}
+	return p.Roster.Name(c.Place, c.Actor)
+}
+
+// Pairings implements api.Pairings.
+func (p *Pairings) Pairings(context.Context) ([]api.Pairing, error) {
+	var out []api.Pairing
+	for _, c := range p.House.Controllers() {
+		r := p.Roster.Of(c.Bridge, c.ID, c.Admin)
+		out = append(out, api.Pairing{ID: c.ID, Bridge: c.Bridge, Name: r.Name, Role: r.Role.String(), Doors: r.Doors,
+			Admin: c.Admin, Sessions: c.Sessions, LastSeen: c.LastSeen})
+	}
+	return out, nil
+}
+
+// ChangePairing implements api.Pairings. An empty bridge means the first that knows the controller.
+func (p *Pairings) ChangePairing(ctx context.Context, bridge, id string, change api.PairingChange) (api.Pairing, error) {
+	all, err := p.Pairings(ctx)
+	if err != nil {
+		return api.Pairing{}, err
+	}
+	i := slices.IndexFunc(all, func(x api.Pairing) bool { return x.ID == id && (bridge == "" || x.Bridge == bridge) })
+	if i < 0 {
+		return api.Pairing{}, unknown(id)
+	}
+	out := all[i]
+	r := p.Roster.Of(out.Bridge, out.ID, out.Admin)
+	if change.Name != nil {
+		r.Name = *change.Name
+	}
+	if change.Role != nil {
+		if r.Role, err = access.ParseRole(*change.Role); err != nil {
+			return api.Pairing{}, err
+		}
+	}
+	if change.Doors != nil {
+		r.Doors = *change.Doors
+		if slices.Equal(r.Doors, []string{api.AllDoors}) {
+			r.Doors = nil
+		}
+	}
+	if err := p.Roster.Save(r); err != nil {
+		return api.Pairing{}, err
+	}
+	out.Name, out.Role, out.Doors = r.Name, r.Role.String(), r.Doors
+	return out, nil
+}
+
+// RemovePairing implements api.Pairings. An empty bridge means all of them.
+func (p *Pairings) RemovePairing(_ context.Context, bridge, id string) error {
+	var errs []error
+	found := false
+	for _, c := range p.House.Controllers() {
+		if c.ID != id || bridge != "" && c.Bridge != bridge {
+			continue
+		}
+		found = true
+		if err := p.House.Revoke(c.Bridge, id); err != nil {
+			errs = append(errs, err) // it still has its access: its record must not be more than it was
+			continue
+		}
+		errs = append(errs, p.Roster.Forget(c.Bridge, id))
+	}
+	if !found {
+		return unknown(id)
+	}
+	return errors.Join(errs...)
+}
+
+func unknown(id string) error { return fmt.Errorf("controller %q: %w", id, api.ErrNotFound) }
+
+// HomeKitBridges implements api.Pairings.
+func (p *Pairings) HomeKitBridges(context.Context) ([]api.HomeKitBridge, error) {
+	var out []api.HomeKitBridge
+	for _, b := range p.House.Bridges() {
+		out = append(out, api.HomeKitBridge{Name: b.Name, ID: b.DeviceID, Addr: b.Addr, Paired: b.Paired,
+			Accessories: b.Accessories, SetupCode: b.SetupCode, SetupURI: b.SetupURI})
+	}
+	return out, nil
+}
+
+// ArmHomeKit implements api.Pairings.
+func (p *Pairings) ArmHomeKit(ctx context.Context) ([]api.HomeKitBridge, error) {
+	p.House.Arm(ArmTime)
+	p.Changed()
+	time.AfterFunc(ArmTime+time.Second, p.Changed)
+	return p.HomeKitBridges(ctx)
+}

@@ -1,0 +1,116 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/loquet/loquet/access/roster"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/history"
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/health"
+	"github.com/loquet/loquet/internal/ready"
+	"github.com/loquet/loquet/store"
+)
+
+func (a *App) openStore(ctx context.Context) error {
+	var opened atomic.Pointer[store.Store]
+	s, err := store.Open(ctx, a.opts.StateDir, store.Options{
+		Log: a.log, RuntimeDir: a.opts.RuntimeDir, Retention: a.cfg.History.Keep(),
+		OnDegraded: func(reason string) {
+			if s := opened.Load(); s != nil {
+				a.degraded(s, reason)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	a.onStop("state", func(context.Context) error { return s.Close() })
+	opened.Store(s)
+	if reason, ok := s.Degraded(); ok {
+		a.degraded(s, reason)
+	}
+	s.SetIdle(a.idle)
+	if a.opts.ReadyFile != "" { // of a run that was killed; the folder is ours now
+		if err := ready.Remove(a.opts.ReadyFile); err != nil {
+			return err
+		}
+	}
+	a.store, a.journal = s, a.points.journal(s.Journal())
+	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load}
+	a.tellNotes()
+	a.people = roster.New(s.Space("controllers", store.Precious))
+	for _, id := range a.people.Damaged() {
+		a.board.Raise(health.RecordDamaged, id, "the role of this controller")
+	}
+	if err := a.people.Lost(); err != nil {
+		a.board.Raise(health.RecordDamaged, "", err.Error())
+	}
+	return a.closeUnfinished(ctx)
+}
+
+// tellNotes tells the owner what was found and put right in the state folder.
+func (a *App) tellNotes() {
+	for _, n := range a.store.Notes() {
+		code := health.IdentityRebuilt
+		if strings.HasPrefix(filepath.Base(n.Path), "journal") {
+			code = health.JournalGap
+		}
+		a.board.Raise(code, "", n.Error())
+	}
+}
+
+// closeUnfinished writes the end of every move that a crash or a power cut left open. None of them is
+// acted on again: the sensors tell where the doors are.
+func (a *App) closeUnfinished(ctx context.Context) error {
+	for _, u := range a.store.Unfinished() {
+		action, _ := api.ParseAction(u.Row.Action)
+		e := device.Entry{Kind: device.EntryOutcome, Device: u.Row.Device, Action: action, Intent: u.Row.Seq,
+			Outcome: device.OutcomeUnknown, Detail: "restart"}
+		if _, err := a.journal.Record(ctx, e); err != nil {
+			return fmt.Errorf("moves without an end: %w", err)
+		}
+		a.board.Raise(health.InterruptedMove, u.Row.Device, "")
+	}
+	return nil
+}
+
+// degraded tells the owner that the disk takes nothing, and why, or that it does again.
+func (a *App) degraded(s *store.Store, reason string) {
+	code := health.DiskFailed
+	if p := s.Problem(); p != nil {
+		code = problemCode(p)
+	}
+	for _, c := range []health.Code{health.DiskFull, health.DiskReadOnly, health.DiskFailed, health.DatabaseLost} {
+		a.raise(c, "", reason, c == code && reason != "")
+	}
+}
+
+func problemCode(p error) health.Code {
+	switch {
+	case errors.Is(p, store.ErrDiskFull):
+		return health.DiskFull
+	case errors.Is(p, store.ErrDatabaseLost):
+		return health.DatabaseLost
+	case errors.Is(p, store.ErrUnwritable), errors.Is(p, store.ErrReadOnly):
+		return health.DiskReadOnly
+	}
+	return health.DiskFailed
+}
+
+// idle reports that no door is owed anything, so that the store may do what takes long.
+func (a *App) idle() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	for _, u := range a.units {
+		if u.Busy() {
+			return false
+		}
+	}
+	return true
+}

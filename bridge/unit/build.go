@@ -1,0 +1,210 @@
+package unit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/health"
+	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/all"
+	"github.com/loquet/loquet/hw/lines"
+)
+
+// Builder builds units. Its fields are set once, before the first Build.
+type Builder struct {
+	Env     *hw.Env
+	Journal device.Journal
+	Memory  device.Memory
+	Limit   *device.PulseLimit // shared by all devices
+	Board   *health.Board      // told what is wrong with each device
+	Zone    func() *time.Location
+	Shown   func(id string, d api.Device) // each change of a state; runs on the device's actor, must not wait
+	Log     zerolog.Logger
+
+	mantraps map[string]*device.Interlock // by id and members: a device that stays keeps its token
+}
+
+// IDs are the devices in the order of the configuration: doors, locks, contacts.
+func IDs(cfg *config.Config) []string {
+	var ids []string
+	for _, d := range cfg.Doors {
+		ids = append(ids, d.ID)
+	}
+	for _, l := range cfg.Locks {
+		ids = append(ids, l.ID)
+	}
+	for _, c := range cfg.Contacts {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+// Build opens one device of a configuration. What is opened moves nothing: outputs are requested at rest.
+// On an error everything that was opened is given back.
+func (b *Builder) Build(ctx context.Context, cfg *config.Config, id string) (*Unit, error) {
+	env := b.Env.For(id)
+	u, err := b.buildOn(ctx, env, cfg, id)
+	if err != nil {
+		return nil, errors.Join(err, env.Close())
+	}
+	return u, nil
+}
+
+func (b *Builder) buildOn(ctx context.Context, env *hw.Env, cfg *config.Config, id string) (*Unit, error) {
+	for _, d := range cfg.Doors {
+		if d.ID == id {
+			return b.buildDoor(ctx, env, cfg, d)
+		}
+	}
+	for _, l := range cfg.Locks {
+		if l.ID == id {
+			return b.buildLock(ctx, env, cfg, l)
+		}
+	}
+	for _, c := range cfg.Contacts {
+		if c.ID == id {
+			return b.buildContact(ctx, env, c)
+		}
+	}
+	return nil, fmt.Errorf("there is no device %s", id)
+}
+
+// mantrap is the token of a device's mantrap; nil if it is in none. It is the same one for as long as
+// the members are: a door that is built again must not get a token that nobody else holds.
+func (b *Builder) mantrap(cfg *config.Config, id string) *device.Interlock {
+	for _, i := range cfg.Interlocks {
+		if !slices.Contains(i.Devices, id) {
+			continue
+		}
+		key := i.ID + " " + strings.Join(slices.Sorted(slices.Values(i.Devices)), " ")
+		if b.mantraps == nil {
+			b.mantraps = map[string]*device.Interlock{}
+		}
+		if b.mantraps[key] == nil {
+			b.mantraps[key] = device.NewInterlock()
+		}
+		return b.mantraps[key]
+	}
+	return nil
+}
+
+func (b *Builder) buildDoor(ctx context.Context, env *hw.Env, cfg *config.Config, d config.Door) (*Unit, error) {
+	u := newUnit(d.ID, d.Name, env, d.InHomeKit())
+	chosen, err := all.Openers().Load(d.Opener.Driver, d.Opener.Decode)
+	if err != nil {
+		return nil, fmt.Errorf("door %s: %w", d.ID, err)
+	}
+	base := chosen.Config.(hw.DoorDescriber).Traits()
+	opener, err := chosen.Open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	parts := lines.Parts{Closed: hw.Ref(d.Closed), Open: hw.Ref(d.Open), Obstructed: hw.Ref(d.Obstruction)}
+	if d.Warning != nil {
+		parts.Light, parts.Beeper, parts.Steady = hw.Ref(d.Warning.Light), hw.Ref(d.Warning.Beeper), d.Warning.Steady
+	}
+	whole, err := lines.NewDoor(ctx, env, opener, base, parts)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := device.ParseDoorKind(string(d.Kind))
+	if err != nil {
+		return nil, err
+	}
+	remote, err := device.ParseRemoteClose(string(d.RemoteClose))
+	if err != nil {
+		return nil, err
+	}
+	dc := device.DoorConfig{
+		ID: d.ID, Name: d.Name, Kind: kind, Traits: parts.Traits(base), Travel: d.Travel,
+		RemoteClose: remote, WarnTime: d.WarnTime(), Interlock: b.mantrap(cfg, d.ID),
+	}
+	if d.AutoClose != nil {
+		dc.AutoClose = device.AutoClose{After: d.AutoClose.After, Outside: d.AutoClose.CountsOutside()}
+	}
+	u.door, err = device.NewDoor(dc, whole, device.Deps[device.DoorState]{
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishDoor(u), Notice: b.notice(u.ID), Limit: b.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	u.Item = homekit.Item{Name: d.Name, Door: u.door, Timed: timed(cfg, d.TimedWrites),
+		DoorFace: homekit.DoorFace{ObstructionSensor: d.ObstructionSensor, OwnTile: d.OwnTile}}
+	if remote == device.RemoteCloseDeclared {
+		b.Board.Raise(health.DeclaredProtected, d.ID, "")
+	} else {
+		b.Board.Clear(health.DeclaredProtected, d.ID)
+	}
+	return u, nil
+}
+
+func (b *Builder) buildLock(ctx context.Context, env *hw.Env, cfg *config.Config, l config.Lock) (*Unit, error) {
+	u := newUnit(l.ID, l.Name, env, l.InHomeKit())
+	chosen, err := all.Bolts().Load(l.Bolt.Driver, l.Bolt.Decode)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", l.ID, err)
+	}
+	base := chosen.Config.(hw.BoltDescriber).Traits()
+	bolt, err := chosen.Open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	parts := lines.BoltParts{Door: hw.Ref(l.Door), Secured: hw.Ref(l.Secured), Unsecured: hw.Ref(l.Unsecured)}
+	whole, err := lines.NewLock(ctx, env, bolt, parts)
+	if err != nil {
+		return nil, err
+	}
+	traits := parts.Traits(base)
+	u.lock, err = device.NewLock(device.LockConfig{
+		ID: l.ID, Name: l.Name, Traits: traits, AutoRelock: l.AutoRelock, BoltOnOpenDoor: l.BoltOpenDoor,
+		Interlock: b.mantrap(cfg, l.ID),
+	}, whole, device.Deps[device.LockState]{
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishLock(u), Notice: b.notice(u.ID), Limit: b.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	u.Item = homekit.Item{Name: l.Name, Lock: u.lock, Timed: timed(cfg, l.TimedWrites),
+		LockFace: homekit.LockFace{OwnTile: l.OwnTile, DoorSensor: traits.SensesDoor}}
+	return u, nil
+}
+
+func (b *Builder) buildContact(ctx context.Context, env *hw.Env, c config.Contact) (*Unit, error) {
+	u := newUnit(c.ID, c.Name, env, c.InHomeKit())
+	var sensor device.Sensor
+	var err error
+	if c.Sensor != nil {
+		sensor, err = all.Sensors().Open(ctx, env, c.Sensor.Driver, c.Sensor.Decode)
+	} else {
+		sensor, err = lines.NewSensor(ctx, env, lines.SensorConfig{Contact: hw.Ref(c.Input)})
+	}
+	if err != nil {
+		return nil, err
+	}
+	u.contact, err = device.NewContact(device.ContactConfig{ID: c.ID, Name: c.Name}, sensor, device.Deps[device.ContactState]{
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishContact(u), Notice: b.notice(u.ID), Limit: b.Limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	u.Item = homekit.Item{Name: c.Name, Contact: u.contact}
+	return u, nil
+}
+
+// timed says whether controllers must prepare their writes to a device: its own setting, or the house's.
+func timed(cfg *config.Config, own config.TimedWrites) bool {
+	if own == "" {
+		own = cfg.HomeKit.TimedWrites
+	}
+	return own != config.TimedAccepted
+}

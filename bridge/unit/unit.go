@@ -1,0 +1,162 @@
+// Package unit is one device of the house as the program holds it: its lines, its actor, and how it is
+// shown. Units are built from the configuration; building moves nothing.
+package unit
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/hw"
+)
+
+// actor is what every device has in common.
+type actor interface {
+	ID() string
+	Run(ctx context.Context) error
+	Busy() bool
+	Ping(ctx context.Context) error
+}
+
+// Unit is one device. Start, Stop, Restyle and the fields belong to whoever changes the house; all other
+// methods may be called from any goroutine.
+type Unit struct {
+	ID      string
+	Item    homekit.Item
+	Visible bool // in Apple Home
+	Ended   bool // it was stopped: its lines are given back
+
+	name    atomic.Pointer[string]
+	door    *device.Door
+	lock    *device.Lock
+	contact *device.Contact
+	env     *hw.Env
+
+	settled chan struct{}
+	once    sync.Once // closes it
+	cancel  context.CancelFunc
+	done    chan struct{}
+}
+
+func newUnit(id, name string, env *hw.Env, visible bool) *Unit {
+	u := &Unit{ID: id, env: env, Visible: visible, settled: make(chan struct{})}
+	u.name.Store(&name)
+	return u
+}
+
+// Settled is closed at the first state that is known.
+func (u *Unit) Settled() <-chan struct{} { return u.settled }
+
+// Busy reports whether something is owed to the device or moves.
+func (u *Unit) Busy() bool { return u.actor().Busy() }
+
+// Ping returns nil once the device's own goroutine has come to it.
+func (u *Unit) Ping(ctx context.Context) error { return u.actor().Ping(ctx) }
+
+func (u *Unit) actor() actor {
+	switch {
+	case u.door != nil:
+		return u.door
+	case u.lock != nil:
+		return u.lock
+	default:
+		return u.contact
+	}
+}
+
+// Command asks the device to act.
+func (u *Unit) Command(ctx context.Context, c device.Command) (device.Answer, error) {
+	switch {
+	case u.door != nil:
+		return u.door.Command(ctx, c)
+	case u.lock != nil:
+		return u.lock.Command(ctx, c)
+	default:
+		return device.Answer{}, &device.Refusal{Device: u.ID, Code: device.RefusedUnsupported,
+			Why: "a contact only tells what it sees", Remedy: "command the door or lock it belongs to"}
+	}
+}
+
+// label is the name its owner gave it.
+func (u *Unit) label() string { return *u.name.Load() }
+
+// View is the unit as the API shows it now.
+func (u *Unit) View(zone *time.Location) api.Device {
+	switch {
+	case u.door != nil:
+		return api.DoorDevice(u.ID, u.label(), u.door.State(), zone)
+	case u.lock != nil:
+		return api.LockDevice(u.ID, u.label(), u.lock.State(), zone)
+	default:
+		return api.ContactDevice(u.ID, u.label(), u.contact.State(), zone)
+	}
+}
+
+// Restyle gives a unit that goes on the name and the settings of its faces that the configuration has now.
+func (u *Unit) Restyle(cfg *config.Config) {
+	for _, d := range cfg.Doors {
+		if d.ID == u.ID {
+			u.call(d.Name, timed(cfg, d.TimedWrites))
+		}
+	}
+	for _, l := range cfg.Locks {
+		if l.ID == u.ID {
+			u.call(l.Name, timed(cfg, l.TimedWrites))
+		}
+	}
+	for _, c := range cfg.Contacts {
+		if c.ID == u.ID {
+			u.call(c.Name, false)
+		}
+	}
+}
+
+func (u *Unit) call(name string, timed bool) {
+	u.name.Store(&name)
+	u.Item.Name, u.Item.Timed = name, timed
+}
+
+// Start does something on a goroutine of the unit's own, until Stop.
+func (u *Unit) Start(do func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	u.cancel, u.done = cancel, make(chan struct{})
+	go func() {
+		defer close(u.done)
+		do(ctx)
+	}()
+}
+
+// Live is the life of the device, until ctx ends. A fault in it is its own end and nobody else's.
+func (u *Unit) Live(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return u.actor().Run(ctx)
+}
+
+// Stop ends the device and gives the lines back, each at rest.
+func (u *Unit) Stop() error {
+	if u.cancel != nil {
+		u.cancel()
+		<-u.done
+	}
+	return u.Release()
+}
+
+// Release gives the lines of a device that has ended back, each at rest.
+func (u *Unit) Release() error {
+	u.Ended = true
+	if err := u.env.Close(); err != nil {
+		return fmt.Errorf("%s: %w", u.ID, err)
+	}
+	return nil
+}
