@@ -145,7 +145,7 @@ func (h house) holds(t *testing.T, s *Space, want map[string]string, must bool) 
 // TestDamage damages every file of a closed folder, and of one whose process was killed, in every way.
 func TestDamage(t *testing.T) {
 	flips := 40
-	if testing.Short() {
+	if testing.Short() || racing {
 		flips = 8
 	}
 	s := open(t, shm(t), small())
@@ -184,7 +184,7 @@ func TestDamageTwice(t *testing.T) {
 	files := snapshot(t, s.folder.path)
 	r := rand.New(rand.NewPCG(7, 7))
 	rounds := 300
-	if testing.Short() {
+	if testing.Short() || racing {
 		rounds = 40
 	}
 	names := slices.Sorted(maps.Keys(files))

@@ -168,7 +168,7 @@ func TestRowsGoAsideWhileTheDiskIsFull(t *testing.T) {
 			refused(t, s)
 			h.holds(t, s.Space("homekit", Precious), h.precious, true)
 			if got := history(t, s.Journal(), Query{Limit: 7}); got[0].Seq != seqs[4] || got[5].Seq != 80 {
-				t.Errorf("history %+v", got)
+				t.Errorf("%d rows, the newest %+v", len(got), got[:min(3, len(got))])
 			}
 			s.upkeep.recover()
 			degraded(t, s, ErrDiskFull)
@@ -179,7 +179,7 @@ func TestRowsGoAsideWhileTheDiskIsFull(t *testing.T) {
 			apply(t, s.Space("homekit", Precious), "new", "pairing")
 			got := history(t, s.Journal(), Query{Limit: 7})
 			if got[0].Detail != gapAside || got[1].Seq != seqs[4] || got[5].Seq != seqs[0] || got[6].Seq != 80 {
-				t.Errorf("history %+v", got)
+				t.Errorf("%d rows, the newest %+v", len(got), got[:min(3, len(got))])
 			}
 			if r := <-rows; r.Detail != gapAside {
 				t.Errorf("a follower got %+v", r)
@@ -312,7 +312,7 @@ func TestARealFullDisk(t *testing.T) {
 	healthy(t, s)
 	rows := history(t, s.Journal(), Query{Limit: 3})
 	if !strings.HasPrefix(rows[0].Detail, "gap:") || rows[1].Seq != next || rows[2].Seq != last {
-		t.Errorf("rows %+v", rows)
+		t.Errorf("%d rows, the newest %+v", len(rows), rows[:min(3, len(rows))])
 	}
 	if p := verify(t, s); !p.OK() {
 		t.Errorf("proof %+v", p)
@@ -364,7 +364,7 @@ func TestAReadOnlyDisk(t *testing.T) {
 	s = open(t, s.folder.path, o)
 	healthy(t, s)
 	if rows := history(t, s.Journal(), Query{Device: "front"}); len(rows) != 2 || rows[0].Seq != last {
-		t.Errorf("rows %+v", rows)
+		t.Errorf("%d rows, the newest %+v", len(rows), rows[:min(3, len(rows))])
 	}
 	if rows := history(t, s.Journal(), Query{Limit: 1}); rows[0].Detail != gapAside {
 		t.Errorf("no gap: %+v", rows)

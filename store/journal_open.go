@@ -67,6 +67,7 @@ func openJournal(ctx context.Context, s journalSetup) (*Journal, error) {
 	if !s.still {
 		gaps, err = j.openOrReplace(ctx, s)
 		if errors.Is(err, ErrNewer) {
+			j.closeFile()
 			return nil, err
 		}
 		if err != nil {
@@ -77,7 +78,8 @@ func openJournal(ctx context.Context, s journalSetup) (*Journal, error) {
 	if s.still {
 		j.openStill(ctx, s)
 	}
-	return j, j.resume(ctx, s, held, gaps)
+	j.resume(ctx, s, held, gaps)
+	return j, nil
 }
 
 // openOrReplace opens journal.db for writing. One that is damaged, or of another install, is set aside.
@@ -92,7 +94,7 @@ func (j *Journal) openOrReplace(ctx context.Context, s journalSetup) (gaps []str
 	}
 	if err != nil && errors.Is(diskProblem(j.path, err), ErrDamaged) {
 		was := err
-		j.closeFile()
+		j.forgetFile()
 		aside, err := s.folder.setAside(fileJournal, "damaged")
 		if err != nil {
 			return nil, err
@@ -208,7 +210,7 @@ func (j *Journal) turn(ctx context.Context, mode string) error {
 
 // openStill opens what can be read of a journal that cannot be written.
 func (j *Journal) openStill(ctx context.Context, s journalSetup) {
-	j.closeFile()
+	j.forgetFile()
 	path, err := stillPath(ctx, j.path, s.runtime)
 	if err == nil {
 		j.readers, err = openReaders(path, true)
@@ -229,7 +231,7 @@ func (j *Journal) openStill(ctx context.Context, s journalSetup) {
 
 // resume finds the next number, brings rows that were kept aside, says which gaps there are, and lists
 // the intents that were never finished. It runs before the writing goroutine does.
-func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps []string) error {
+func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps []string) {
 	p := s.prior
 	last := j.lastSeq
 	if len(held) > 0 {
@@ -254,7 +256,8 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 	if j.conn == nil {
 		j.aside.Store(newAside(j.log, j.asidePath, held))
 		j.recent.since = next - 1
-		return j.findUnfinished(ctx, p.anchor.OpenFrom, held)
+		j.findUnfinished(ctx, p.anchor.OpenFrom, held)
+		return
 	}
 	if len(gaps) == 0 && (last < p.anchor.Seq || (p.run.Clean && last < p.run.Last)) {
 		gaps = append(gaps, gapTail)
@@ -265,7 +268,8 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 	if err := j.bring(held); err != nil {
 		j.state.degrade(diskProblem(j.path, err))
 		j.aside.Store(newAside(j.log, j.asidePath, held))
-		return j.findUnfinished(ctx, p.anchor.OpenFrom, held)
+		j.findUnfinished(ctx, p.anchor.OpenFrom, held)
+		return
 	}
 	if len(held) > 0 {
 		gaps = append(gaps, gapAside)
@@ -273,14 +277,11 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 			j.log.Error().Err(err).Msg("the rows that were kept aside could not be removed")
 		}
 	}
-	if err := j.findUnfinished(ctx, p.anchor.OpenFrom, nil); err != nil {
-		j.log.Error().Err(err).Msg("the journal cannot be read")
-	}
+	j.findUnfinished(ctx, p.anchor.OpenFrom, nil)
 	for _, gap := range gaps {
 		j.log.Warn().Str("gap", gap).Msg("the journal has a gap")
 		j.note(gap)
 	}
-	return nil
 }
 
 // Unfinished is an intent whose outcome nobody wrote down: the process ended before. It is never acted
@@ -291,13 +292,13 @@ type Unfinished struct {
 }
 
 // findUnfinished goes through the rows since the last one before which everything was finished.
-func (j *Journal) findUnfinished(ctx context.Context, from int64, more []Row) error {
+func (j *Journal) findUnfinished(ctx context.Context, from int64, more []Row) {
 	var rows []Row
 	if j.readers != nil {
 		var err error
 		rows, err = queryRows(ctx, j.readers, "WHERE seq >= ? AND kind IN ('intent', 'started', 'outcome')", "ORDER BY seq", from)
 		if err != nil {
-			return err
+			j.log.Error().Err(err).Msg("moves that were not finished cannot be read from the journal")
 		}
 	}
 	intents := map[int64]*Unfinished{}
@@ -321,7 +322,6 @@ func (j *Journal) findUnfinished(ctx context.Context, from int64, more []Row) er
 			j.open[seq] = true
 		}
 	}
-	return nil
 }
 
 // closeFile lets go of journal.db. SQLite empties and removes the write-ahead log at the last close.
@@ -342,6 +342,11 @@ func (j *Journal) closeFile() {
 	if err != nil {
 		j.log.Error().Err(err).Msg("the journal did not close cleanly")
 	}
+}
+
+// forgetFile is for a file that was given up while it was being opened.
+func (j *Journal) forgetFile() {
+	j.closeFile()
 	j.insert, j.readers, j.conn, j.db = nil, nil, nil, nil
 }
 

@@ -94,7 +94,7 @@ func child(t *testing.T, dir string, env ...string) (*exec.Cmd, *bufio.Scanner) 
 // folder. LOQUET_KILLS says how often.
 func TestKilledProcessesLoseNothing(t *testing.T) {
 	kills := 25
-	if testing.Short() {
+	if testing.Short() || racing {
 		kills = 5
 	}
 	if n, err := strconv.Atoi(os.Getenv("LOQUET_KILLS")); err == nil {

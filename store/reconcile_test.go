@@ -214,7 +214,7 @@ func TestFilesOfAnotherInstall(t *testing.T) {
 		s := open(t, dir, small())
 		healthy(t, s)
 		if rows := history(t, s.Journal(), Query{}); len(rows) != 1 || rows[0].Detail != gapDamaged {
-			t.Errorf("rows %+v", rows)
+			t.Errorf("%d rows, the newest %+v", len(rows), rows[:min(3, len(rows))])
 		}
 		if aside, _ := filepath.Glob(filepath.Join(dir, "journal.db.damaged-1")); len(aside) != 1 {
 			t.Error("the stray journal is gone")

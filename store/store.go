@@ -59,6 +59,7 @@ type Store struct {
 	log      zerolog.Logger
 	options  Options
 	folder   *folder
+	install  string
 	state    *condition
 	notes    *notes
 	reserve  *reserve
@@ -113,6 +114,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err := work.open(ctx, s.database); err != nil {
 		return err
 	}
+	s.install = s.database.now.install
 	s.database.start()
 	if err := s.openJournal(ctx, still); err != nil {
 		return errors.Join(err, s.database.close())
@@ -191,7 +193,7 @@ func (s *Store) Journal() *Journal { return s.journal }
 func (s *Store) Memory() *Memory { return &Memory{space: s.Space(spaceMemory)} }
 
 // Install returns the id of this install. It is made once and never changes.
-func (s *Store) Install() string { return s.database.now.install }
+func (s *Store) Install() string { return s.install }
 
 // Degraded returns why nothing can be changed, and whether that is so.
 func (s *Store) Degraded() (reason string, ok bool) {
