@@ -40,6 +40,8 @@ type desk struct {
 	told    [8]time.Time // when everybody was told that the target of an action is no longer the target
 	errands uint64
 	raised  []Notice      // the problems there are
+	holding bool          // it keeps the other doors of its mantrap shut
+	holdsAt time.Time     // when its owner hears of that; zero: it holds nothing, or the owner knows
 	early   []lockRequest // lock-outs from before it was known what must not be forgotten
 }
 
@@ -72,6 +74,26 @@ func (d *desk) alarm(code NoticeCode, on bool, detail string) {
 		d.raised = append(d.raised, n)
 	}
 	d.fx.notice(n)
+}
+
+// holds notes whether the device keeps the other doors of its mantrap shut.
+func (d *desk) holds(now time.Time, i *Interlock, open bool) {
+	switch {
+	case i == nil || open == d.holding:
+	case open:
+		d.holding, d.holdsAt = true, now.Add(holdTime)
+	default:
+		d.holding, d.holdsAt = false, time.Time{}
+		d.alarm(NoticeInterlock, false, "")
+	}
+}
+
+// heldLong tells the owner of a mantrap that has been kept shut for long.
+func (d *desk) heldLong(now time.Time) {
+	if !d.holdsAt.IsZero() && !now.Before(d.holdsAt) {
+		d.holdsAt = time.Time{}
+		d.alarm(NoticeInterlock, true, "")
+	}
 }
 
 // journalled notices a journal that fails, and one that works again.

@@ -22,6 +22,7 @@ func (m *doorMachine) expire(now time.Time) {
 		m.quiet(now)
 		m.show(now, m.st.Cause)
 	}
+	m.heldLong(now)
 	m.overdue(now)
 	m.hurry(now)
 	if !m.autoAt.IsZero() && !now.Before(m.autoAt) {
@@ -221,6 +222,7 @@ func (m *doorMachine) next() time.Time {
 	at = earlier(at, m.warnOff)
 	at = earlier(at, m.autoAt)
 	at = earlier(at, m.due())
+	at = earlier(at, m.holdsAt)
 	switch m.e.phase {
 	case phaseWarning:
 		at = earlier(at, m.e.until)

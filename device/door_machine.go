@@ -192,19 +192,26 @@ func (m *doorMachine) where() (Position, Target, Confidence) {
 			return PositionOpen, TargetOpen, ConfidenceInferred
 		case sensed.SensesClosed:
 			return PositionStopped, TargetOpen, ConfidenceTimed
-		case m.guessed == PlaceClosed:
-			return PositionClosed, TargetClosed, ConfidenceTimed
 		}
+		return m.guess()
 	case PlaceUnknown:
-		switch {
-		case sensed.SensesClosed || sensed.SensesOpen:
-		case m.guessed == PlaceClosed:
-			return PositionClosed, TargetClosed, ConfidenceTimed
-		case m.guessed == PlaceOpen:
-			return PositionOpen, TargetOpen, ConfidenceTimed
+		if !sensed.SensesClosed && !sensed.SensesOpen {
+			return m.guess()
 		}
 	}
 	return PositionUnknown, TargetUnknown, ConfidenceUnknown
+}
+
+// guess is where a door must be by now that no sensor sees there.
+func (m *doorMachine) guess() (Position, Target, Confidence) {
+	switch m.guessed {
+	case PlaceClosed:
+		return PositionClosed, TargetClosed, ConfidenceTimed
+	case PlaceOpen:
+		return PositionOpen, TargetOpen, ConfidenceTimed
+	default:
+		return PositionUnknown, TargetUnknown, ConfidenceUnknown
+	}
 }
 
 func (m *doorMachine) underWay() (Position, Target, Confidence) {

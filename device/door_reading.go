@@ -105,6 +105,7 @@ func (m *doorMachine) arrive(now time.Time) {
 	at := m.place.truth
 	if at != PlaceUnknown {
 		m.cfg.Interlock.seen(m.id, at == PlaceClosed)
+		m.holds(now, m.cfg.Interlock, at != PlaceClosed)
 	}
 	if at == PlaceClosed || at == PlaceOpen {
 		m.moving, m.stopped = time.Time{}, false

@@ -102,7 +102,7 @@ func (m *doorMachine) findTruth(now time.Time) (decision, bool) {
 		return decision{step: stepRefresh}, false
 	case e.confirm:
 		return decision{}, true // the person's eyes stand for the sensors
-	case !fresh && (m.toggles() || e.action == ActionClose && !e.cause.AtTheDoor()):
+	case !fresh && (m.toggles() || m.caps.refresh && e.action == ActionClose && !e.cause.AtTheDoor()):
 		return no(RefusedStale), false
 	case !still && now.Sub(e.began) >= bounceTime:
 		return no(RefusedBouncing), false

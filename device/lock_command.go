@@ -149,7 +149,7 @@ func (m *lockMachine) intend(now time.Time) {
 		}
 	}
 	if !m.e.cause.AtTheDoor() && !m.e.timer && !m.limit.take(m.e.cause, now) {
-		m.token()
+		m.token(now)
 		m.drop(now, m.refusal(RefusedRate, nil))
 		return
 	}
@@ -158,12 +158,14 @@ func (m *lockMachine) intend(now time.Time) {
 }
 
 // token tells the mantrap whether this door is seen closed.
-func (m *lockMachine) token() {
+func (m *lockMachine) token(now time.Time) {
 	if !m.up || m.bolt.truth == BoltUnknown {
 		return
 	}
 	shut := m.door.truth == No || m.door.truth == Unknown && !m.cfg.Traits.SensesDoor
-	m.cfg.Interlock.seen(m.id, m.bolt.truth == BoltSecured && shut && m.rel.intent == 0)
+	closed := m.bolt.truth == BoltSecured && shut && m.rel.intent == 0
+	m.cfg.Interlock.seen(m.id, closed)
+	m.holds(now, m.cfg.Interlock, !closed)
 }
 
 func (m *lockMachine) drop(now time.Time, ref *Refusal) {

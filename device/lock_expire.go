@@ -49,6 +49,7 @@ func (m *lockMachine) expire(now time.Time) {
 	if m.rel.intent != 0 && !now.Before(m.rel.until) {
 		m.unreleased(now)
 	}
+	m.heldLong(now)
 	m.overdue(now)
 	m.hurry(now)
 	if !m.relockAt.IsZero() && !now.Before(m.relockAt) {
@@ -130,6 +131,7 @@ func (m *lockMachine) next() time.Time {
 	}
 	at = earlier(at, m.relockAt)
 	at = earlier(at, m.due())
+	at = earlier(at, m.holdsAt)
 	if m.e.phase == phaseTruth {
 		at = earlier(at, m.e.wake)
 	}

@@ -75,7 +75,7 @@ func (m *lockMachine) settle(now time.Time, released bool) {
 		m.observed(outside(), doorWord(m.door.truth))
 	}
 	if turned || swung {
-		m.token()
+		m.token(now)
 	}
 }
 

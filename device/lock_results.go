@@ -54,7 +54,7 @@ func (m *lockMachine) stepped(now time.Time, r result[LockReading]) {
 func (m *lockMachine) intentWritten(now time.Time, r result[LockReading]) {
 	m.journalled(r.err)
 	if r.err != nil {
-		m.token()
+		m.token(now)
 		m.drop(now, m.unwritten(r.err))
 		return
 	}
@@ -72,7 +72,7 @@ func (m *lockMachine) intentWritten(now time.Time, r result[LockReading]) {
 	}
 	if ref != nil {
 		m.outcome(e.intent, e.action, e.cause, OutcomeAborted, string(ref.Code))
-		m.token()
+		m.token(now)
 		m.drop(now, ref)
 		return
 	}
@@ -90,7 +90,7 @@ func (m *lockMachine) thrown(now time.Time, r result[LockReading]) {
 	if r.err != nil && !unsure {
 		m.alarm(NoticeDriver, true, "throw")
 		m.outcome(e.intent, e.action, e.cause, OutcomeAborted, string(RefusedDriver))
-		m.token()
+		m.token(now)
 		if e.timer {
 			m.relockFailed()
 		}
@@ -129,6 +129,7 @@ func (m *lockMachine) thrown(now time.Time, r result[LockReading]) {
 		m.bolt.see(now, want)
 		m.bolt.settle(now, 0)
 		m.conclude(now, OutcomeReached)
+		m.token(now)
 	} else if m.bolt.settled {
 		m.progress(now)
 	}
