@@ -11,6 +11,7 @@ import (
 	"github.com/loquet/loquet/access/roster"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/history"
+	"github.com/loquet/loquet/clock"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/internal/ready"
@@ -19,8 +20,9 @@ import (
 
 func (a *App) openStore(ctx context.Context) error {
 	var opened atomic.Pointer[store.Store]
+	time := clock.NewKeeper(clock.Options{})
 	s, err := store.Open(ctx, a.opts.StateDir, store.Options{
-		Log: a.log, RuntimeDir: a.opts.RuntimeDir, Retention: a.cfg.History.Keep(),
+		Log: a.log, RuntimeDir: a.opts.RuntimeDir, Retention: a.cfg.History.Keep(), Now: time.Now,
 		OnDegraded: func(reason string) {
 			if s := opened.Load(); s != nil {
 				a.degraded(s, reason)
@@ -42,6 +44,7 @@ func (a *App) openStore(ctx context.Context) error {
 		}
 	}
 	a.store, a.journal = s, a.points.journal(s.Journal())
+	a.keepTime(time)
 	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load}
 	a.tellNotes()
 	a.people = roster.New(s.Space("controllers", store.Precious))
@@ -52,6 +55,24 @@ func (a *App) openStore(ctx context.Context) error {
 		a.board.Raise(health.RecordDamaged, "", err.Error())
 	}
 	return a.closeUnfinished(ctx)
+}
+
+// keepTime lets the clock remember over restarts what it knew. Nothing is waited for: a lost clock is
+// told, and locks nobody out.
+func (a *App) keepTime(time *clock.Keeper) {
+	failed := func(err error) { a.log.Warn().Err(err).Msg("the time was not kept") }
+	if err := time.Recall(a.store.Space("clock")); err != nil {
+		failed(err)
+	}
+	_, trust := time.Clock().Now()
+	a.raise(health.ClockUntrusted, "", "", trust == clock.Floor)
+	a.work.run(func(ctx context.Context) { time.Run(ctx, failed) })
+	a.onStop("clock", func(context.Context) error {
+		if _, bad := a.store.Degraded(); bad {
+			return nil
+		}
+		return time.Keep()
+	})
 }
 
 // tellNotes tells the owner what was found and put right in the state folder.
