@@ -17,11 +17,13 @@ type Env struct {
 
 	device string
 	house  *house
+	parent *Env // nil for that of the house
 
-	mu     sync.Mutex
-	closed bool
-	outs   []func() error // given back first, the last one borrowed first
-	rest   []func() error
+	mu       sync.Mutex
+	closed   bool
+	children map[*Env]struct{}
+	outs     []func() error // given back first, the last one borrowed first
+	rest     []func() error
 }
 
 // house is what all Envs of one process share.
@@ -72,8 +74,14 @@ func (e *Env) Add(name string, b Board) error {
 // For returns an Env for one device, whose id errors and boards are told. It is closed with this one, or
 // before it to give back what that device borrowed.
 func (e *Env) For(device string) *Env {
-	child := &Env{Log: e.Log.With().Str("device", device).Logger(), device: device, house: e.house}
-	child.closed = !e.keep(child.Close, nil)
+	child := &Env{Log: e.Log.With().Str("device", device).Logger(), device: device, house: e.house, parent: e}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	child.closed = e.closed
+	if e.children == nil {
+		e.children = make(map[*Env]struct{})
+	}
+	e.children[child] = struct{}{}
 	return child
 }
 
@@ -216,14 +224,22 @@ func (e *Env) lendEdges(ctx context.Context, refs []Ref) (Edges, error) {
 // inputs and buses, then the boards. The errors say which outputs may not be at rest.
 func (e *Env) Close() error {
 	e.mu.Lock()
-	outs, rest := e.outs, e.rest
-	e.outs, e.rest, e.closed = nil, nil, true
+	children, outs, rest := e.children, e.outs, e.rest
+	e.children, e.outs, e.rest, e.closed = nil, nil, nil, true
 	e.mu.Unlock()
 	var errs []error
+	for child := range children {
+		errs = append(errs, child.Close())
+	}
 	for _, list := range [][]func() error{outs, rest} {
 		for _, giveBack := range slices.Backward(list) {
 			errs = append(errs, giveBack())
 		}
+	}
+	if e.parent != nil {
+		e.parent.mu.Lock()
+		delete(e.parent.children, e)
+		e.parent.mu.Unlock()
 	}
 	return errors.Join(errs...)
 }
