@@ -35,7 +35,7 @@ type conn struct {
 	verify  *verifyExchange
 	session *session // nil before pair-verify
 
-	verified atomic.Bool
+	verified atomic.Bool // the signature of M3 was right
 	active   atomic.Int64 // unix nanoseconds of the last request; tells idle sessions apart at capacity
 	closing  sync.Once
 }
@@ -194,7 +194,6 @@ func (c *conn) verifiedBy(controller string, shared []byte) error {
 	}
 	c.stream.secure(in)
 	c.session = ss
-	c.verified.Store(true)
 	c.s.table.attach(ss)
 	// The pairing may have been removed since its signature was checked; whoever removes it closes what is attached.
 	if _, ok := c.s.vault.find(controller); !ok {
