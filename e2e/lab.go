@@ -66,6 +66,15 @@ func (l *Lab) NeedNetworks(t testing.TB) {
 	NeedCommand(t, "ip", "apt-get install iproute2")
 }
 
+// NeedMounts skips the test when it cannot mount anything without being seen outside.
+func (l *Lab) NeedMounts(t testing.TB) {
+	t.Helper()
+	l.Binary(t)
+	if l.outside != "" {
+		Skip(t, "mount namespaces cannot be made here: "+l.outside)
+	}
+}
+
 // NeedCommand skips the test when a program is missing.
 func NeedCommand(t testing.TB, name, remedy string) {
 	t.Helper()

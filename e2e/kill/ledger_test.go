@@ -32,6 +32,14 @@ func (a account) wrong() string {
 	return ""
 }
 
+func (a *account) add(b account) {
+	a.acknowledged += b.acknowledged
+	a.started += b.started
+	a.pulses += b.pulses
+	a.intents += b.intents
+	a.sent += b.sent
+}
+
 // ledger keeps the accounts of all devices over all rounds.
 type ledger struct {
 	mu       sync.Mutex
@@ -112,11 +120,7 @@ func (l *ledger) sum() account {
 	defer l.mu.Unlock()
 	var all account
 	for _, a := range l.accounts {
-		all.acknowledged += a.acknowledged
-		all.started += a.started
-		all.pulses += a.pulses
-		all.intents += a.intents
-		all.sent += a.sent
+		all.add(*a)
 	}
 	return all
 }

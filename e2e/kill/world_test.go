@@ -38,3 +38,17 @@ func (w *world) happen(t *testing.T, id, event string) {
 		t.Fatal(err)
 	}
 }
+
+// pulses is how often the relays of each device were energised since the world began.
+func (w *world) pulses(t *testing.T) map[string]int {
+	t.Helper()
+	ids, err := w.sim.Devices(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := map[string]int{}
+	for _, id := range ids {
+		counted[id] = w.status(t, id).PulsesTotal
+	}
+	return counted
+}
