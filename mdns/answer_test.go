@@ -222,6 +222,40 @@ func TestProbesAreAnsweredSooner(t *testing.T) {
 	})
 }
 
+// A probe that asks for a unicast answer gets one, and a multicast one too: the first may be lost in the
+// socket of another responder on that machine.
+func TestProbesAreAnsweredTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, w, _, _ := answering(t)
+		q := question(villa, dns.TypeANY)
+		q.Qclass |= 1 << 15
+		ask(t, n, resolver, func(m *dns.Msg) { m.Ns = claiming(120).Answer }, q)
+		synctest.Wait()
+		got := w.from("a")
+		if len(got) != 2 || got[0].To.String() != resolver || got[1].To.IsValid() {
+			t.Errorf("got %+v, want a unicast answer and a multicast one", got)
+		}
+	})
+}
+
+func TestUnicastQueryFromAnotherNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, w, _, _ := answering(t)
+		b, err := (&dns.Msg{Question: []dns.Question{question("a.local.", dns.TypeA)}}).Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from, want := range map[string]int{"192.0.2.1:5353": 0, resolver: 1} {
+			w.reset()
+			n.Inject(mdnstest.Sent{Segment: "lan", From: netip.MustParseAddrPort(from), To: netip.MustParseAddrPort("10.0.0.1:5353"), Data: b})
+			time.Sleep(2 * time.Second)
+			if got := w.from("a"); len(got) != want {
+				t.Errorf("%d answers to %s, want %d (RFC 6762 11)", len(got), from, want)
+			}
+		}
+	})
+}
+
 func TestKnownAnswersInSeveralPackets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, w, a, _ := answering(t)
@@ -295,6 +329,24 @@ func TestUpdatesInOrder(t *testing.T) {
 		}
 		if err := g.Update([]string{strings.Repeat("x", 256)}); err == nil {
 			t.Error("an overlong string was taken")
+		}
+	})
+}
+
+// Data that is new was never sent, so that no limit holds it back.
+func TestAnswerAfterAnUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, w, _, g := answering(t)
+		for _, txt := range []string{"c#=1", "c#=2"} {
+			if err := g.Update([]string{txt}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		ask(t, n, resolver, nil, question(villa, dns.TypeTXT))
+		synctest.Wait()
+		if got, want := w.answers("a", dns.TypeTXT), []string{`0s 4500 "c#=1"`, `200ms 4500 "c#=2"`}; !slices.Equal(got, want) {
+			t.Errorf("sent %q, want %q", got, want)
 		}
 	})
 }

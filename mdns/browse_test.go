@@ -83,6 +83,15 @@ func TestBrowse(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		expect(t, found(), `Villa Rose a.local:51826 ["sf=0"] [10.0.0.1 fe80::1] on eth0`)
 
+		// The cache-flush bit replaces what was heard before, without a goodbye.
+		moved := &dns.A{Hdr: dns.RR_Header{Name: "a.local.", Rrtype: dns.TypeA, Class: dns.ClassINET | 1<<15, Ttl: 120}, A: []byte{10, 0, 0, 7}}
+		inject(t, n, "10.0.0.9:5353", &dns.Msg{MsgHdr: dns.MsgHdr{Response: true}, Answer: []dns.RR{moved}})
+		time.Sleep(100 * time.Millisecond)
+		expect(t, found(), `Villa Rose a.local:51826 ["sf=0"] [10.0.0.7 fe80::1] on eth0`)
+		time.Sleep(5 * time.Second) // the host itself objects; both count for a second
+		objected := found()
+		expect(t, objected[len(objected)-1:], `Villa Rose a.local:51826 ["sf=0"] [10.0.0.1 fe80::1] on eth0`)
+
 		time.Sleep(24 * time.Hour)
 		expect(t, found()) // asked again before the records expire
 
@@ -134,6 +143,48 @@ func TestBrowsePartsAndExpiry(t *testing.T) {
 		expect(t, found(), `Villa Rose z.local:9 [] [] on eth0`)
 		time.Sleep(time.Minute)
 		expect(t, found(), `gone Villa Rose z.local:9 [] [] on eth0`)
+	})
+}
+
+// Records with a short life are asked for before they expire, and what is known is not asked for again.
+func TestBrowseRefreshes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := mdnstest.NewNetwork()
+		b := boot(t, n, "b", "10.0.0.2/24")
+		short := claiming(120)
+		short.Answer = append(short.Answer,
+			&dns.PTR{Hdr: dns.RR_Header{Name: hap, Rrtype: dns.TypePTR, Class: dns.ClassINET, Ttl: 60}, Ptr: villa},
+			&dns.TXT{Hdr: dns.RR_Header{Name: villa, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 60}, Txt: []string{"a=1"}},
+			&dns.A{Hdr: dns.RR_Header{Name: "z.local.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 60}, A: []byte{10, 0, 0, 9}})
+		n.Tap(func(s mdnstest.Sent) {
+			m := new(dns.Msg)
+			if s.Host == "b" && m.Unpack(s.Data) == nil && !m.Response && m.Question[0].Name == hap {
+				inject(t, n, "10.0.0.9:5353", short)
+			}
+		})
+		found := browse(t, b, "_hap._tcp")
+		time.Sleep(6 * time.Hour)
+		expect(t, found(), `Villa Rose z.local:9 ["a=1"] [10.0.0.9] on eth0`)
+	})
+}
+
+func TestBrowseNamesWhatItKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, _, _, _ := answering(t)
+		b := boot(t, n, "b", "10.0.0.2/24")
+		found := browse(t, b, "_hap._tcp")
+		time.Sleep(5 * time.Second)
+		expect(t, found(), `Villa Rose a.local:51826 ["sf=1"] [10.0.0.1] on eth0`)
+		w := tap(n)
+		time.Sleep(30 * time.Minute)
+		for _, h := range w.from("b") {
+			if texts(h.msg.Answer) != "PTR villa\\ rose._hap._tcp.local." && texts(h.msg.Answer) != "PTR "+villa {
+				t.Errorf("asked %v without the known answer: %v", h.msg.Question, texts(h.msg.Answer))
+			}
+		}
+		if got := w.from("a"); len(w.from("b")) < 5 || len(got) != 0 {
+			t.Errorf("%d queries, %d answers, want several queries and no answer", len(w.from("b")), len(got))
+		}
 	})
 }
 

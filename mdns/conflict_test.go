@@ -1,6 +1,7 @@
 package mdns_test
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -83,6 +84,25 @@ func escaped(label string) string {
 	return strings.NewReplacer(" ", `\ `, "(", `\(`, ")", `\)`).Replace(label) + "."
 }
 
+func TestContestedNameIsProbedRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, w, _, g := answering(t)
+		for range 30 {
+			inject(t, n, "10.0.0.9:5353", claiming(120))
+			time.Sleep(2 * time.Second)
+		}
+		probes := 0
+		for _, h := range w.from("a") {
+			if !h.msg.Response {
+				probes++
+			}
+		}
+		if probes < 3 || probes > 33 || g.Name() != "Villa Rose" {
+			t.Errorf("%d probes in a minute, and the name is %q", probes, g.Name())
+		}
+	})
+}
+
 func TestEndlessConflictsSlowDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := mdnstest.NewNetwork()
@@ -154,6 +174,34 @@ func TestOwnRenaming(t *testing.T) {
 		<-stuck.Established()
 		if g.Name() != "Loquet!!" || stuck.Name() == "Loquet" {
 			t.Errorf("names %q and %q", g.Name(), stuck.Name())
+		}
+	})
+}
+
+// Whoever loses a tie waits for a second and starts again (RFC 6762 8.2).
+func TestLostTie(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := mdnstest.NewNetwork()
+		w := tap(n)
+		a := boot(t, n, "a", "10.0.0.1/24")
+		a.publish(mdns.Service{Instance: "Villa Rose"})
+		time.Sleep(600 * time.Millisecond) // two or three probes
+		before := len(w.from("a"))
+		later := claiming(120).Answer
+		later[0].(*dns.SRV).Priority = 65535
+		later[0].Header().Class = dns.ClassINET
+		ask(t, n, "10.0.0.9:5353", func(m *dns.Msg) { m.Ns = later }, question(villa, dns.TypeANY))
+		synctest.Wait()
+		w.reset()
+		settled()
+		var probes []time.Duration
+		for _, h := range w.from("a") {
+			if !h.msg.Response && h.msg.Question[0].Name == villa {
+				probes = append(probes, h.at.Truncate(time.Millisecond))
+			}
+		}
+		if want := []time.Duration{time.Second, 1250 * time.Millisecond, 1500 * time.Millisecond}; !slices.Equal(probes, want) {
+			t.Errorf("after %d probes and a lost tie probed at %v, want %v", before, probes, want)
 		}
 	})
 }

@@ -136,12 +136,14 @@ func TestAddressesChange(t *testing.T) {
 		_, w, a, _ := answering(t)
 		a.host.SetAddrs("eth0", "10.0.0.1/24", "fe80::1/64") // duplicate address detection has passed
 		time.Sleep(100 * time.Millisecond)
-		v6 := false
+		var v6 string
 		for _, h := range w.from("a") {
-			v6 = v6 || (h.Family == mdns.IPv6 && strings.Contains(texts(h.msg.Answer), "AAAA fe80::1"))
+			if h.Family == mdns.IPv6 {
+				v6 += texts(h.msg.Answer)
+			}
 		}
-		if !v6 {
-			t.Error("the new address was not announced over IPv6")
+		if !strings.Contains(v6, "AAAA fe80::1") || !strings.Contains(v6, "PTR "+villa) {
+			t.Errorf("announced over IPv6: %q, want the new address and the service", v6)
 		}
 		settled()
 		w.reset()

@@ -110,6 +110,47 @@ func FuzzPacket(f *testing.F) {
 	})
 }
 
+// What waits for the owner is bounded by what it costs, and a reader never waits for room.
+func TestInboxIsBounded(t *testing.T) {
+	o, _ := holding(t, time.Now())
+	heavy := &dns.Msg{Compress: true}
+	for range maxQuestions {
+		heavy.Question = append(heavy.Question, dns.Question{Name: "_hap._tcp.local.", Qtype: dns.TypePTR, Qclass: 1})
+	}
+	data, err := heavy.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost, _ := weigh(data)
+	if cost < 3 {
+		t.Errorf("%d questions cost %v", maxQuestions, cost)
+	}
+	for i := range 1000 {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), port)
+		o.deliver(Packet{Data: data, Interface: 1, From: from, Multicast: true})
+	}
+	if most := int(maxQueued / cost); len(o.inbox) > most || len(o.inbox) < most-1 {
+		t.Errorf("%d packets wait, want %d", len(o.inbox), most)
+	}
+	if got := o.facts(); got.Overrun != uint64(1000-len(o.inbox)) {
+		t.Errorf("%d counted as overrun, want %d", got.Overrun, 1000-len(o.inbox))
+	}
+}
+
+func TestInterfacesThatGoLeaveNothing(t *testing.T) {
+	now := time.Now()
+	o, tr := holding(t, now)
+	for range 100 {
+		now = now.Add(5 * time.Second)
+		tr.ifaces[0].Index++
+		o.rescan(now)
+		o.work(now)
+	}
+	if len(o.links) != 1 || len(o.host.on) != 1 || len(o.claims[0].on) != 1 {
+		t.Errorf("%d interfaces, %d and %d standings remain", len(o.links), len(o.host.on), len(o.claims[0].on))
+	}
+}
+
 func TestWeigh(t *testing.T) {
 	head := func(size int, counts ...byte) []byte {
 		b := make([]byte, size)
@@ -173,6 +214,13 @@ func TestLimiter(t *testing.T) {
 	}
 	if len(l.sources) > maxSources {
 		t.Errorf("%d sources are remembered", len(l.sources))
+	}
+	now = now.Add(familiar)
+	for i := range 20_000 { // by now the made-up ones are familiar, and there is nothing left
+		l.allow(netip.AddrFrom4([4]byte{172, 16, 0, byte(i)}), 1, now)
+	}
+	if !l.allow(friend, 1, now) {
+		t.Error("a quiet source was dropped for the flood of other familiar ones")
 	}
 	now = now.Add(2 * forgotten)
 	l.allow(netip.MustParseAddr("10.0.0.3"), 1, now)

@@ -295,6 +295,9 @@ func TestHostNameConflict(t *testing.T) {
 		if a.Hostname() != "pi.local" || b.Hostname() != "pi-2.local" {
 			t.Errorf("host names %s and %s", a.Hostname(), b.Hostname())
 		}
+		if a, srv := w.answers("b", dns.TypeA), w.answers("b", dns.TypeSRV); strings.Fields(a[0])[0] > strings.Fields(srv[0])[0] {
+			t.Errorf("announced %s before %s", srv[0], a[0])
+		}
 		for _, srv := range w.answers("b", dns.TypeSRV) {
 			if !strings.HasSuffix(srv, "pi-2.local.") {
 				t.Errorf("announced %s before the host name was settled", srv)
@@ -323,6 +326,15 @@ func TestGoodbye(t *testing.T) {
 		if got := w.answers("a", dns.TypeA); len(got) != 0 {
 			t.Errorf("the host said goodbye while a service is left: %q", got)
 		}
+		w.reset()
+		if err := other.Withdraw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.answers("a", dns.TypeA); !slices.Equal(got, []string{"0s 0 10.0.0.1"}) {
+			t.Errorf("the last withdrawal said %q, want a goodbye for the host", got)
+		}
+		a.publish(mdns.Service{Instance: "Villa Rose"})
+		settled()
 		w.reset()
 		if err := a.Close(t.Context()); err != nil {
 			t.Fatal(err)
