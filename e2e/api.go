@@ -61,6 +61,7 @@ type Row struct {
 	Outcome string    `json:"outcome"`
 	Code    string    `json:"code"`
 	State   string    `json:"state"`
+	Detail  string    `json:"detail"`
 }
 
 // Answer is what became of a command: Status and, unless it is 409, the rest.
