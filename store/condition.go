@@ -26,7 +26,7 @@ func newCondition(log zerolog.Logger) *condition {
 // degrade notes that something cannot be kept any more. The first reason stays until a worse one comes:
 // one that does not pass by itself.
 func (c *condition) degrade(p *Problem) {
-	c.note(p, errors.Is(p, ErrDiskFull) || errors.Is(p, ErrReadOnly))
+	c.note(p, errors.Is(p, ErrDiskFull) || errors.Is(p, ErrReadOnly) || errors.Is(p, ErrHeld))
 }
 
 // degradeUntilRestart is for what only a new start can end.

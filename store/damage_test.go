@@ -264,3 +264,33 @@ func TestLossIsAcceptedOnlyByWord(t *testing.T) {
 		t.Errorf("after accepting: %d, %v", len(all), err)
 	}
 }
+
+// TestASpaceThatVanishes: not even its name is left, so any name may have been it.
+func TestASpaceThatVanishes(t *testing.T) {
+	s := open(t, shm(t), small())
+	furnish(t, s)
+	for _, statement := range []string{"DELETE FROM kv WHERE space = 'settings'", "DELETE FROM spaces WHERE space = 'settings'"} {
+		if _, err := s.database.conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		s = reopen(t, s, small())
+		for _, name := range []string{"settings", "never"} {
+			if _, ok, err := s.Space(name).Get("pairing/1"); ok || !errors.Is(err, ErrDamaged) {
+				t.Errorf("%s: %v, %v", name, ok, err)
+			}
+		}
+		if all, err := s.Space("homekit", Precious).List(""); err != nil || len(all) != 12 {
+			t.Errorf("a space that is whole: %d, %v", len(all), err)
+		}
+	}
+	if err := s.Space("settings").AcceptLoss(); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, s.Space("settings"), "a", "b")
+	s = reopen(t, s, small())
+	if all, err := s.Space("settings").List(""); err != nil || len(all) != 1 {
+		t.Errorf("after accepting: %d, %v", len(all), err)
+	}
+}

@@ -39,7 +39,7 @@ type change struct {
 	space   string
 	changes map[string][]byte
 	declare bool // the space is precious from now on
-	own     bool // the store's own bookkeeping: it goes on while the disk is nearly full
+	own     bool // the store's own bookkeeping: it goes on while the disk is nearly full or the journal damaged
 	accept  bool // what is missing is given up
 	reply   chan error
 }
@@ -93,7 +93,7 @@ func (d *database) apply(c change) error {
 	if d.conn == nil {
 		return d.state.refuse()
 	}
-	if reason, passing := d.state.get(); reason != nil && !(c.own && passing) {
+	if reason, passing := d.state.get(); reason != nil && !(c.own && (passing || errors.Is(reason, ErrDamaged))) {
 		return d.state.refuse()
 	}
 	before := d.now

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -426,4 +427,46 @@ func TestAJournalThatIsRemovedWhileOpen(t *testing.T) {
 	if _, err := s.Journal().Record(t.Context(), device.Entry{Kind: device.EntryNote}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestAnotherProgramHoldsAFile: somebody looks into the files with a database browser.
+func TestAnotherProgramHoldsAFile(t *testing.T) {
+	hold := func(s *Store, file, how string) (letGo func()) {
+		db, err := sql.Open("sqlite", filepath.Join(s.folder.path, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.SetMaxOpenConns(1)
+		for _, statement := range []string{how, "SELECT count(*) FROM meta"} {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return func() { db.Close() }
+	}
+	s := open(t, shm(t), small())
+	h := furnish(t, s)
+	letGo := hold(s, fileJournal, "BEGIN IMMEDIATE")
+	seq := write(t, s.Journal(), intent("garage"))
+	degraded(t, s, ErrHeld)
+	s.upkeep.recover()
+	degraded(t, s, ErrHeld)
+	letGo()
+	s.upkeep.recover()
+	healthy(t, s)
+	if rows := history(t, s.Journal(), Query{Limit: 2}); rows[0].Detail != gapAside || rows[1].Seq != seq {
+		t.Errorf("rows %+v", rows)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	letGo = hold(s, fileDatabase, "BEGIN")
+	s = open(t, s.folder.path, small())
+	degraded(t, s, ErrHeld)
+	h.holds(t, s.Space("homekit", Precious), h.precious, true)
+	refused(t, s)
+	letGo()
+	s = reopen(t, s, small())
+	healthy(t, s)
+	h.holds(t, s.Space("settings"), h.plain, true)
 }

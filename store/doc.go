@@ -16,6 +16,9 @@
 // goroutine makes the row durable at once, and nobody waits for that one. After a power cut the last
 // rows may be missing.
 //
+// loquet.db is held exclusively while the store is open; journal.db can be read by other programs
+// (sqlite3 -readonly), which hold up nothing but the shrinking of its log.
+//
 // # Degraded
 //
 // When the disk is full, read-only or broken, or loquet.db is lost, the store goes on in a degraded

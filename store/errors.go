@@ -32,6 +32,8 @@ var (
 	ErrReadOnly = errors.New("the disk is read-only")
 	// ErrDisk: the disk failed to keep what was written.
 	ErrDisk = errors.New("the disk failed")
+	// ErrHeld: another program has a database open and does not let go of it.
+	ErrHeld = errors.New("another program holds the file")
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("the store is closed")
 )
@@ -75,6 +77,7 @@ const (
 	remedyRoom     = "make room on the disk; loquet goes on by itself when there is"
 	remedyReadOnly = "find out why the disk is read-only (a worn SD card does that by itself), mount it for writing and restart loquet"
 	remedyDisk     = "copy the state folder to another disk, start loquet from there, and replace this one"
+	remedyHeld     = "end the program that has the file open (a database browser, sqlite3, a backup), then restart loquet"
 	remedyBackup   = "stop loquet, put the last backup back with `loquet restore`, and start it again; " +
 		"paired controllers work meanwhile"
 )
@@ -88,13 +91,15 @@ func diskProblem(path string, err error) *Problem {
 		return &Problem{Kind: kind, Path: path, Remedy: remedyReadOnly, Err: err}
 	case ErrDamaged:
 		return &Problem{Kind: kind, Path: path, Remedy: remedyBackup, Err: err}
+	case ErrHeld:
+		return &Problem{Kind: kind, Path: path, Remedy: remedyHeld, Err: err}
 	default:
 		return &Problem{Kind: ErrDisk, Path: path, Remedy: remedyDisk, Err: err}
 	}
 }
 
 func diskKind(err error) error {
-	for _, kind := range []error{ErrDiskFull, ErrReadOnly, ErrDamaged, ErrDisk} {
+	for _, kind := range []error{ErrDiskFull, ErrReadOnly, ErrDamaged, ErrHeld, ErrDisk} {
 		if errors.Is(err, kind) {
 			return kind
 		}
@@ -116,6 +121,8 @@ func diskKind(err error) error {
 		return ErrReadOnly
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return ErrDamaged
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return ErrHeld
 	}
 	return ErrDisk
 }

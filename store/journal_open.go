@@ -138,6 +138,10 @@ func (j *Journal) openFile(ctx context.Context, by string) error {
 	if err := j.turn(ctx, "TRUNCATE"); err != nil {
 		return err
 	}
+	// From now on a door may wait for it: another program that holds the file is not waited for.
+	if _, err := j.conn.ExecContext(ctx, "PRAGMA busy_timeout = 20"); err != nil {
+		return err
+	}
 	if j.insert, err = j.conn.PrepareContext(ctx, insertRow); err != nil {
 		return err
 	}

@@ -76,6 +76,9 @@ func (o *opening) open(ctx context.Context, d *database) error {
 		return o.create(ctx, d)
 	}
 	lost := &Problem{Kind: ErrDatabaseLost, Path: d.path, Err: err, Remedy: remedyBackup}
+	if held := diskProblem(d.path, err); errors.Is(held, ErrHeld) {
+		lost = held
+	}
 	o.serveIdentity(d, id, lost)
 	return nil
 }

@@ -51,6 +51,12 @@ func mixed(t *testing.T, base map[string][]byte, other map[string][]byte, names 
 	return restoreIn(t, shm(t), files)
 }
 
+func lacking(files map[string][]byte, name string) map[string][]byte {
+	out := maps.Clone(files)
+	delete(out, name)
+	return out
+}
+
 func newIs(t *testing.T, s *Store) {
 	t.Helper()
 	homekit := s.Space("homekit", Precious)
@@ -103,7 +109,7 @@ func TestTheNewerOfDatabaseAndIdentityCounts(t *testing.T) {
 }
 
 func TestALostDatabaseIsServedFromTheIdentity(t *testing.T) {
-	_, after, install := two(t)
+	before, after, install := two(t)
 	empty := maps.Clone(after)
 	empty[fileDatabase] = []byte{}
 	garbage := maps.Clone(after)
@@ -112,6 +118,8 @@ func TestALostDatabaseIsServedFromTheIdentity(t *testing.T) {
 		"missing":                        mixed(t, after, nil, fileDatabase),
 		"missing, one identity file too": mixed(t, after, nil, fileDatabase, fileIdentityA),
 		"missing, the journal too":       mixed(t, after, nil, fileDatabase, fileJournal),
+		"missing, an older file first":   mixed(t, lacking(after, fileDatabase), before, fileIdentityA),
+		"missing, an older file second":  mixed(t, lacking(after, fileDatabase), before, fileIdentityB),
 		"empty":                          restoreIn(t, shm(t), empty),
 		"garbage":                        restoreIn(t, shm(t), garbage),
 	} {

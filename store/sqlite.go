@@ -33,7 +33,7 @@ func openWriter(ctx context.Context, path string, pragmas ...string) (*sql.DB, *
 	if err := createPrivate(path); err != nil {
 		return nil, nil, err
 	}
-	all := append([]string{"busy_timeout(3000)", "trusted_schema(0)", "cell_size_check(1)", "cache_size(-1024)",
+	all := append([]string{"busy_timeout(1000)", "trusted_schema(0)", "cell_size_check(1)", "cache_size(-1024)",
 		"temp_store(MEMORY)"}, pragmas...)
 	db, err := sql.Open("sqlite", dsn(path, url.Values{"mode": {"rw"}, "_defensive": {"1"}}, all...))
 	if err != nil {

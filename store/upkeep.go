@@ -77,7 +77,13 @@ func (u *upkeep) close() {
 	<-u.done
 }
 
+// report tells the owner, and loquet.db if the next start must set the journal aside.
 func (u *upkeep) report() {
+	if p := u.s.Problem(); p != nil && errors.Is(p, ErrDamaged) && p.Path == u.s.journal.path {
+		if err := u.s.tell(map[string]any{keyDamaged: true}); err != nil {
+			u.s.log.Error().Err(err).Msg("the damage could not be noted")
+		}
+	}
 	if on := u.s.options.OnDegraded; on != nil {
 		reason, _ := u.s.Degraded()
 		on(reason)
@@ -185,10 +191,6 @@ func (u *upkeep) check(ctx context.Context) {
 	err := check(ctx, j.readers, j.path)
 	if err == nil {
 		return
-	}
-	// The next start sets it aside: that one finds the mark.
-	if err := u.s.tell(map[string]any{keyDamaged: true}); err != nil {
-		u.s.log.Error().Err(err).Msg("the damage could not be noted")
 	}
 	p := diskProblem(j.path, err)
 	u.s.state.degradeUntilRestart(p)

@@ -102,6 +102,7 @@ func TestDamageThatIsFoundLater(t *testing.T) {
 	}
 	s.upkeep.check(t.Context())
 	degraded(t, s, ErrDamaged)
+	s.upkeep.report()
 	aside := write(t, s.Journal(), intent("front"))
 	s = reopen(t, s, o)
 	healthy(t, s)
