@@ -35,8 +35,9 @@ type conn struct {
 	verify  *verifyExchange
 	session *session // nil before pair-verify
 
-	verified atomic.Bool // the signature of M3 was right
-	active   atomic.Int64 // unix nanoseconds of the last request; tells idle sessions apart at capacity
+	verified atomic.Bool            // the signature of M3 was right
+	who      atomic.Pointer[string] // the controller that made it
+	active   atomic.Int64           // unix nanoseconds of the last request; tells idle sessions apart at capacity
 	closing  sync.Once
 }
 

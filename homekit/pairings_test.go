@@ -134,7 +134,7 @@ func TestRemovedInBetween(t *testing.T) {
 	bubble(t, func(t *testing.T, h *house) {
 		h.enrol(haptest.NewController(), true)
 		c := h.pipeSession("192.0.2.1", false)
-		synctest.Wait() // until the session is open on the server's side too
+		synctest.Wait()                                               // until the session is open on the server's side too
 		if _, _, err := h.vault.remove(c.Controller.ID); err != nil { // the record is gone, the session not yet
 			t.Fatal(err)
 		}

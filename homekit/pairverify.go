@@ -87,6 +87,7 @@ func (c *conn) verifyFinish(e *verifyExchange, items tlvItems) *message {
 	if !ok {
 		return pairingError(200, 4, pairErrAuth)
 	}
+	c.who.Store(&id)
 	c.verified.Store(true) // before the controller knows, so that it never counts as a stranger when it does
 	m := pairingBody(200, appendTLVByte(nil, tlvState, 4))
 	m.after = func() {

@@ -33,7 +33,7 @@ func (s *Server) Seen(controller string) Seen {
 	s.visits.mu.Unlock()
 	out := Seen{}
 	for _, c := range s.admission.all() {
-		if c.verified.Load() && c.session.controller == controller {
+		if who := c.who.Load(); who != nil && *who == controller {
 			out.Sessions++
 			last = max(last, c.active.Load())
 		}
