@@ -172,6 +172,7 @@ func (j *Journal) bring(rows []Row) error {
 const (
 	gapAside   = "gap: the disk failed, rows were kept elsewhere"
 	gapDropped = "gap: the disk failed, rows are missing"
+	gapFull    = "gap: the disk was full, rows may be missing"
 	gapPower   = "gap: not closed, the last instants may be missing"
 	gapLost    = "gap: the journal was lost"
 	gapDamaged = "gap: the journal was damaged and set aside"

@@ -56,7 +56,7 @@ func (o *opening) create(ctx context.Context, d *database) error {
 
 func (o *opening) cannotCreate(err error) error {
 	p := diskProblem(o.folder.path, err)
-	return &Problem{Kind: ErrUnwritable, Path: o.folder.path, Err: p, Remedy: p.Remedy}
+	return &Problem{Kind: ErrUnwritable, Path: o.folder.path, Err: p, Remedy: p.beforeTheStart()}
 }
 
 // fill writes a whole content into an empty database.

@@ -123,7 +123,7 @@ func (d *database) apply(c change) error {
 func (d *database) applyPrecious(before, after *content, c change, next *spaceRows) error {
 	id := after.identity()
 	if err := d.files.prepare(id); err != nil {
-		return d.fail(fileIdentityT, err)
+		return d.fail(d.files.temp, err)
 	}
 	if err := d.commit(after, c, next); err != nil {
 		return errors.Join(err, d.files.discard())
@@ -133,7 +133,7 @@ func (d *database) applyPrecious(before, after *content, c change, next *spaceRo
 		d.show(after)
 		return nil
 	}
-	err = d.fail(fileIdentityT, err)
+	err = d.fail(d.files.temp, err)
 	// The database has the change and the identity has not: take it back, so that "refused" is true.
 	back, undo, old := d.undo(before, c, next)
 	if undone := d.commit(back, undo, old); undone != nil {
@@ -178,7 +178,7 @@ func (d *database) commit(after *content, c change, space *spaceRows) error {
 		})
 	}
 	if err != nil {
-		return d.fail(fileDatabase, err)
+		return d.fail(d.path, err)
 	}
 	// A log that is emptied at once cannot lose a value to damage in it: SQLite takes the first frame
 	// that does not sum up for the end. The commit itself is on the disk already.
@@ -198,8 +198,8 @@ func (d *database) level() {
 	}
 }
 
-func (d *database) fail(file string, err error) error {
-	p := diskProblem(file, err)
+func (d *database) fail(path string, err error) error {
+	p := diskProblem(path, err)
 	d.state.degrade(p)
 	return fmt.Errorf("%w: %w", ErrDegraded, p)
 }

@@ -73,11 +73,12 @@ func (d *durable) sync(j *Journal) {
 		return
 	}
 	if err := d.syncLog(j); err != nil {
+		p := diskProblem(j.path, err)
+		p.Detail = "the history could not be made durable"
+		j.state.degradeUntilRestart(p)
 		d.mu.Lock()
 		d.failed = err
 		d.mu.Unlock()
-		p := &Problem{Kind: ErrDisk, Path: j.path, Detail: "the history could not be made durable", Remedy: remedyDisk, Err: err}
-		j.state.degrade(p)
 		go func() { _ = j.order(func() { j.stepAside(p) }) }()
 		return
 	}

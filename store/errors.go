@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -14,7 +16,7 @@ import (
 var (
 	// ErrLocked: another process uses the state folder.
 	ErrLocked = errors.New("the state folder is in use")
-	// ErrUnwritable: the state folder cannot be written and holds no identity that could be served.
+	// ErrUnwritable: this user may not write the state folder, or it holds no identity that could be served.
 	ErrUnwritable = errors.New("the state folder cannot be written")
 	// ErrNewer: a file was written by a newer loquet that this one cannot read.
 	ErrNewer = errors.New("written by a newer loquet")
@@ -72,10 +74,19 @@ func (p *Problem) Unwrap() []error {
 // Hint returns what to do about it, in one line.
 func (p *Problem) Hint() string { return p.Remedy }
 
+// beforeTheStart is the hint for a store that was not opened: it does not go on by itself.
+func (p *Problem) beforeTheStart() string {
+	if p.Kind == ErrDiskFull {
+		return "make room on the disk and start loquet again"
+	}
+	return p.Remedy
+}
+
 // Remedies that more than one place needs.
 const (
 	remedyRoom     = "make room on the disk; loquet goes on by itself when there is"
 	remedyReadOnly = "find out why the disk is read-only (a worn SD card does that by itself), mount it for writing and restart loquet"
+	remedyOwner    = "give the state folder and everything in it to the user that runs loquet (chown -R), and restart loquet"
 	remedyDisk     = "copy the state folder to another disk, start loquet from there, and replace this one"
 	remedyHeld     = "end the program that has the file open (a database browser, sqlite3, a backup), then restart loquet"
 	remedyBackup   = "stop loquet, put the last backup back with `loquet restore`, and start it again; " +
@@ -93,13 +104,40 @@ func diskProblem(path string, err error) *Problem {
 		return &Problem{Kind: kind, Path: path, Remedy: remedyBackup, Err: err}
 	case ErrHeld:
 		return &Problem{Kind: kind, Path: path, Remedy: remedyHeld, Err: err}
+	case ErrUnwritable:
+		return &Problem{Kind: kind, Path: path, Remedy: remedyOwner, Err: err}
 	default:
+		if kind := refusesFiles(path); kind != nil {
+			return diskProblem(path, fmt.Errorf("%w: %w", kind, err))
+		}
 		return &Problem{Kind: ErrDisk, Path: path, Remedy: remedyDisk, Err: err}
 	}
 }
 
+// refusesFiles asks the disk itself why it does not take anything: SQLite knows one error only for all
+// writes that fail. It returns nil when the disk takes a file.
+func refusesFiles(path string) error {
+	dir := path
+	if st, err := os.Stat(path); err != nil || !st.IsDir() {
+		dir = filepath.Dir(path)
+	}
+	f, err := os.CreateTemp(dir, "probe-")
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return ErrReadOnly
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ErrDiskFull
+	case errors.Is(err, fs.ErrPermission):
+		return ErrUnwritable
+	}
+	return nil
+}
+
 func diskKind(err error) error {
-	for _, kind := range []error{ErrDiskFull, ErrReadOnly, ErrDamaged, ErrHeld, ErrDisk} {
+	for _, kind := range []error{ErrDiskFull, ErrReadOnly, ErrDamaged, ErrHeld, ErrUnwritable, ErrDisk} {
 		if errors.Is(err, kind) {
 			return kind
 		}
@@ -107,8 +145,10 @@ func diskKind(err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
 		return ErrDiskFull
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, syscall.EROFS):
 		return ErrReadOnly
+	case errors.Is(err, fs.ErrPermission):
+		return ErrUnwritable
 	}
 	var se *sqlite.Error
 	if !errors.As(err, &se) {

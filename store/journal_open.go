@@ -46,6 +46,7 @@ type journalSetup struct {
 	prior   prior
 	begin   func(reserved int64) error // notes in loquet.db that the journal is in use, and up to which number
 	still   bool                       // the disk takes nothing: rows go aside
+	spent   bool                       // the disk was full, and an earlier process may have lost rows
 	notes   *notes
 }
 
@@ -268,6 +269,9 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 	}
 	if p.known && p.run.Boot != "" && !p.run.Clean && p.run.Boot != s.boot && len(gaps) == 0 {
 		gaps = append(gaps, gapPower)
+	}
+	if s.spent && len(gaps) == 0 && len(held) == 0 {
+		gaps = append(gaps, gapFull)
 	}
 	if err := j.bring(held); err != nil {
 		j.state.degrade(diskProblem(j.path, err))

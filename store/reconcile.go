@@ -54,8 +54,9 @@ func (o *opening) open(ctx context.Context, d *database) error {
 	}
 	if id == nil && !o.folder.holdsAnything() {
 		if o.still {
-			return &Problem{Kind: ErrUnwritable, Path: o.folder.path, Detail: "it is empty and no identity can be kept in it",
-				Remedy: "make room on the disk, or give the folder to the user that runs loquet"}
+			why, _ := o.state.get()
+			return &Problem{Kind: ErrUnwritable, Path: o.folder.path, Detail: "no identity can be kept in it",
+				Remedy: why.beforeTheStart(), Err: why}
 		}
 		return o.create(ctx, d)
 	}

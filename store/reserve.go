@@ -56,5 +56,18 @@ func allocate(f file, size int64) error {
 	return nil
 }
 
-// free gives the room back.
-func (r *reserve) free() error { return ignoreMissing(r.disk.remove(r.path)) }
+// free gives the room back. What stays is an empty file: the next start knows by it that rows may be
+// missing which were only in memory.
+func (r *reserve) free() error {
+	f, err := r.disk.create(r.path)
+	if err != nil {
+		return ignoreMissing(r.disk.remove(r.path))
+	}
+	return f.Close()
+}
+
+// spent reports whether an earlier process gave the room back, and none was kept back since.
+func (r *reserve) spent() bool {
+	st, err := os.Stat(r.path)
+	return err == nil && st.Size() == 0
+}

@@ -83,6 +83,9 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 	s := &Store{log: o.Log, options: o, folder: folder, notes: &notes{}, state: newCondition(o.Log)}
 	s.reserve = &reserve{path: folder.file(fileReserve), size: o.reserve, disk: *o.disk}
 	s.state.relief = func() {
+		if !folder.holdsAnything() {
+			return // it may not look as if something had been begun in it
+		}
 		if err := s.reserve.free(); err != nil {
 			s.log.Error().Err(err).Msg("the reserve could not be given back")
 		}
@@ -103,6 +106,7 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 
 func (s *Store) open(ctx context.Context) error {
 	o := s.options
+	spent := s.reserve.spent()
 	still := s.probe()
 	if !still {
 		_ = o.disk.remove(s.folder.file(fileIdentityT)) // half of a generation that never counted
@@ -116,7 +120,7 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.install = s.database.now.install
 	s.database.start()
-	if err := s.openJournal(ctx, still); err != nil {
+	if err := s.openJournal(ctx, still, spent); err != nil {
 		return errors.Join(err, s.database.close())
 	}
 	if !still && s.state.refuse() == nil {
@@ -148,7 +152,7 @@ func (s *Store) probe() (still bool) {
 	return true
 }
 
-func (s *Store) openJournal(ctx context.Context, still bool) error {
+func (s *Store) openJournal(ctx context.Context, still, spent bool) error {
 	c := s.database.now
 	var p prior
 	if s.database.lost == nil {
@@ -160,7 +164,7 @@ func (s *Store) openJournal(ctx context.Context, still bool) error {
 	var err error
 	s.journal, err = openJournal(ctx, journalSetup{
 		log: s.log, folder: s.folder, disk: *s.options.disk, state: s.state, now: s.options.Now, boot: s.options.boot,
-		mono: sinceBoot, runtime: s.options.RuntimeDir, by: s.options.Version, prior: p, still: still, notes: s.notes,
+		mono: sinceBoot, runtime: s.options.RuntimeDir, by: s.options.Version, prior: p, still: still, spent: spent, notes: s.notes,
 		seal: newSeal(c.install, c.space(spaceStore).rows[keySeed]),
 		begin: func(reserved int64) error {
 			return s.tell(map[string]any{keyReserved: reserved, keyRun: run{Boot: s.options.boot}, keyDamaged: false})

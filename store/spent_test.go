@@ -1,0 +1,67 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// TestRowsThatWereOnlyInMemory: without a runtime folder, what happened on a full disk ends with the process.
+// The next one says that, once.
+func TestRowsThatWereOnlyInMemory(t *testing.T) {
+	f := &faulty{}
+	s := open(t, t.TempDir(), f.options())
+	furnish(t, s)
+	fail(&f.journal, syscall.ENOSPC)
+	write(t, s.Journal(), intent("garage"))
+	degraded(t, s, ErrDiskFull)
+	s = reopen(t, s, small())
+	healthy(t, s)
+	if got := history(t, s.Journal(), Query{Limit: 1}); got[0].Detail != gapFull {
+		t.Errorf("the newest row is %+v", got[0])
+	}
+	if p := verify(t, s); !p.OK() {
+		t.Errorf("proof %+v", p)
+	}
+	last := write(t, s.Journal(), intent("garage"))
+	s = reopen(t, s, small())
+	if got := history(t, s.Journal(), Query{Limit: 1}); got[0].Seq != last {
+		t.Errorf("the gap is told again: %+v", got[0])
+	}
+}
+
+// TestAFullDiskTellsNoStory: giving back a reserve that never was must not make an empty folder look begun.
+func TestAFullDiskTellsNoStory(t *testing.T) {
+	f, dir := &faulty{}, t.TempDir()
+	fail(&f.create, syscall.ENOSPC)
+	_, err := Open(t.Context(), dir, f.options())
+	var p *Problem
+	if !errors.As(err, &p) || !errors.Is(err, ErrUnwritable) || !errors.Is(err, ErrDiskFull) || p.Remedy == "" {
+		t.Fatalf("open: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	healthy(t, open(t, dir, small()))
+}
+
+// TestWhyADiskTakesNothing: SQLite has one error for all of it.
+func TestWhyADiskTakesNothing(t *testing.T) {
+	dir := t.TempDir()
+	if p := diskProblem(filepath.Join(dir, fileJournal), syscall.EIO); p.Kind != ErrDisk {
+		t.Errorf("a disk that takes files: %v", p)
+	}
+	for _, c := range []struct {
+		err  error
+		kind error
+	}{{syscall.EROFS, ErrReadOnly}, {syscall.EACCES, ErrUnwritable}, {syscall.ENOSPC, ErrDiskFull}, {ErrUnwritable, ErrUnwritable}} {
+		if p := diskProblem(dir, c.err); p.Kind != c.kind || p.Remedy == "" {
+			t.Errorf("%v: %v", c.err, p)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("the question left %v, %v", left, err)
+	}
+}
