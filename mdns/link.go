@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 const (
@@ -256,11 +258,11 @@ func (o *owner) noteSkipped(skipped []Skipped) {
 		if slices.Contains(o.skipped, s) {
 			continue
 		}
-		event := o.log.Debug()
+		level := zerolog.DebugLevel
 		if slices.Contains(o.wanted, s.Name) {
-			event = o.log.Warn()
+			level = zerolog.WarnLevel
 		}
-		event.Str("interface", s.Name).Str("why", s.Why).Msg("interface is not announced on")
+		o.log.WithLevel(level).Str("interface", s.Name).Str("why", s.Why).Msg("interface is not announced on")
 	}
 	o.skipped = skipped
 }

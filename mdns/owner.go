@@ -83,8 +83,10 @@ func (o *owner) run(ctx context.Context, stop <-chan struct{}, mail *mailbox) er
 	failed := make(chan error, 1)
 	go func() { failed <- o.tr.Serve(o.deliver) }()
 	defer func() {
-		o.tr.Close()
-		<-failed
+		_ = o.tr.Close()
+		if err := <-failed; err != nil {
+			o.log.Debug().Err(err).Msg("readers ended")
+		}
 	}()
 
 	timer := time.NewTimer(0)

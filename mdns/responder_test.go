@@ -126,6 +126,16 @@ func (w *wire) answers(host string, rtype uint16) []string {
 	return out
 }
 
+// first is when a host first gave a record of a type as an answer.
+func (w *wire) first(host string, rtype uint16) time.Duration {
+	for _, h := range w.from(host) {
+		if slices.ContainsFunc(h.msg.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == rtype }) {
+			return h.at
+		}
+	}
+	return -1
+}
+
 func data(rr dns.RR) string { return strings.TrimPrefix(rr.String(), rr.Header().String()) }
 
 // ask sends a question from a made-up host of the segment.
@@ -295,8 +305,8 @@ func TestHostNameConflict(t *testing.T) {
 		if a.Hostname() != "pi.local" || b.Hostname() != "pi-2.local" {
 			t.Errorf("host names %s and %s", a.Hostname(), b.Hostname())
 		}
-		if a, srv := w.answers("b", dns.TypeA), w.answers("b", dns.TypeSRV); strings.Fields(a[0])[0] > strings.Fields(srv[0])[0] {
-			t.Errorf("announced %s before %s", srv[0], a[0])
+		if host, service := w.first("b", dns.TypeA), w.first("b", dns.TypeSRV); service < host {
+			t.Errorf("service announced after %v, its host after %v", service, host)
 		}
 		for _, srv := range w.answers("b", dns.TypeSRV) {
 			if !strings.HasSuffix(srv, "pi-2.local.") {

@@ -55,7 +55,7 @@ func openSockets(log zerolog.Logger) (*sockets, error) {
 	s := &sockets{v4: v4, v6: v6}
 	w, err := watch(log)
 	if err != nil {
-		s.closeConns()
+		_ = s.closeConns()
 		return nil, fmt.Errorf("watch interfaces: %w", err)
 	}
 	s.watcher = w
@@ -88,7 +88,7 @@ func open4() (*ipv4.PacketConn, error) {
 		onlyJoined(conn, IPv4),
 	)
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, err
 	}
 	return p, nil
@@ -108,7 +108,7 @@ func open6() (*ipv6.PacketConn, error) {
 		onlyJoined(conn, IPv6),
 	)
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, err
 	}
 	return p, nil
@@ -201,7 +201,7 @@ func (s *sockets) serve(read func([]byte) (Packet, error), deliver func(Packet))
 		}
 		if err != nil {
 			if failed++; failed == readErrors {
-				s.closeConns()
+				_ = s.closeConns()
 				return err
 			}
 			continue
