@@ -229,6 +229,60 @@ func TestDoorBehaviour(t *testing.T) {
 			b.pulses(0)
 			b.position(device.PositionClosed, device.TargetClosed)
 		}},
+		{"the contact twitches in the warning", garage(), device.PlaceOpen, func(t *testing.T, b *bench) {
+			b.do(device.ActionClose, by("a"))
+			time.Sleep(time.Second)
+			b.opener.Change(func(r *device.Reading) { r.At = device.PlaceBetween })
+			synctest.Wait()
+			if b.door.State().Warning {
+				t.Error("the warning goes on")
+			}
+			b.opener.Put(device.PlaceOpen)
+			time.Sleep(time.Minute)
+			b.pulses(0)
+		}},
+		{"the contact twitches while the intent is written", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
+			end := b.journal.Stall()
+			defer end()
+			go func() {
+				time.Sleep(500 * time.Millisecond)
+				b.opener.Change(func(r *device.Reading) { r.At = device.PlaceBetween })
+				time.Sleep(time.Millisecond)
+				b.opener.Change(func(r *device.Reading) { r.At = device.PlaceClosed })
+				time.Sleep(500 * time.Millisecond)
+				end()
+			}()
+			_, err := b.do(device.ActionOpen, by("a"))
+			code(t, err, device.RefusedAborted)
+			b.pulses(0)
+			b.rows("intent", "outcome aborted")
+		}},
+		{"the intent of a warned close takes longer than a second", garage(), device.PlaceOpen, func(t *testing.T, b *bench) {
+			b.do(device.ActionClose, by("a"))
+			time.Sleep(4 * time.Second)
+			end := b.journal.Stall()
+			defer end()
+			time.Sleep(2100 * time.Millisecond)
+			end()
+			time.Sleep(time.Minute)
+			b.pulses(0)
+			b.position(device.PositionOpen, device.TargetOpen)
+		}},
+		{"stop of a door that has not begun to move", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
+			b.opener.Stick(true)
+			b.do(device.ActionOpen, by("a"))
+			time.Sleep(3 * time.Second)
+			_, err := b.do(device.ActionStop, by("a"))
+			code(t, err, device.RefusedUnknown)
+			b.pulses(1)
+		}},
+		{"stop where the door may have arrived", oneContact, device.PlaceClosed, func(t *testing.T, b *bench) {
+			b.do(device.ActionOpen, by("a"))
+			time.Sleep(11 * time.Second)
+			_, err := b.do(device.ActionStop, by("a"))
+			code(t, err, device.RefusedUnknown)
+			b.pulses(1)
+		}},
 		{"one contact only", oneContact, device.PlaceClosed, func(t *testing.T, b *bench) {
 			a, err := b.do(device.ActionOpen, by("a"))
 			accepted(t, a, err)
@@ -244,6 +298,7 @@ func TestDoorBehaviour(t *testing.T) {
 			time.Sleep(30 * time.Second)
 			b.position(device.PositionClosed, device.TargetClosed)
 			b.pulses(2)
+			b.rows("intent", "started", "released", "outcome reached", "warning", "intent", "started", "released", "outcome reached")
 		}},
 		{"one contact only, moved by hand", oneContact, device.PlaceClosed, func(t *testing.T, b *bench) {
 			b.opener.WallButton()
@@ -401,6 +456,7 @@ func TestDoorBehaviour(t *testing.T) {
 			_, err := b.door.Command(context.Background(), device.Command{Action: device.ActionOpen, Cause: by("a"), Arrived: time.Now().Add(-6 * time.Second)})
 			code(t, err, device.RefusedExpired)
 			b.pulses(0)
+			b.rows()
 		}},
 		{"too soon", declared, device.PlaceClosed, func(t *testing.T, b *bench) {
 			b.do(device.ActionOpen, by("a"))

@@ -206,7 +206,7 @@ func TestOppositeIsDecidedAfter(t *testing.T) {
 		a, err := b.do(device.ActionClose, by("a"))
 		accepted(t, a, err)
 		end := b.journal.Stall()
-		time.Sleep(5 * time.Second) // the intent of the close is being written
+		time.Sleep(5100 * time.Millisecond) // the intent of the close is being written
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			a, err := b.do(device.ActionOpen, by("b"))
