@@ -34,12 +34,15 @@ func ListenUnix(path string) (net.Listener, error) {
 	}
 	// Bound in a folder that only we may enter, then moved: there is no instant in which the umask
 	// decides who may connect.
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".s")
-	if err != nil {
-		return nil, err
+	hidden := path
+	if !private(filepath.Dir(path)) {
+		dir, err := os.MkdirTemp(filepath.Dir(path), ".s")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		hidden = filepath.Join(dir, "s")
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	hidden := filepath.Join(dir, "s")
 	if len(hidden) > maxSocketPath {
 		return nil, fmt.Errorf("the path of the socket is too long: %s", path)
 	}
@@ -52,6 +55,17 @@ func ListenUnix(path string) (net.Listener, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return &socket{UnixListener: l, path: path}, nil
+}
+
+// private reports whether only we may enter a folder. Then no other is made in it: on a full disk there
+// may be room for a socket and none for a folder.
+func private(dir string) bool {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(owner.Uid) == os.Geteuid() && info.Mode().Perm()&0o077 == 0
 }
 
 func reveal(hidden, path string) error {

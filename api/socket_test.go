@@ -13,7 +13,16 @@ import (
 )
 
 func TestListenUnix(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o755, 0o700} {
+		t.Run(mode.String(), func(t *testing.T) { testListenUnix(t, mode) })
+	}
+}
+
+func testListenUnix(t *testing.T, mode fs.FileMode) {
 	dir := t.TempDir()
+	if err := os.Chmod(dir, mode); err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(dir, "loquet.sock")
 	l, err := api.ListenUnix(path)
 	if err != nil {

@@ -2,6 +2,8 @@ package bridge
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"reflect"
 
@@ -15,11 +17,17 @@ func (a *App) openReady(context.Context) error {
 	a.examine()
 	a.tellWarnings(a.opts.Warnings)
 	file := a.readyNow()
+	written := file
 	if path := a.opts.ReadyFile; path != "" {
-		if err := ready.Write(path, file); err != nil {
-			return err
+		a.onStop("ready file", func(context.Context) error { a.removeReady(); return nil })
+		err := ready.Write(path, file)
+		switch {
+		case errors.Is(err, os.ErrNotExist): // the folder: nobody can be waiting there
+			return fmt.Errorf("%w: choose another file with --ready-file", err)
+		case err != nil: // a full disk keeps scripts waiting, and nobody from the doors
+			a.log.Error().Err(err).Msg("ready file not written")
+			written = ready.File{}
 		}
-		a.onStop("ready file", func(context.Context) error { return ready.Remove(path) })
 	}
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		a.log.Warn().Err(err).Msg("systemd was not told")
@@ -28,9 +36,16 @@ func (a *App) openReady(context.Context) error {
 		_, err := daemon.SdNotify(false, daemon.SdNotifyStopping)
 		return err
 	})
-	a.work.run(func(ctx context.Context) { a.keepTrue(ctx, file) })
+	a.work.run(func(ctx context.Context) { a.keepTrue(ctx, written) })
 	a.work.run(a.feedWatchdog)
 	return nil
+}
+
+// removeReady says that nobody runs, at the end, and at the beginning instead of a run that was killed.
+func (a *App) removeReady() {
+	if err := ready.Remove(a.opts.ReadyFile); err != nil {
+		a.log.Error().Err(err).Msg("ready file not removed")
+	}
 }
 
 // changed says that pairings, codes or addresses may have changed. It never waits.

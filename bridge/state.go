@@ -14,7 +14,6 @@ import (
 	"github.com/loquet/loquet/clock"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
-	"github.com/loquet/loquet/internal/ready"
 	"github.com/loquet/loquet/store"
 )
 
@@ -39,9 +38,7 @@ func (a *App) openStore(ctx context.Context) error {
 	}
 	s.SetIdle(a.idle)
 	if a.opts.ReadyFile != "" { // of a run that was killed; the folder is ours now
-		if err := ready.Remove(a.opts.ReadyFile); err != nil {
-			return err
-		}
+		a.removeReady()
 	}
 	a.store, a.journal = s, a.points.journal(s.Journal())
 	a.keepTime(time)
