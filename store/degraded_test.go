@@ -120,6 +120,16 @@ func TestAFailedSyncIsFatal(t *testing.T) {
 	if err := s.Journal().Flush(t.Context()); err == nil {
 		t.Error("a failed sync was forgotten")
 	}
+	// The power goes too, and with it everything that no sync confirmed.
+	files := snapshot(t, s.folder.path)
+	delete(files, fileJournal+"-wal")
+	cut := small()
+	cut.RuntimeDir = restoreIn(t, t.TempDir(), snapshot(t, base))
+	lost := open(t, restoreIn(t, t.TempDir(), files), cut)
+	if rows := history(t, lost.Journal(), Query{AfterSeq: before - 1, OldestFirst: true}); len(rows) < 2 ||
+		rows[0].Seq != before || rows[1].Seq != after {
+		t.Errorf("rows that nobody synced are not aside: %d", len(rows))
+	}
 	// The one restart: the disk is well again, the rows that were aside come back, the gap is said.
 	o = small()
 	o.RuntimeDir = base

@@ -155,6 +155,21 @@ func TestSubscribersMissNothing(t *testing.T) {
 	}
 }
 
+func TestSubscribersResumeOverARestart(t *testing.T) {
+	s := open(t, shm(t), small())
+	for range 700 {
+		write(t, s.Journal(), intent("garage"))
+	}
+	s = reopen(t, s, small())
+	rows := s.Journal().Subscribe(t.Context(), 5)
+	write(t, s.Journal(), intent("garage"))
+	for seq := int64(6); seq <= 701; seq++ {
+		if r := <-rows; r.Seq != seq {
+			t.Fatalf("got %d, want %d", r.Seq, seq)
+		}
+	}
+}
+
 func TestSubscribeEnds(t *testing.T) {
 	s := open(t, t.TempDir(), small())
 	ctx, cancel := context.WithCancel(t.Context())
