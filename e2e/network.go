@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -55,6 +56,25 @@ func (h *Host) Up(t testing.TB) {
 func (h *Host) Down(t testing.TB) {
 	t.Helper()
 	ip(t, "-n", h.Name, "link", "set", h.Device, "down")
+}
+
+// Received is how many packets have come in over the cable.
+func (h *Host) Received(t testing.TB) int {
+	t.Helper()
+	packets := 0
+	h.Do(t, func() error {
+		table, err := os.ReadFile("/proc/thread-self/net/dev")
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(table)) {
+			if name, counters, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == h.Device {
+				_, err = fmt.Sscan(strings.Fields(counters)[1], &packets)
+			}
+		}
+		return err
+	})
+	return packets
 }
 
 // Do runs f on the host: sockets that it opens belong to the host for as long as they live.

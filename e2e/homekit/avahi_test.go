@@ -62,10 +62,15 @@ func startAvahi(t *testing.T, host *e2e.Host) *avahi {
 		}
 		return ""
 	})
-	// The daemon wants /run/avahi-daemon for itself: a mount namespace of its own, for several at a time.
-	daemon := write("avahi.conf", fmt.Sprintf(avahiConfig, host.Device))
-	e2e.Start(t, e2e.Command{Host: host, Name: "unshare", Env: []string{a.bus}, Args: []string{"-m", "sh", "-c",
-		`mount -t tmpfs none /run && mkdir -p /run/avahi-daemon && exec avahi-daemon -f "$0" --no-drop-root --no-chroot --no-rlimits`, daemon}})
+	// The daemon wants /run/avahi-daemon for itself, so it gets a mount namespace of its own, and gives
+	// that folder to the user avahi, who does not exist in a user namespace: there, it is root.
+	const run = `mount -t tmpfs none /run && mkdir -p /run/avahi-daemon &&
+mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/group &&
+exec avahi-daemon -f "$0" --no-drop-root --no-chroot --no-rlimits`
+	e2e.Start(t, e2e.Command{Host: host, Name: "unshare", Env: []string{a.bus}, Args: []string{"-m", "sh", "-c", run,
+		write("avahi.conf", fmt.Sprintf(avahiConfig, host.Device)),
+		write("passwd", "root:x:0:0::/:/bin/sh\navahi:x:0:0::/:/bin/false\n"),
+		write("group", "root:x:0:\navahi:x:0:\nnetdev:x:0:\n")}})
 	e2e.Until(t, 10*time.Second, func() string {
 		if _, status := a.run(t, "avahi-browse", "-rtp", "_hap._tcp"); status != 0 {
 			return "the daemon to be on the bus"

@@ -104,6 +104,7 @@ func TestFoundAgainAfterTheNetworkWasGone(t *testing.T) {
 func TestFoundAgainInAFlood(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, setup{})
+	before := h.home.Received(t)
 	flood(t, h.elsewhere)
 	h.cutAndRejoin(t, time.Second)
 	garage := h.door(t, "garage")
@@ -111,6 +112,11 @@ func TestFoundAgainInAFlood(t *testing.T) {
 		t.Errorf("in a flood of mDNS, opening was answered after %v", w.Took())
 	}
 	h.wantPulses(t, "garage", 1)
+	if n := h.home.Received(t) - before; n < 2000 {
+		t.Errorf("only %d packets came in: that was no flood", n)
+	} else {
+		t.Logf("%d packets came in", n)
+	}
 }
 
 // cutAndRejoin takes the bridge's network away and gives it back, twice: a phone that comes new must
