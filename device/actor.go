@@ -284,22 +284,24 @@ func (a *actor[S, R]) ask(ctx context.Context, msg message) (Answer, error) {
 	}
 	guard := time.NewTimer(commandTime)
 	defer guard.Stop()
+	var end *Refusal
 	select {
 	case r := <-msg.to:
 		return r.answer, r.err
 	case <-*run:
-		select {
-		case r := <-msg.to:
-			return r.answer, r.err
-		default:
-		}
-		return Answer{}, a.stopped()
+		end = a.stopped()
 	case <-ctx.Done():
 		a.withdraw(msg.r.id)
-		return Answer{}, &Refusal{Device: a.id, Code: RefusedExpired, Why: "the one who asked went away", Remedy: "look whether it moved before you ask again", Err: ctx.Err()}
+		end = &Refusal{Device: a.id, Code: RefusedExpired, Why: "the one who asked went away", Remedy: "look whether it moved before you ask again", Err: ctx.Err()}
 	case <-guard.C:
 		a.withdraw(msg.r.id)
-		return Answer{}, &Refusal{Device: a.id, Code: RefusedUnsure, Why: "there was no answer in time", Remedy: "look whether it moved before you ask again", Err: errSlow}
+		end = &Refusal{Device: a.id, Code: RefusedUnsure, Why: "there was no answer in time", Remedy: "look whether it moved before you ask again", Err: errSlow}
+	}
+	select {
+	case r := <-msg.to: // it came at the same moment
+		return r.answer, r.err
+	default:
+		return Answer{}, end
 	}
 }
 

@@ -32,17 +32,19 @@ type asker struct {
 // desk is what doors and locks have in common: who asks, who waits, and what they were told. It sees
 // to it that every command is answered once.
 type desk struct {
-	id      string
-	fx      effects
-	waiting []request    // behind the errand in hand
-	askers  []asker      // of the errand in hand
-	past    []asked      // one of each controller
-	told    [8]time.Time // when everybody was told that the target of an action is no longer the target
-	errands uint64
-	raised  []Notice      // the problems there are
-	holding bool          // it keeps the other doors of its mantrap shut
-	holdsAt time.Time     // when its owner hears of that; zero: it holds nothing, or the owner knows
-	early   []lockRequest // lock-outs from before it was known what must not be forgotten
+	id        string
+	fx        effects
+	waiting   []request    // behind the errand in hand
+	askers    []asker      // of the errand in hand
+	past      []asked      // one of each controller
+	told      [8]time.Time // when everybody was told that the target of an action is no longer the target
+	errands   uint64
+	raised    []Notice // the problems there are
+	refused   Entry    // the last row of a refusal
+	refusedAt time.Time
+	holding   bool          // it keeps the other doors of its mantrap shut
+	holdsAt   time.Time     // when its owner hears of that; zero: it holds nothing, or the owner knows
+	early     []lockRequest // lock-outs from before it was known what must not be forgotten
 }
 
 // lockRequest is a lock-out that somebody waits for.
@@ -119,10 +121,15 @@ func (d *desk) unwritten(err error) *Refusal {
 	return d.refusal(RefusedJournal, err)
 }
 
-// reject answers a request that is not done, and writes it down.
+// reject answers a request that is not done, and writes it down, the same one once in a while.
 func (d *desk) reject(r request, ref *Refusal) {
-	d.fx.write(Entry{Kind: EntryRefused, Device: d.id, Action: r.cmd.Action, Cause: r.cmd.Cause, Code: ref.Code, Confirmed: r.cmd.Confirm})
 	d.fx.tell(reply{id: r.id, err: ref})
+	e := Entry{Kind: EntryRefused, Device: d.id, Action: r.cmd.Action, Cause: r.cmd.Cause, Code: ref.Code, Confirmed: r.cmd.Confirm}
+	if e == d.refused && r.entered.Sub(d.refusedAt) < refusedTime {
+		return // who hammers at a door fills no disk
+	}
+	d.refused, d.refusedAt = e, r.entered
+	d.fx.write(e)
 }
 
 // queue lets a request wait behind the errand in hand.
@@ -177,6 +184,9 @@ func (d *desk) repeated(now time.Time, c Command) (asked, bool) {
 	for _, a := range d.past {
 		if a.who != of(c.Cause) || a.action != c.Action {
 			continue
+		}
+		if ref := (*Refusal)(nil); c.Cause.AtTheDoor() && errors.As(a.err, &ref) && ref.Code == RefusedDriver {
+			return asked{}, false // nothing was switched, and a person stands there
 		}
 		back := d.told[c.Action]
 		return a, now.Sub(a.at) < repeatTime && back.Before(a.at)
@@ -240,9 +250,9 @@ func (d *desk) overdue(now time.Time) {
 	d.waiting = kept
 }
 
-// late refuses those who share the errand and have waited too long. The refusal is kept for repeats if
+// tooLate refuses those who share the errand and have waited too long. The refusal is kept for repeats if
 // something may have moved.
-func (d *desk) late(now time.Time, ref *Refusal, keep bool) {
+func (d *desk) tooLate(now time.Time, ref *Refusal, keep bool) {
 	kept := d.askers[:0]
 	for _, a := range d.askers {
 		if now.Before(a.r.due()) {

@@ -94,13 +94,13 @@ func (m *doorMachine) impatient(now time.Time) {
 	}
 	switch m.e.phase {
 	case phaseTruth:
-		m.desk.late(now, m.refusal(RefusedStale, nil), false)
+		m.tooLate(now, m.refusal(RefusedStale, nil), false)
 	case phaseWarnRow, phaseIntent:
-		m.desk.late(now, m.refusal(RefusedJournal, errSlow), false)
+		m.tooLate(now, m.refusal(RefusedJournal, errSlow), false)
 	case phaseWarnOn:
-		m.desk.late(now, m.refusal(RefusedDriver, errSlow), true)
+		m.tooLate(now, m.refusal(RefusedDriver, errSlow), true)
 	case phaseTrigger:
-		m.desk.late(now, m.refusal(RefusedUnsure, errSlow), true)
+		m.tooLate(now, m.refusal(RefusedUnsure, errSlow), true)
 		return
 	case phaseNone, phaseWarning, phaseStarted:
 		return

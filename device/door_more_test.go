@@ -2,6 +2,7 @@ package device_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -149,7 +150,8 @@ func TestManyWait(t *testing.T) {
 			}
 			wg.Go(func() {
 				_, err := b.door.Command(context.Background(), device.Command{Action: act, Cause: by("a")})
-				if ref, ok := err.(*device.Refusal); ok {
+				var ref *device.Refusal
+				if errors.As(err, &ref) {
 					refused <- ref.Code
 				}
 			})

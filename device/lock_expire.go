@@ -5,11 +5,12 @@ import "time"
 // progress compares the truth with the throw under way.
 func (m *lockMachine) progress(now time.Time) {
 	_, want := actionBolt(m.th.action)
-	switch at := m.bolt.truth; {
-	case at == want:
+	switch m.bolt.truth {
+	case want:
 		m.conclude(now, OutcomeReached)
-	case at == BoltJammed:
+	case BoltJammed:
 		m.conclude(now, OutcomeContradicted)
+	default:
 	}
 }
 
@@ -95,11 +96,11 @@ func (m *lockMachine) hurry(now time.Time) {
 	}
 	switch m.e.phase {
 	case phaseTruth:
-		m.desk.late(now, m.refusal(RefusedStale, nil), false)
+		m.tooLate(now, m.refusal(RefusedStale, nil), false)
 	case phaseIntent:
-		m.desk.late(now, m.refusal(RefusedJournal, errSlow), false)
+		m.tooLate(now, m.refusal(RefusedJournal, errSlow), false)
 	case phaseTrigger:
-		m.desk.late(now, m.refusal(RefusedUnsure, errSlow), true)
+		m.tooLate(now, m.refusal(RefusedUnsure, errSlow), true)
 		return
 	case phaseStarted:
 		if at := m.due(); !at.IsZero() && !now.Before(at) {

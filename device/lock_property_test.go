@@ -118,6 +118,7 @@ func (g *lockRig) finish(err error, reading LockReading) {
 		case opRefresh:
 			reading.Taken = g.now
 			r.reading = reading
+		default:
 		}
 	}
 	r = g.w.returned(r)

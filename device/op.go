@@ -69,6 +69,7 @@ const (
 	startTime    = time.Second             // from the end of the warning to the start of the close
 	suspendSlack = 2 * time.Second         // that the wall clock may run ahead before it counts as a suspend
 	holdTime     = 5 * time.Minute         // that a door keeps its mantrap shut before its owner hears of it
+	refusedTime  = 10 * time.Second        // in which the same refusal is written once
 	maxWaiting   = 16                      // commands that wait behind one in flight
 	maxFailures  = 2
 	maxObstructs = 2

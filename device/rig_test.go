@@ -95,6 +95,7 @@ func (g *rig) sent(o op) {
 		}
 	case opMove, opStop:
 		g.edge(o)
+	default:
 	}
 }
 
@@ -183,6 +184,7 @@ func (g *rig) finish(err error, at Place) {
 		case opRefresh:
 			r.reading = g.m.r
 			r.reading.At, r.reading.Taken = at, g.now
+		default:
 		}
 	}
 	r = g.w.returned(r)

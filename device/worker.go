@@ -212,6 +212,7 @@ func (a *actor[S, R]) call(ctx context.Context, o op) (r result[R]) {
 		if a.driver.identify != nil {
 			r.err = a.driver.identify(ctx)
 		}
+	case opNone:
 	}
 	return r
 }
