@@ -1,8 +1,6 @@
 package device_test
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -11,6 +9,25 @@ import (
 
 	"github.com/loquet/loquet/device"
 )
+
+// doorCase is something that happens to a door on a bench.
+type doorCase struct {
+	name string
+	cfg  device.DoorConfig
+	at   device.Place
+	run  func(t *testing.T, b *bench)
+}
+
+func (c doorCase) do(t *testing.T) {
+	bubble(t, c.name, func(t *testing.T) {
+		b := newBench(t, c.cfg, c.at)
+		c.run(t, b)
+		b.stop()
+		for _, err := range b.opener.Violations() {
+			t.Error(err)
+		}
+	})
+}
 
 func TestDoorBehaviour(t *testing.T) {
 	oneContact := garage()
@@ -26,12 +43,7 @@ func TestDoorBehaviour(t *testing.T) {
 	onePiece := garage()
 	onePiece.Kind = device.KindOnePiece
 
-	for _, c := range []struct {
-		name string
-		cfg  device.DoorConfig
-		at   device.Place
-		run  func(t *testing.T, b *bench)
-	}{
+	for _, c := range []doorCase{
 		{"close on closed is no pulse", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
 			a, err := b.do(device.ActionClose, by("a"))
 			if err != nil || !a.Already {
@@ -323,163 +335,8 @@ func TestDoorBehaviour(t *testing.T) {
 			_, err := b.do(device.ActionClose, by("a"))
 			code(t, err, device.RefusedUnattended)
 		}},
-		{"two failures suspend", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			b.opener.Stick(true)
-			b.do(device.ActionOpen, by("a"))
-			time.Sleep(20 * time.Second)
-			b.position(device.PositionClosed, device.TargetClosed)
-			_, err := b.do(device.ActionOpen, by("b"))
-			code(t, err, device.RefusedFailed)
-			time.Sleep(30 * time.Second)
-			b.do(device.ActionOpen, by("b"))
-			b.pulses(2)
-			time.Sleep(60 * time.Second)
-			_, err = b.do(device.ActionOpen, by("b"))
-			code(t, err, device.RefusedSuspended)
-			b.restart(garage())
-			time.Sleep(time.Second)
-			_, err = b.do(device.ActionOpen, by("b"))
-			code(t, err, device.RefusedSuspended)
-			a, err := b.do(device.ActionOpen, keypad())
-			accepted(t, a, err)
-			b.pulses(3)
-			time.Sleep(60 * time.Second)
-			b.opener.Stick(false)
-			a, err = b.confirm(device.ActionOpen, by("b"))
-			accepted(t, a, err)
-			time.Sleep(20 * time.Second)
-			b.position(device.PositionOpen, device.TargetOpen)
-			if s := b.door.State(); s.Suspended {
-				t.Error("still suspended")
-			}
-		}},
-		{"an unsure driver", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			b.opener.Stick(true)
-			b.opener.Fail(device.ErrUnsure)
-			_, err := b.do(device.ActionOpen, by("a"))
-			code(t, err, device.RefusedUnsure)
-			b.position(device.PositionClosed, device.TargetClosed)
-			for range 3 {
-				_, err = b.do(device.ActionOpen, by("a"))
-				code(t, err, device.RefusedUnsure)
-				_, err = b.do(device.ActionOpen, by("b"))
-				code(t, err, device.RefusedUnsure)
-				time.Sleep(3 * time.Second)
-			}
-			b.pulses(1)
-			time.Sleep(time.Minute)
-			b.rows("intent", "outcome timed-out")
-		}},
-		{"a failing driver", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			b.opener.Fail(errors.New("no power"))
-			_, err := b.do(device.ActionOpen, by("a"))
-			code(t, err, device.RefusedDriver)
-			b.rows("intent", "outcome aborted")
-			b.position(device.PositionClosed, device.TargetClosed)
-		}},
-		{"a failing journal", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			b.journal.Fail(errors.New("disk full"))
-			_, err := b.do(device.ActionOpen, by("a"))
-			code(t, err, device.RefusedJournal)
-			b.pulses(0)
-			b.journal.Fail(nil)
-			a, err := b.do(device.ActionOpen, by("a"))
-			accepted(t, a, err)
-			b.pulses(1)
-		}},
-		{"a journal that hangs", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			end := b.journal.Stall()
-			defer end()
-			began := time.Now()
-			_, err := b.do(device.ActionOpen, by("a"))
-			code(t, err, device.RefusedJournal)
-			if took := time.Since(began); took > 3*time.Second {
-				t.Errorf("answered after %v", took)
-			}
-			time.Sleep(4 * time.Second)
-			_, err = b.do(device.ActionOpen, by("b"))
-			code(t, err, device.RefusedBusy)
-			end()
-			time.Sleep(time.Second)
-			b.pulses(0)
-			b.rows("intent", "outcome aborted")
-			a, err := b.do(device.ActionOpen, by("a"))
-			accepted(t, a, err)
-			b.pulses(1)
-		}},
-		{"an opener that hangs", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			time.Sleep(time.Second)
-			end := b.opener.Block()
-			defer end()
-			began := time.Now()
-			_, err := b.do(device.ActionOpen, by("a"))
-			if took := time.Since(began); took > 3*time.Second {
-				t.Errorf("answered after %v", took)
-			}
-			code(t, err, device.RefusedUnsure)
-			end()
-			time.Sleep(time.Minute)
-			b.pulses(1) // it did act, late
-			b.position(device.PositionOpen, device.TargetOpen)
-		}},
-		{"the driver goes and comes", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			b.opener.Disconnect()
-			time.Sleep(time.Second)
-			if s := b.door.State(); s.Available || s.Position != device.PositionClosed {
-				t.Errorf("%+v", s)
-			}
-			_, err := b.do(device.ActionOpen, by("a"))
-			code(t, err, device.RefusedUnavailable)
-			b.opener.Connect()
-			time.Sleep(10 * time.Second)
-			if s := b.door.State(); !s.Available || s.Position != device.PositionClosed {
-				t.Errorf("%+v", s)
-			}
-			b.pulses(0)
-		}},
-		{"locked out", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			if err := b.door.SetLockedOut(context.Background(), true, by("a")); err != nil {
-				t.Fatal(err)
-			}
-			b.restart(garage())
-			time.Sleep(time.Second)
-			if !b.door.State().LockedOut {
-				t.Error("forgotten over a restart")
-			}
-			_, err := b.do(device.ActionOpen, by("a"))
-			code(t, err, device.RefusedLockedOut)
-			a, err := b.do(device.ActionOpen, keypad())
-			accepted(t, a, err)
-			b.pulses(1)
-		}},
-		{"an old command", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			_, err := b.door.Command(context.Background(), device.Command{Action: device.ActionOpen, Cause: by("a"), Arrived: time.Now().Add(-6 * time.Second)})
-			code(t, err, device.RefusedExpired)
-			b.pulses(0)
-			b.rows()
-		}},
-		{"too soon", declared, device.PlaceClosed, func(t *testing.T, b *bench) {
-			b.do(device.ActionOpen, by("a"))
-			time.Sleep(time.Second)
-			_, err := b.do(device.ActionStop, by("a"))
-			code(t, err, device.RefusedTooSoon)
-			b.pulses(1)
-		}},
-		{"identify", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
-			if err := b.door.Identify(context.Background()); err != nil || b.opener.Identifies() != 1 {
-				t.Errorf("%v, %d", err, b.opener.Identifies())
-			}
-			b.pulses(0)
-		}},
 	} {
-		bubble(t, c.name, func(t *testing.T) {
-			b := newBench(t, c.cfg, c.at)
-			c.run(t, b)
-			b.stop()
-			for _, err := range b.opener.Violations() {
-				t.Error(err)
-			}
-		})
+		c.do(t)
 	}
 }
 
@@ -497,103 +354,4 @@ func (b *bench) bounce(times int) (wait func()) {
 		}
 	})
 	return wg.Wait
-}
-
-func TestAutoClose(t *testing.T) {
-	cfg := garage()
-	cfg.AutoClose = device.AutoClose{After: time.Minute, Outside: true}
-	inside := cfg
-	inside.AutoClose.Outside = false
-	bubble(t, "from an opening by hand, for its full time after the start", func(t *testing.T) {
-		b := newBench(t, cfg, device.PlaceOpen)
-		time.Sleep(59 * time.Second)
-		b.pulses(0)
-		time.Sleep(time.Second)
-		if !b.door.State().Warning {
-			t.Error("no warning")
-		}
-		time.Sleep(20 * time.Second)
-		b.pulses(1)
-		b.position(device.PositionClosed, device.TargetClosed)
-		if s := b.door.State(); s.Cause.Kind != device.CauseAutoClose {
-			t.Errorf("cause %v", s.Cause.Kind)
-		}
-		b.stop()
-	})
-	bubble(t, "outside openings are left alone", func(t *testing.T) {
-		b := newBench(t, inside, device.PlaceOpen)
-		time.Sleep(10 * time.Minute)
-		b.pulses(0)
-		b.opener.Put(device.PlaceClosed)
-		time.Sleep(time.Second)
-		b.do(device.ActionOpen, by("a"))
-		time.Sleep(3 * time.Minute)
-		b.pulses(2)
-		b.position(device.PositionClosed, device.TargetClosed)
-		b.stop()
-	})
-	bubble(t, "never from half-way", func(t *testing.T) {
-		b := newBench(t, cfg, device.PlaceBetween)
-		time.Sleep(10 * time.Minute)
-		b.pulses(0)
-		b.stop()
-	})
-	bubble(t, "an obstructed one waits and is given up after two", func(t *testing.T) {
-		b := newBench(t, cfg, device.PlaceOpen)
-		for range 2 {
-			time.Sleep(61 * time.Second)
-			b.opener.Change(func(r *device.Reading) { r.Obstructed = device.Yes })
-			time.Sleep(time.Second)
-			b.opener.Change(func(r *device.Reading) { r.Obstructed = device.No })
-		}
-		time.Sleep(10 * time.Minute)
-		b.pulses(0)
-		if !b.door.State().Suspended {
-			t.Error("not suspended")
-		}
-		b.stop()
-	})
-}
-
-func TestMantrap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		lock := device.NewInterlock()
-		first, second := garage(), garage()
-		first.ID, second.ID = "first", "second"
-		first.Interlock, second.Interlock = lock, lock
-		a, b := newBench(t, first, device.PlaceClosed), newBench(t, second, device.PlaceClosed)
-		ans, err := a.do(device.ActionOpen, by("a"))
-		accepted(t, ans, err)
-		_, err = b.do(device.ActionOpen, by("a"))
-		code(t, err, device.RefusedInterlock)
-		time.Sleep(30 * time.Second)
-		_, err = b.do(device.ActionOpen, by("a"))
-		code(t, err, device.RefusedInterlock)
-		b.pulses(0)
-		a.opener.Put(device.PlaceClosed)
-		time.Sleep(time.Second)
-		ans, err = b.do(device.ActionOpen, by("a"))
-		accepted(t, ans, err)
-		_, err = a.do(device.ActionOpen, by("a"))
-		code(t, err, device.RefusedInterlock)
-		ans, err = a.confirm(device.ActionOpen, by("a"))
-		accepted(t, ans, err)
-		a.stop()
-		b.stop()
-	})
-}
-
-func TestLearnsTravel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cfg := garage()
-		cfg.Travel = 0
-		b := newBench(t, cfg, device.PlaceClosed)
-		b.do(device.ActionOpen, by("a"))
-		time.Sleep(20 * time.Second)
-		b.stop()
-		got, err := b.memory.Recall(context.Background(), "garage")
-		if err != nil || len(got.Opens) != 1 || got.Opens[0] < 11*time.Second || got.Opens[0] > 13*time.Second {
-			t.Fatalf("%+v, %v", got, err)
-		}
-	})
 }
