@@ -85,15 +85,21 @@ func (a *App) apply(ctx context.Context, next *config.Config) error {
 	a.cfg = next
 	a.mu.Unlock()
 	a.zone.Store(zone)
-	restart := diff.Restart
-	if slices.Contains(diff.Settings, "history.retention") {
-		restart = append(restart, "history.retention") // the store is told when it is opened
-	}
-	if len(restart) > 0 {
-		a.board.Raise(health.RestartNeeded, "", strings.Join(restart, ", "))
-	}
+	waits := restarts(a.opts.Config, next)
+	a.raise(health.RestartNeeded, "", strings.Join(waits, ", "), len(waits) > 0)
 	a.changed()
 	return nil
+}
+
+// restarts names the settings that differ from those that the program was started with, and that only a
+// start takes over.
+func restarts(began, next *config.Config) []string {
+	diff := config.Diff(began, next)
+	waits := diff.Restart
+	if slices.Contains(diff.Settings, "history.retention") {
+		waits = append(waits, "history.retention") // the store is told when it is opened
+	}
+	return waits
 }
 
 // replace puts the devices of next in the place of those that are gone.
