@@ -164,7 +164,6 @@ func (j *Journal) bring(rows []Row) error {
 		}
 		j.durable.wrote(r)
 	}
-	signal(j.durable.kick)
 	return nil
 }
 

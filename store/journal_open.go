@@ -290,6 +290,7 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 		j.log.Warn().Str("gap", gap).Msg("the journal has a gap")
 		j.note(gap)
 	}
+	j.durable.sync(j) // finds the log, and a folder that does not sync, before a door needs them
 }
 
 // Unfinished is an intent whose outcome nobody wrote down: the process ended before. It is never acted
