@@ -122,7 +122,11 @@ func (m *doorMachine) arrive(now time.Time) {
 		m.arriveLate(now)
 		return
 	}
-	m.show(now, m.changeCause())
+	cause := m.changeCause()
+	if !known && cause == outside() {
+		cause = Cause{} // as it was found: nobody moved it
+	}
+	m.show(now, cause)
 	if known && at != before && m.e.phase != phaseTrigger {
 		m.observed(outside(), "")
 	}

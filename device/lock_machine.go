@@ -39,6 +39,7 @@ type lockMachine struct {
 	rel      release
 	edges    [3]time.Time // last edge of the relay for secured and unsecured; one relay has only the first
 	failed   [3]time.Time
+	sprung   time.Time // when the relay of a strike came to rest: its spring secures it then
 	relockAt time.Time
 	relocks  int // in a row that did not lock
 }
@@ -91,7 +92,7 @@ func (m *lockMachine) strike() bool { return m.cfg.Traits.Drive == BoltDriveStri
 
 // still is how long the bolt must rest. Only contacts bounce: relays and locks that talk do not.
 func (m *lockMachine) still() time.Duration {
-	if m.cfg.Traits.Drive == BoltDriveMotor && m.cfg.Traits.SensesBolt {
+	if m.cfg.Traits.Drive != BoltDriveCommanded && m.cfg.Traits.SensesBolt {
 		return stableTime
 	}
 	return 0

@@ -39,7 +39,7 @@ func (m *lockMachine) seeRelease(r LockReading) bool {
 		return false
 	}
 	m.fx.write(Entry{Kind: EntryReleased, Device: m.id, Action: m.rel.action, Cause: m.rel.cause, Intent: m.rel.intent})
-	m.rel = release{}
+	m.rel, m.sprung = release{}, r.Taken
 	m.alarm(NoticeUnreleased, false, "")
 	return true
 }
@@ -54,8 +54,11 @@ func (m *lockMachine) settle(now time.Time, released bool) {
 	if cause.Kind == CauseUnknown {
 		cause = outside()
 	}
-	if released && m.strike() {
-		cause = Cause{Kind: CauseAutoRelock} // its spring
+	if !known {
+		cause = m.r.Cause // as it was found: nobody turned it
+	}
+	if m.strike() && (released || m.springs()) {
+		cause, released = Cause{Kind: CauseAutoRelock}, true // its spring
 	}
 	turned, ours := m.bolt.settle(now, m.still()), m.th.live || m.e.phase == phaseTrigger
 	switch {
@@ -77,6 +80,11 @@ func (m *lockMachine) settle(now time.Time, released bool) {
 	if turned || swung {
 		m.token(now)
 	}
+}
+
+// springs reports whether what turns now is the spring of a strike that was let go.
+func (m *lockMachine) springs() bool {
+	return m.bolt.raw == BoltSecured && !m.sprung.IsZero() && m.bolt.since.Sub(m.sprung) < edgeGap
 }
 
 func (m *lockMachine) observed(c Cause, state string) {
