@@ -52,7 +52,6 @@ type App struct {
 	board  *health.Board
 	stream *api.Stream
 	points *failpoints
-	limit  *device.PulseLimit // shared by all devices
 	token  string
 	work   *tasks        // everything that belongs to no device
 	nudge  chan struct{} // what the ready file says may have changed
@@ -109,10 +108,12 @@ func New(opts Options) (*App, error) {
 	}
 	a := &App{
 		opts: opts, log: opts.Log, cfg: opts.Config, world: opts.World, board: health.NewBoard(), stream: api.NewStream(),
-		announcer: announce.New(), points: newFailpoints(), limit: device.NewPulseLimit(pulsesPerController, pulseWindow), token: hex.EncodeToString(token),
+		announcer: announce.New(), points: newFailpoints(), token: hex.EncodeToString(token),
 		work: newTasks(), nudge: make(chan struct{}, 1), boards: map[string]*board{},
 	}
 	a.zone.Store(zone)
+	a.builder = &unit.Builder{Limit: device.NewPulseLimit(pulsesPerController, pulseWindow), Board: a.board, Zone: a.zone.Load,
+		Shown: a.show, Log: a.log}
 	return a, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,6 +80,7 @@ type residence struct {
 	file  string // the configuration
 	world *sim.World
 	log   *logged
+	hook  atomic.Pointer[func(id string)] // runs on the actor of a device that shows a new state
 
 	admin *haptest.Controller
 	acc   *haptest.Accessory
@@ -153,8 +155,18 @@ func (r *residence) make() *App {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	shown := app.builder.Shown
+	app.builder.Shown = func(id string, d api.Device) {
+		if hook := r.hook.Load(); hook != nil {
+			(*hook)(id)
+		}
+		shown(id, d)
+	}
 	return app
 }
+
+// onShown calls hook on the actor of every device that shows a new state from now on.
+func (r *residence) onShown(hook func(id string)) { r.hook.Store(&hook) }
 
 // start starts an App until the end of the test.
 func (r *residence) start() {

@@ -41,8 +41,7 @@ func (a *App) openDevices(ctx context.Context) error {
 		return err
 	}
 	a.faces = faces
-	a.builder = &unit.Builder{Env: a.env, Journal: a.journal, Memory: a.store.Memory(), Limit: a.limit, Board: a.board,
-		Zone: a.zone.Load, Shown: a.show, Log: a.log}
+	a.builder.Env, a.builder.Journal, a.builder.Memory = a.env, a.journal, a.store.Memory()
 	a.pairings = &pairings.Pairings{House: faces, Roster: a.people, Changed: a.changed}
 	units, err := a.build(ctx, a.cfg, nil)
 	if err != nil {
