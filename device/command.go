@@ -22,6 +22,7 @@ const (
 type Command struct {
 	Action  Action
 	Cause   Cause
+	Untold  bool      // whoever asks has not been told of the device's last change: what it asked before, it repeats
 	Confirm bool      // a person looked at the door and wants this one pulse although its state is not known
 	Arrived time.Time // when the face received it; zero means now. Dropped 5 s later if it is still not owed
 }

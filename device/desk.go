@@ -189,7 +189,7 @@ func (d *desk) repeated(now time.Time, c Command) (asked, bool) {
 			return asked{}, false // nothing was switched, and a person stands there
 		}
 		back := d.told[c.Action]
-		return a, now.Sub(a.at) < repeatTime && back.Before(a.at)
+		return a, now.Sub(a.at) < repeatTime && (back.Before(a.at) || c.Untold)
 	}
 	return asked{}, false
 }

@@ -54,3 +54,24 @@ func TestTheSpringOfAStrikeIsNobody(t *testing.T) {
 		t.Errorf("a key turned it, but the cause is %v", m.st.Cause.Kind)
 	}
 }
+
+func TestWhoWasNotToldRepeats(t *testing.T) {
+	at := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	phone := Cause{Kind: CauseHomeKit, Actor: "A"}
+	for _, c := range []struct {
+		name   string
+		untold bool
+		repeat bool
+	}{
+		{"told that it is locked again", false, false},
+		{"not told", true, true},
+	} {
+		m := strikeWithContact()
+		m.past = []asked{{of(phone), ActionUnlock, at, Answer{Intent: 7}, nil}}
+		m.wentBack(at.Add(5*time.Second), ActionUnlock)
+		_, repeated := m.repeated(at.Add(13*time.Second), Command{Action: ActionUnlock, Cause: phone, Untold: c.untold})
+		if repeated != c.repeat {
+			t.Errorf("%s: a repeat is %v", c.name, repeated)
+		}
+	}
+}

@@ -59,7 +59,8 @@ type attribute struct {
 
 	idJSON, typeJSON, permsJSON, metaJSON []byte
 
-	value []byte // JSON; guarded by the table's lock, its bytes never change
+	value   []byte // JSON; guarded by the table's lock, its bytes never change
+	version uint64 // of the table when value last changed; guarded by the table's lock
 }
 
 // typeSwitchEvent and typeButtonEvent are the characteristics whose events have no lasting value (HAP R2 9.75).

@@ -41,7 +41,7 @@ func BenchmarkEncodeAccessories(b *testing.B) {
 	var frames []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		m := h.table.accessories(h.buffer())
+		m := h.table.accessories(h.buffer(), nil)
 		frames = out.seal(frames[:0], m.bytes())
 		h.recycle(m.b)
 	}

@@ -120,6 +120,7 @@ func (c *conn) appendRead(m *message, q readQuery, statuses bool) bool {
 			m.b = append(appendItemStatus(m.b, id, status), '}')
 			continue
 		}
+		c.session.saw(a)
 		m.b = append(append(append(m.b, a.idJSON...), `,"value":`...), a.value...)
 		if statuses {
 			m.b = append(m.b, `,"status":0`...)

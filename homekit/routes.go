@@ -67,4 +67,6 @@ func (c *conn) postIdentify(request) *message {
 	return empty(204)
 }
 
-func (c *conn) getAccessories(request) *message { return c.s.table.accessories(c.s.buffer()) }
+func (c *conn) getAccessories(request) *message {
+	return c.s.table.accessories(c.s.buffer(), c.session)
+}

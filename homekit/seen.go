@@ -43,3 +43,40 @@ func (s *Server) Seen(controller string) Seen {
 	}
 	return out
 }
+
+// note remembers that the session is shown the present value. Only what can be written matters: see Write.Told. It
+// runs under the session's lock and the table's.
+func (ss *session) note(a *attribute) {
+	if !a.can(permWrite) {
+		return
+	}
+	if ss.seen == nil {
+		ss.seen = map[ID]uint64{}
+	}
+	ss.seen[a.ID] = a.version
+}
+
+func (ss *session) saw(a *attribute) {
+	if ss == nil || !a.can(permWrite) {
+		return
+	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.note(a)
+}
+
+func (ss *session) sawAll(version uint64) {
+	if ss == nil {
+		return
+	}
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.seenAll = version
+}
+
+func (ss *session) knows(a *attribute) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	v, ok := ss.seen[a.ID]
+	return ok && v >= a.version || ss.seenAll >= a.version && ss.seenAll > 0
+}

@@ -41,6 +41,8 @@ type session struct {
 	instants []instantEvent
 	inflight int // requests without a written answer; events wait
 	lastSent time.Time
+	seen     map[ID]uint64 // the versions of writable characteristics that it was shown
+	seenAll  uint64        // the version of the table that it was shown whole
 }
 
 // subscription is a characteristic that the session wants to hear of.
@@ -189,6 +191,7 @@ func (ss *session) collect(b []byte, answered bool) (events []byte, wait time.Du
 			continue
 		}
 		sub.pending = false
+		ss.note(a)
 		if sub.wrote != nil {
 			if string(sub.wrote) == string(a.value) {
 				continue // its own write: HAP R2 6.8 excludes the originator

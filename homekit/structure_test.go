@@ -197,7 +197,7 @@ func TestAccessoriesJSON(t *testing.T) {
 	other.AddS(s)
 	as[0].Ss = append(as[0].Ss, s, other)
 	h := newHouse(t, nil, as, nil)
-	body := string(h.table.accessories(nil).bytes())
+	body := string(h.table.accessories(nil, nil).bytes())
 	_, body, _ = strings.Cut(body, "\r\n\r\n")
 	want := `{"iid":29,"type":"CC","primary":true,"linked":[30],"characteristics":[]},` +
 		`{"iid":30,"type":"41","hidden":true,"characteristics":[` +

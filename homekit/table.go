@@ -15,10 +15,11 @@ type table struct {
 	mu       sync.RWMutex
 	st       *structure
 	sessions map[*session]struct{}
+	version  uint64 // grows with each change of a value
 }
 
 func newTable() *table {
-	return &table{st: &structure{units: map[uint64]*unit{}, attrs: map[ID]*attribute{}}, sessions: map[*session]struct{}{}}
+	return &table{version: 1, st: &structure{units: map[uint64]*unit{}, attrs: map[ID]*attribute{}}, sessions: map[*session]struct{}{}}
 }
 
 func (t *table) structure() *structure {
@@ -59,7 +60,7 @@ func (t *table) replace(st *structure) {
 	for id, a := range st.attrs {
 		old := t.st.attrs[id]
 		if old != nil && a.can(permNotify) && a.typ == old.typ && a.fits(old.value) {
-			a.value = old.value
+			a.value, a.version = old.value, old.version
 		}
 	}
 	t.st = st
@@ -100,13 +101,28 @@ func (t *table) publish(values []Value) error {
 			n.changed = !bytes.Equal(n.value, []byte("null"))
 			continue // the press goes out, the value stays null
 		}
-		n.changed = !bytes.Equal(n.attr.value, n.value)
-		n.attr.value = n.value
+		if n.changed = !bytes.Equal(n.attr.value, n.value); n.changed {
+			t.version++
+			n.attr.value, n.attr.version = n.value, t.version
+		}
 	}
 	for ss := range t.sessions {
 		ss.hear(news)
 	}
 	return nil
+}
+
+// told reports whether a controller was shown the present value of a characteristic in one of its sessions that are
+// open: by an event or by an answer.
+func (t *table) told(controller string, a *attribute) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for ss := range t.sessions {
+		if ss.controller == controller && ss.knows(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // news is one published value on its way to the sessions.
@@ -159,9 +175,9 @@ func (s *Server) SetReachable(aid uint64, reachable bool) {
 
 // accessories answers GET /accessories from memory (HAP R2 6.6.4). The values are one consistent picture: they are
 // collected under the lock and copied outside of it.
-func (t *table) accessories(buf []byte) *message {
+func (t *table) accessories(buf []byte, reader *session) *message {
 	t.mu.RLock()
-	st := t.st
+	st, version := t.st, t.version
 	size := st.size
 	values := make([][]byte, 0, len(st.parts))
 	for i := range st.parts {
@@ -170,6 +186,7 @@ func (t *table) accessories(buf []byte) *message {
 			size += len(a.value)
 		}
 	}
+	reader.sawAll(version)
 	t.mu.RUnlock()
 	if cap(buf) < headRoom+size {
 		buf = make([]byte, 0, headRoom+size+size/8)

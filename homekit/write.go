@@ -32,6 +32,7 @@ type Write struct {
 	Session    uint64 // a number for the connection, unique in this server
 	Timed      bool   // it came with a valid prepare
 	Response   bool   // a response is asked for (write-response)
+	Told       bool   // the controller was shown the present value, by an event or an answer, in a session that is open
 }
 
 type writeKey struct{}
@@ -192,7 +193,7 @@ func (c *conn) subscribe(it *putItem) Status {
 func (c *conn) writeOf(it *putItem, who Controller, timed bool) Write {
 	return Write{
 		AID: it.AID, IID: it.IID, Type: it.attr.typ, Value: it.decoded, Controller: who, Remote: it.remote,
-		AuthData: it.authData, Session: c.number, Timed: timed, Response: it.r,
+		AuthData: it.authData, Session: c.number, Timed: timed, Response: it.r, Told: c.s.table.told(who.ID, it.attr),
 	}
 }
 

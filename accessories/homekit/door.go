@@ -82,13 +82,14 @@ func (t *doorThing) values(s device.DoorState) []homekit.Value {
 }
 
 // write acts on a write of a controller.
-func (t *doorThing) write(ctx context.Context, iid uint64, value int, cause device.Cause) error {
+func (t *doorThing) write(ctx context.Context, iid uint64, value int, by device.Command) error {
 	switch iid {
 	case t.target.Id:
-		_, err := t.door.Command(ctx, device.Command{Action: doorAction(value), Cause: cause})
+		by.Action = doorAction(value)
+		_, err := t.door.Command(ctx, by)
 		return err
 	case t.lockTarget.Id:
-		return t.door.SetLockedOut(ctx, value == boltSecured, cause)
+		return t.door.SetLockedOut(ctx, value == boltSecured, by.Cause)
 	default:
 		return errNotWritable
 	}

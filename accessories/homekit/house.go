@@ -84,7 +84,7 @@ var errNotWritable = errors.New("nothing can be written here")
 type thing interface {
 	accessory() *accessory.A
 	now() (values []homekit.Value, answers bool)
-	write(ctx context.Context, iid uint64, value int, cause device.Cause) error
+	write(ctx context.Context, iid uint64, value int, by device.Command) error
 	action(iid uint64, value int) (device.Action, bool) // the right that a write needs; false: nothing is written there
 	identify(ctx context.Context) error
 	device() string

@@ -76,11 +76,12 @@ func (t *lockThing) values(s device.LockState) []homekit.Value {
 	return append(vs, batteryValues(aid, t.level, t.low, s.Battery)...)
 }
 
-func (t *lockThing) write(ctx context.Context, iid uint64, value int, cause device.Cause) error {
+func (t *lockThing) write(ctx context.Context, iid uint64, value int, by device.Command) error {
 	if iid != t.target.Id {
 		return errNotWritable
 	}
-	_, err := t.lock.Command(ctx, device.Command{Action: boltAction(value), Cause: cause})
+	by.Action = boltAction(value)
+	_, err := t.lock.Command(ctx, by)
 	return err
 }
 

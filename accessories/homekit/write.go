@@ -30,8 +30,9 @@ func (h *House) write(ctx context.Context, f *face, w homekit.Write) homekit.Sta
 		h.opts.Log.Warn().Err(err).Str("device", t.device()).Str("controller", w.Controller.ID).Msg("write refused by role")
 		return homekit.StatusNoPrivileges
 	}
-	cause := device.Cause{Kind: device.CauseHomeKit, Actor: w.Controller.ID, Place: bridge}
-	err := t.write(ctx, w.IID, int(value), cause)
+	err := t.write(ctx, w.IID, int(value), device.Command{
+		Cause: device.Cause{Kind: device.CauseHomeKit, Actor: w.Controller.ID, Place: bridge}, Untold: !w.Told,
+	})
 	h.opts.Answered()
 	return h.status(t, err)
 }
