@@ -47,7 +47,8 @@ func (d *durable) start(j *Journal) {
 	}()
 }
 
-// wrote notes a row. Whoever wrote it has it synced by a signal to kick.
+// wrote notes a row. Whoever asked for it has it synced, by a signal to kick; upkeep does for those who
+// left before their answer came.
 func (d *durable) wrote(r Row) {
 	d.mu.Lock()
 	if len(d.rows) < unsyncedRows {

@@ -87,6 +87,9 @@ func (j *Journal) Record(ctx context.Context, e device.Entry) (int64, error) {
 	}
 	select {
 	case seq := <-r.reply:
+		// Here and not by the writing goroutine: woken there, the sync would take the processor from
+		// under the answer.
+		signal(j.durable.kick)
 		return seq, nil
 	case <-ctx.Done():
 		return 0, ctx.Err()
@@ -101,7 +104,6 @@ func (j *Journal) start() {
 			select {
 			case r := <-j.records:
 				r.reply <- j.write(&r.row)
-				signal(j.durable.kick) // after the answer: the disk must not hold it up
 			case do := <-j.orders:
 				do()
 			case <-j.stop:

@@ -111,6 +111,9 @@ func (u *upkeep) turn(now time.Time) {
 		return
 	}
 	j := u.s.journal
+	if j.durable.pending() {
+		signal(j.durable.kick)
+	}
 	ctx := context.Background()
 	size := j.logSize()
 	idle := u.isIdle()
