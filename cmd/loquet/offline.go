@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/loquet/loquet/bridge"
 	"github.com/loquet/loquet/cli"
@@ -13,7 +14,7 @@ import (
 
 // check judges a configuration without opening anything.
 func check(_ context.Context, path string) ([]cli.Finding, error) {
-	_, found, err := config.Read(path, bridge.Catalog())
+	_, found, err := readConfig(path)
 	var wrong config.Errors
 	if err != nil && !errors.As(err, &wrong) {
 		return nil, err
@@ -28,6 +29,18 @@ func check(_ context.Context, path string) ([]cli.Finding, error) {
 		}
 	}
 	return out, nil
+}
+
+// readConfig is config.Read with what to do when there is no file to be judged.
+func readConfig(path string) (*config.Config, []config.Finding, error) {
+	cfg, found, err := config.Read(path, bridge.Catalog())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = &cli.Failure{Why: err.Error(), Remedy: "say where the configuration is with --config, or begin with `loquet demo`", Err: err}
+	case errors.Is(err, fs.ErrPermission):
+		err = &cli.Failure{Why: err.Error(), Remedy: "let the user that runs loquet read the configuration", Err: err}
+	}
+	return cfg, found, err
 }
 
 // drivers lists the drivers of this build.

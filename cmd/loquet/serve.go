@@ -47,7 +47,7 @@ func logger(w io.Writer, format string) zerolog.Logger {
 
 // run serves the house of a configuration until ctx ends.
 func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
-	cfg, warnings, err := config.Read(o.Config, bridge.Catalog())
+	cfg, warnings, err := readConfig(o.Config)
 	if err != nil {
 		return err
 	}
