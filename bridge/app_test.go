@@ -145,7 +145,7 @@ func (r *residence) write(text string) {
 // make reads the configuration and returns an App that has not started.
 func (r *residence) make() *App {
 	r.t.Helper()
-	cfg, _, err := config.Read(r.file, Catalog())
+	cfg, _, err := config.Read(r.file, DemoCatalog())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -19,7 +19,17 @@ type World = sim.Simulation
 const simBoard = "sim"
 
 // Catalog is what a configuration may name in this build.
-func Catalog() config.Catalog { return catalog.Of(simBoard) }
+func Catalog() config.Catalog { return catalog.Of() }
+
+// DemoCatalog is what the configuration of a house with Options.World may name: its lines as well.
+func DemoCatalog() config.Catalog { return catalog.Of(simBoard) }
+
+func (a *App) catalog() config.Catalog {
+	if a.opts.World != nil {
+		return DemoCatalog()
+	}
+	return Catalog()
+}
 
 // board is one section under boards:, opened.
 type board struct {

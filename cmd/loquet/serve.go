@@ -114,7 +114,7 @@ func houseOf(size *cli.Size) sim.House {
 
 // demoChecked takes the demo's configuration through the text and the checks of a real one.
 func demoChecked(house sim.House) (*config.Config, error) {
-	cfg, _, err := config.ReadBytes("demo.yaml", demoConfig(house).Print(), bridge.Catalog())
+	cfg, _, err := config.ReadBytes("demo.yaml", demoConfig(house).Print(), bridge.DemoCatalog())
 	return cfg, err
 }
 
