@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ type Options struct {
 	Config string   // the text of a configuration: `loquet run`; empty: `loquet demo`
 	Args   []string // more arguments
 	Env    []string
+	Prefix []string // a command that starts what follows it, as setpriv does
 }
 
 // Loquet is a running bridge.
@@ -74,7 +76,9 @@ func (l *Lab) Start(t testing.TB, o Options) *Loquet {
 		// Every test has hosts of its own: the usual ports are free.
 		args = append(args, "--interface", o.Host.Device)
 	}
-	q.Process = Start(t, Command{Host: o.Host, Name: l.Binary(t), Args: append(args, o.Args...), Env: o.Env})
+	command := append(slices.Clone(o.Prefix), l.Binary(t))
+	command = append(append(command, args...), o.Args...)
+	q.Process = Start(t, Command{Host: o.Host, Name: command[0], Args: command[1:], Env: o.Env})
 	q.API = newAPI(filepath.Join(o.State, "loquet.sock"))
 	q.awaitReady(t)
 	return q

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -127,6 +128,23 @@ func (f folder) without(names ...string) folder {
 
 // fast is how much faster the doors move while history is made.
 const fast = 60
+
+// maker makes the golden folders once.
+type maker struct {
+	once            sync.Once
+	stopped, killed *golden
+}
+
+var goldens maker
+
+func (m *maker) get(t *testing.T) (stopped, killed *golden) {
+	t.Helper()
+	m.once.Do(func() { m.stopped, m.killed = makeGoldens(t) })
+	if m.killed == nil {
+		t.Fatal("there are no state folders to begin with: the test that made them failed")
+	}
+	return m.stopped, m.killed
+}
 
 // makeGoldens runs the binary through a little history and keeps its folder twice: as a clean stop leaves
 // it, and as SIGKILL leaves it while the gate is on its way.

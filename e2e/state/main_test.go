@@ -12,6 +12,7 @@ var lab *e2e.Lab
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	_ = flag.Set("test.parallel", "8") // bridges wait for most of their time
 	lab = e2e.Open()
 	defer lab.Close()
 	m.Run()

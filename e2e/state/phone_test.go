@@ -117,14 +117,23 @@ func (p *phone) connect(ctx context.Context, addr string) (*haptest.Client, erro
 	return client, nil
 }
 
-// errRefused is an answer to a write that was understood and not carried out.
-var errRefused = errors.New("refused")
+// Answers to a write that was understood and not carried out.
+var (
+	errRefused = errors.New("refused")
+	errBusy    = errors.New("busy") // as within two seconds of the last pulse
+)
+
+const statusBusy = -70403
 
 // write sends a timed write of a target: 0 opens and unlocks, 1 closes and locks.
 func (p *phone) write(client *haptest.Client, name string, value int) error {
 	target, ok := p.targets[name]
 	if !ok {
 		return fmt.Errorf("%s has no target", name)
+	}
+	// A phone shows where the door is before anybody can touch it: without that, a write is a repeat.
+	if shown, err := client.Get(target); err != nil || len(shown) != 1 || shown[0].Status != nil {
+		return fmt.Errorf("%s is not shown: %+v %w", name, shown, err)
 	}
 	pid := uint64(time.Now().UnixNano())
 	if err := client.Prepare(9000, pid); err != nil {
@@ -134,10 +143,13 @@ func (p *phone) write(client *haptest.Client, name string, value int) error {
 	if err != nil {
 		return err
 	}
-	if results != nil {
-		return fmt.Errorf("%w: status %d", errRefused, *results[0].Status)
+	switch {
+	case results == nil:
+		return nil
+	case *results[0].Status == statusBusy:
+		return errBusy
 	}
-	return nil
+	return fmt.Errorf("%w: status %d", errRefused, *results[0].Status)
 }
 
 // cannotPair requires that pair-setup is refused because the bridge is paired: error 6, at once.
