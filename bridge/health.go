@@ -3,11 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
-	"net"
-	"slices"
-	"strings"
 
-	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/health"
@@ -39,34 +35,7 @@ func (a *App) watchHealth(ctx context.Context) {
 }
 
 // examine says what is wrong with the HomeKit servers now.
-func (a *App) examine() {
-	bridges := a.faces.Bridges()
-	for _, b := range bridges {
-		code := b.SetupCode != ""
-		a.raise(health.NotPaired, subject(b.Word), "", !b.Paired && code)
-		a.raise(health.PairingLocked, subject(b.Word), "", !b.Paired && !code)
-		if subject(b.Word) == "" {
-			a.raise(health.PortMoved, "", "it listens on "+b.Addr, a.moved(b))
-		}
-	}
-	for _, p := range a.board.Active() { // of servers that are gone
-		code := p.Code
-		if (code == health.NotPaired || code == health.PairingLocked) &&
-			!slices.ContainsFunc(bridges, func(b homekit.Bridge) bool { return subject(b.Word) == p.Subject }) {
-			a.board.Clear(code, p.Subject)
-		}
-	}
-	for bridge, records := range a.faces.Damaged() {
-		a.board.Raise(health.RecordDamaged, subject(bridge), strings.Join(records, ", "))
-	}
-}
-
-// moved reports whether the port that the owner asked for was in use.
-func (a *App) moved(b homekit.Bridge) bool {
-	_, asked, err := net.SplitHostPort(a.homekitAddr())
-	_, used, usedErr := net.SplitHostPort(b.Addr)
-	return err == nil && usedErr == nil && asked != "0" && asked != used
-}
+func (a *App) examine() { a.pairings.Examine(a.board, a.homekitAddr()) }
 
 // tellWarnings tells the owner what in the configuration deserves a look.
 func (a *App) tellWarnings(found []config.Finding) {

@@ -158,16 +158,7 @@ func (a *App) trouble(bridge string, err error) {
 	if err != nil {
 		detail = err.Error()
 	}
-	a.raise(health.RecordDamaged, subject(bridge), detail, damaged)
-	a.raise(health.PartDown, subject(bridge), detail, err != nil && !damaged)
+	a.raise(health.RecordDamaged, pairings.Subject(bridge), detail, damaged)
+	a.raise(health.PartDown, pairings.Subject(bridge), detail, err != nil && !damaged)
 	a.changed()
-}
-
-// subject is what a problem of a HomeKit server is about: the house, another bridge, or the one device
-// that the server shows.
-func subject(bridge string) string {
-	if bridge == "main" {
-		return ""
-	}
-	return strings.TrimPrefix(bridge, "own/")
 }

@@ -1,0 +1,56 @@
+package pairings
+
+import (
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/health"
+)
+
+// Subject is what a problem of a HomeKit server is about: the house, another bridge, or the one device
+// that the server shows.
+func Subject(bridge string) string {
+	if bridge == "main" {
+		return ""
+	}
+	return strings.TrimPrefix(bridge, "own/")
+}
+
+// Examine says on the board what is wrong with the HomeKit servers now. asked is where the owner wants
+// the first one to listen.
+func (p *Pairings) Examine(board *health.Board, asked string) {
+	raise := func(code health.Code, subject, detail string, on bool) {
+		if on {
+			board.Raise(code, subject, detail)
+		} else {
+			board.Clear(code, subject)
+		}
+	}
+	bridges := p.House.Bridges()
+	for _, b := range bridges {
+		subject, code := Subject(b.Word), b.SetupCode != ""
+		raise(health.NotPaired, subject, "", !b.Paired && code)
+		raise(health.PairingLocked, subject, "", !b.Paired && !code)
+		if subject == "" {
+			raise(health.PortMoved, "", "it listens on "+b.Addr, moved(asked, b.Addr))
+		}
+	}
+	for _, q := range board.Active() { // of servers that are gone
+		about := q.Code == health.NotPaired || q.Code == health.PairingLocked
+		if about && !slices.ContainsFunc(bridges, func(b homekit.Bridge) bool { return Subject(b.Word) == q.Subject }) {
+			board.Clear(q.Code, q.Subject)
+		}
+	}
+	for bridge, records := range p.House.Damaged() {
+		board.Raise(health.RecordDamaged, Subject(bridge), strings.Join(records, ", "))
+	}
+}
+
+// moved reports whether the port that the owner asked for was in use.
+func moved(asked, listens string) bool {
+	_, want, err := net.SplitHostPort(asked)
+	_, got, gotErr := net.SplitHostPort(listens)
+	return err == nil && gotErr == nil && want != "0" && want != got
+}
