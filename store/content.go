@@ -150,7 +150,7 @@ func loadSums(ctx context.Context, q querier) (map[string]spaceSum, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // Err tells what it would
 	sums := map[string]spaceSum{}
 	for rows.Next() {
 		var s spaceSum
@@ -171,7 +171,7 @@ func (c *content) loadRows(ctx context.Context, q querier) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // Err tells what it would
 	for rows.Next() {
 		var space, key string
 		var value []byte

@@ -93,7 +93,7 @@ func Rebuild(ctx context.Context, dir string, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer folder.close()
+	defer func() { _ = folder.close() }()
 	o = o.withDefaults()
 	files := readGenerations(*o.disk, folder.path)
 	id := files.newest("")

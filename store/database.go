@@ -93,7 +93,9 @@ func (d *database) apply(c change) error {
 	if d.conn == nil {
 		return d.state.refuse()
 	}
-	if reason, passing := d.state.get(); reason != nil && !(c.own && (passing || errors.Is(reason, ErrDamaged))) {
+	reason, passing := d.state.get()
+	allowed := reason == nil || (c.own && (passing || errors.Is(reason, ErrDamaged)))
+	if !allowed {
 		return d.state.refuse()
 	}
 	before := d.now

@@ -279,9 +279,8 @@ func TestARealFullDisk(t *testing.T) {
 	s := open(t, filepath.Join(dir, "state"), o)
 	h := furnish(t, s)
 	hog := fill(t, dir)
-	last := int64(0)
 	for range 3000 {
-		last = write(t, s.Journal(), intent("garage"))
+		write(t, s.Journal(), intent("garage"))
 		if s.journal.aside.Load() != nil {
 			break
 		}
@@ -295,7 +294,7 @@ func TestARealFullDisk(t *testing.T) {
 	if s.journal.aside.Load() == nil {
 		t.Fatal("the disk never was full")
 	}
-	last = write(t, s.Journal(), intent("front"))
+	last := write(t, s.Journal(), intent("front"))
 	refused(t, s)
 	h.holds(t, s.Space("homekit", Precious), h.precious, true)
 

@@ -76,7 +76,7 @@ func (p *Problem) Hint() string { return p.Remedy }
 
 // beforeTheStart is the hint for a store that was not opened: it does not go on by itself.
 func (p *Problem) beforeTheStart() string {
-	if p.Kind == ErrDiskFull {
+	if errors.Is(p.Kind, ErrDiskFull) {
 		return "make room on the disk and start loquet again"
 	}
 	return p.Remedy
@@ -93,25 +93,24 @@ const (
 		"paired controllers work meanwhile"
 )
 
+// remedies are those for what the disk itself can tell.
+func remedies() map[error]string {
+	return map[error]string{ErrDiskFull: remedyRoom, ErrReadOnly: remedyReadOnly, ErrDamaged: remedyBackup,
+		ErrHeld: remedyHeld, ErrUnwritable: remedyOwner}
+}
+
 // diskProblem turns an error of the disk or of SQLite into a Problem.
 func diskProblem(path string, err error) *Problem {
-	switch kind := diskKind(err); kind {
-	case ErrDiskFull:
-		return &Problem{Kind: kind, Path: path, Remedy: remedyRoom, Err: err}
-	case ErrReadOnly:
-		return &Problem{Kind: kind, Path: path, Remedy: remedyReadOnly, Err: err}
-	case ErrDamaged:
-		return &Problem{Kind: kind, Path: path, Remedy: remedyBackup, Err: err}
-	case ErrHeld:
-		return &Problem{Kind: kind, Path: path, Remedy: remedyHeld, Err: err}
-	case ErrUnwritable:
-		return &Problem{Kind: kind, Path: path, Remedy: remedyOwner, Err: err}
-	default:
-		if kind := refusesFiles(path); kind != nil {
-			return diskProblem(path, fmt.Errorf("%w: %w", kind, err))
+	kind := diskKind(err)
+	for k, remedy := range remedies() {
+		if errors.Is(kind, k) {
+			return &Problem{Kind: k, Path: path, Remedy: remedy, Err: err}
 		}
-		return &Problem{Kind: ErrDisk, Path: path, Remedy: remedyDisk, Err: err}
 	}
+	if kind := refusesFiles(path); kind != nil {
+		return diskProblem(path, fmt.Errorf("%w: %w", kind, err))
+	}
+	return &Problem{Kind: ErrDisk, Path: path, Remedy: remedyDisk, Err: err}
 }
 
 // refusesFiles asks the disk itself why it does not take anything: SQLite knows one error only for all

@@ -124,7 +124,7 @@ func queryRows(ctx context.Context, q querier, where, tail string, args ...any) 
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var out []Row
 	for rows.Next() {
 		r, _, err := scanRow(rows)

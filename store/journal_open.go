@@ -228,7 +228,7 @@ func (j *Journal) openStill(ctx context.Context, s journalSetup) {
 	}
 	j.log.Error().Err(err).Str("path", j.path).Msg("history cannot be read while the disk cannot be written")
 	if j.readers != nil {
-		j.readers.Close()
+		_ = j.readers.Close()
 		j.readers = nil
 	}
 	j.last, j.lastSeq = genesis(j.seal.install), 0

@@ -135,7 +135,7 @@ func (o *opening) readStill(ctx context.Context, d *database) (missing bool, err
 	if err != nil {
 		return false, err
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	have, err := version(ctx, db, d.path, applicationDatabase)
 	if err != nil {
 		return false, err
@@ -171,8 +171,8 @@ func (d *database) connect(ctx context.Context) error {
 
 func (d *database) disconnect() {
 	if d.conn != nil {
-		d.conn.Close()
-		d.db.Close()
+		_ = d.conn.Close() // it is given up: what it could not write is told by whoever gave it up
+		_ = d.db.Close()
 	}
 	d.conn, d.db = nil, nil
 }
@@ -333,7 +333,7 @@ func (o *opening) journalInstall(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	install, err := meta(ctx, db, "install")
 	if err != nil {
 		return ""

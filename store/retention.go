@@ -35,7 +35,7 @@ func (j *Journal) firstToKeep(ctx context.Context, oldest, tomorrow string) (int
 	if err != nil {
 		return 0, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	var keep int64
 	gone := false
 	for rows.Next() {
@@ -45,7 +45,7 @@ func (j *Journal) firstToKeep(ctx context.Context, oldest, tomorrow string) (int
 			return 0, err
 		}
 		if gone {
-			keep, gone = first, false
+			keep = first
 		}
 		if trusted == 1 && day >= oldest && day <= tomorrow {
 			return keep, rows.Err()

@@ -50,14 +50,14 @@ func TestAFullDiskTellsNoStory(t *testing.T) {
 // TestWhyADiskTakesNothing: SQLite has one error for all of it.
 func TestWhyADiskTakesNothing(t *testing.T) {
 	dir := t.TempDir()
-	if p := diskProblem(filepath.Join(dir, fileJournal), syscall.EIO); p.Kind != ErrDisk {
+	if p := diskProblem(filepath.Join(dir, fileJournal), syscall.EIO); !errors.Is(p.Kind, ErrDisk) {
 		t.Errorf("a disk that takes files: %v", p)
 	}
 	for _, c := range []struct {
 		err  error
 		kind error
 	}{{syscall.EROFS, ErrReadOnly}, {syscall.EACCES, ErrUnwritable}, {syscall.ENOSPC, ErrDiskFull}, {ErrUnwritable, ErrUnwritable}} {
-		if p := diskProblem(dir, c.err); p.Kind != c.kind || p.Remedy == "" {
+		if p := diskProblem(dir, c.err); !errors.Is(p.Kind, c.kind) || p.Remedy == "" {
 			t.Errorf("%v: %v", c.err, p)
 		}
 	}

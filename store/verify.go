@@ -107,7 +107,7 @@ func (v *verifier) rows(ctx context.Context, q querier) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		r, written, err := scanRow(rows)
 		if err != nil {
