@@ -137,6 +137,9 @@ func (a *App) onStop(name string, undo func(ctx context.Context) error) {
 func (a *App) Start(ctx context.Context) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
+	if a.started || a.work.ctx.Err() != nil {
+		return errors.New("bridge: an App starts once")
+	}
 	for _, step := range []struct {
 		name string
 		do   func(ctx context.Context) error

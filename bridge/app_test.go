@@ -377,6 +377,9 @@ func TestStartAndStop(t *testing.T) {
 	if err := r.Reload(context.Background()); err == nil {
 		t.Error("reloaded after the stop")
 	}
+	if err := r.Start(context.Background()); err == nil {
+		t.Error("started twice")
+	}
 }
 
 func TestIdentityOutlivesARestart(t *testing.T) {

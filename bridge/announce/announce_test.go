@@ -166,7 +166,7 @@ func (f *flaky) Serve(deliver func(mdns.Packet)) error {
 	case err := <-done:
 		return err
 	case <-f.fail:
-		f.Transport.Close()
+		f.Close()
 		<-done
 		return errors.New("the sockets failed")
 	}
