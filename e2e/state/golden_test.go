@@ -168,6 +168,12 @@ func makeGoldens(t *testing.T) (stopped, killed *golden) {
 		t.Fatal(err)
 	}
 	q.Await(t, "garage", "open", 10*time.Second)
+	e2e.Until(t, 10*time.Second, func() string {
+		if w.Status(t, "garage").Energised {
+			return "the button of the garage to be let go"
+		}
+		return ""
+	})
 	w.Happen(t, "garage", sim.WallButton)
 	q.Await(t, "garage", "closed", 10*time.Second)
 	q.Must(t, "front", "unlock")

@@ -152,6 +152,12 @@ func (r *running) closeByHand(id string) {
 	open := map[string]string{"closed": "open", "secured": "unsecured"}[closed]
 	if r.Device(r.t, id).At() != closed {
 		r.Await(r.t, id, open, moveLimit)
+		e2e.Until(r.t, moveLimit, func() string {
+			if r.world.Status(r.t, id).Energised {
+				return "the button of " + id + " to be let go"
+			}
+			return ""
+		})
 		r.world.Happen(r.t, id, sim.WallButton)
 		r.Await(r.t, id, closed, moveLimit)
 	}
