@@ -54,7 +54,9 @@ func (t *contactThing) device() string { return t.contact.ID() }
 
 func (t *contactThing) identify(ctx context.Context) error { return t.contact.Identify(ctx) }
 
-func (t *contactThing) write(context.Context, uint64, int, device.Command) error { return errNotWritable }
+func (t *contactThing) write(context.Context, uint64, int, device.Command) error {
+	return errNotWritable
+}
 
 func (t *contactThing) action(uint64, int) (device.Action, bool) { return device.ActionNone, false }
 
