@@ -181,6 +181,7 @@ func bounded(src *source, tokens token.Tokens) *Finding {
 				"an active-low line goes in quotes: \""+clip(t.Value)+"\"; remove any other tag")
 		case token.DirectiveType:
 			return refuse(t, "no-directives", "directives (%) are not used here", "remove the line")
+		default: // words, quotes and marks that make nothing deeper
 		}
 		if depth > maxDepth || dashes > maxDepth {
 			return refuse(t, "too-deep", "this is nested too deeply", fmt.Sprintf("at most %d levels are read", maxDepth))
