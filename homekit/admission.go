@@ -113,7 +113,7 @@ func (s *Server) accept(nc net.Conn) {
 		s.running.Go(func() {
 			defer nc.Close()
 			nc.SetWriteDeadline(time.Now().Add(time.Second))
-			nc.Write(empty(503).bytes())
+			_, _ = nc.Write(empty(503).bytes()) // it is closed whether or not it hears why
 		})
 		return
 	}

@@ -225,9 +225,10 @@ func TestStop(t *testing.T) {
 func TestListenerDies(t *testing.T) {
 	h := open(t, 0, nil)
 	h.mu.Lock()
+	alive := h.listener
 	h.mu.Unlock()
 	dead := errors.New("the network is gone")
-	h.running.Go(func() { h.acceptAll(deadListener{h.listener, dead}) })
+	h.running.Go(func() { h.acceptAll(deadListener{alive, dead}) })
 	<-h.Done()
 	if !errors.Is(h.Err(), dead) {
 		t.Error(h.Err())

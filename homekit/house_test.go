@@ -3,7 +3,6 @@ package homekit
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"net"
 	"strconv"
 	"sync"
@@ -231,8 +230,6 @@ func statuses(n int, results []haptest.Result) []int {
 	}
 	return out
 }
-
-func raw(s string) json.RawMessage { return json.RawMessage(s) }
 
 func newCharacteristic(id uint64, typ, format string, val any, perms ...string) *characteristic.C {
 	c := characteristic.New()

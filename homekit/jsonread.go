@@ -128,24 +128,24 @@ func (r *jsonReader) value(depth int) (jsonValue, error) {
 	start := r.pos
 	kind := r.b[r.pos]
 	var err error
-	switch {
-	case kind == '"':
+	switch kind {
+	case '"':
 		err = r.str()
-	case kind == '{':
+	case '{':
 		err = r.object(func([]byte) error {
 			_, err := r.value(depth - 1)
 			return err
 		})
-	case kind == '[':
+	case '[':
 		err = r.array(func() error {
 			_, err := r.value(depth - 1)
 			return err
 		})
-	case kind == 't':
+	case 't':
 		err = r.literal("true")
-	case kind == 'f':
+	case 'f':
 		err = r.literal("false")
-	case kind == 'n':
+	case 'n':
 		err = r.literal("null")
 	default:
 		kind = jsonNumber

@@ -147,7 +147,9 @@ func linger(nc net.Conn) {
 	if tcp.CloseWrite() != nil {
 		return
 	}
-	tcp.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+	if tcp.SetReadDeadline(time.Now().Add(500*time.Millisecond)) != nil {
+		return
+	}
 	var drop [512]byte
 	for range 64 {
 		if _, err := tcp.Read(drop[:]); err != nil {
