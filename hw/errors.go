@@ -70,11 +70,11 @@ func hint(err error) string {
 
 // FieldErrors lists every FieldError in err, in order.
 func FieldErrors(err error) []*FieldError {
-	if field, ok := err.(*FieldError); ok {
+	if field, ok := err.(*FieldError); ok { //nolint:errorlint // the walk unwraps by itself: As finds one of many
 		return []*FieldError{field}
 	}
 	var all []*FieldError
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // as above
 	case interface{ Unwrap() []error }:
 		for _, one := range e.Unwrap() {
 			all = append(all, FieldErrors(one)...)

@@ -94,5 +94,5 @@ func (l *lentInput) Close() error {
 	h.mu.Lock()
 	delete(h.inputs, l.key)
 	h.mu.Unlock()
-	return opError(l.env.device, "give back "+string(l.ref), l.shared.Input.Close())
+	return opError(l.env.device, "give back "+string(l.ref), l.shared.Close())
 }

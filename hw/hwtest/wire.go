@@ -109,7 +109,7 @@ func (c *wireConn) Write(b []byte) (int, error) {
 	c.wire.lose = false
 	c.wire.mu.Unlock()
 	if lose {
-		c.Close()
+		_ = c.Close()
 		return 0, errCut
 	}
 	return c.Conn.Write(b)

@@ -51,8 +51,9 @@ func not(t device.Tri) device.Tri {
 		return device.No
 	case device.No:
 		return device.Yes
+	default:
+		return device.Unknown
 	}
-	return device.Unknown
 }
 
 // faults puts what is wrong into one sentence.

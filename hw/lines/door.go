@@ -225,6 +225,7 @@ func says(at, end device.Place) device.Tri {
 		return device.Unknown
 	case end:
 		return device.Yes
+	default:
+		return device.No
 	}
-	return device.No
 }

@@ -86,8 +86,9 @@ func (m *Maglock) Throw(ctx context.Context, target device.BoltTarget) error {
 		return m.relay.Set(ctx, true, 0)
 	case device.BoltTargetUnsecured:
 		return m.relay.Set(ctx, false, 0)
+	default:
+		return noTarget(m.id)
 	}
-	return noTarget(m.id)
 }
 
 // Readings implements device.Bolt. The bolt follows from the relay: Energised is Yes while it holds.
@@ -116,6 +117,8 @@ func (m *Maglock) reading(a acting) device.LockReading {
 		r.Bolt = device.BoltSecured
 	case device.No:
 		r.Bolt = device.BoltUnsecured
+	default:
+		r.Bolt = device.BoltUnknown
 	}
 	return r
 }

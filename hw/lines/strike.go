@@ -86,8 +86,9 @@ func (s *Strike) Throw(ctx context.Context, target device.BoltTarget) error {
 			return nil
 		}
 		return err
+	default:
+		return noTarget(s.id)
 	}
-	return noTarget(s.id)
 }
 
 // Readings implements device.Bolt. The bolt follows from the relay: BoltTraits.SensesBolt is false, and
@@ -114,6 +115,8 @@ func (s *Strike) reading(a acting) device.LockReading {
 		r.Bolt = device.BoltUnsecured
 	case device.No:
 		r.Bolt = device.BoltSecured
+	default:
+		r.Bolt = device.BoltUnknown
 	}
 	return r
 }

@@ -141,6 +141,8 @@ func (p place) moveDoor(t *testing.T) func(device.Place) {
 					p.hand(t, func(sim.Status) bool { return true }, sim.Unjam, sim.DoorOpen)
 				}
 			}
+		default:
+			t.Fatalf("nobody can put a door at %v", at)
 		}
 	}
 }
