@@ -15,8 +15,8 @@ const promptly = time.Second
 // shortestWarning is what nobody can configure away before an unattended close.
 const shortestWarning = 5 * time.Second
 
-// aFewSeconds is enough for a move of a simulated door at the speeds used here, and a warning.
-const aFewSeconds = 20 * time.Second
+// shortly is enough for a move of a simulated door at the speeds used here, and a warning.
+const shortly = 20 * time.Second
 
 func TestAGarageOpensAndClosesWithAWarning(t *testing.T) {
 	t.Parallel()
@@ -32,7 +32,7 @@ func TestAGarageOpensAndClosesWithAWarning(t *testing.T) {
 	if !opening.Has(garage.target, DoorOpen) {
 		t.Errorf("opening without its target: %v", opening.Values)
 	}
-	open := awaitMessage(t, h.owner, garage.current, DoorOpen, aFewSeconds)
+	open := awaitMessage(t, h.owner, garage.current, DoorOpen, shortly)
 	if open.At.Before(opening.At) {
 		t.Error("open came before opening")
 	}
@@ -61,12 +61,12 @@ func TestAGarageOpensAndClosesWithAWarning(t *testing.T) {
 		}
 		return ""
 	})
-	closing := awaitMessage(t, h.owner, garage.current, DoorClosing, aFewSeconds)
+	closing := awaitMessage(t, h.owner, garage.current, DoorClosing, shortly)
 	// The target went down with the warning already.
 	if aim, ok := h.owner.First(garage.target, DoorClosed); !ok || aim.At.After(closing.At) {
 		t.Errorf("closing without its target: %v", h.owner.Messages())
 	}
-	awaitMessage(t, h.owner, garage.current, DoorClosed, aFewSeconds)
+	awaitMessage(t, h.owner, garage.current, DoorClosed, shortly)
 	h.wantPulses(t, "garage", 2)
 	if now := h.owner.MustRead(t, garage.current); !same(now, DoorClosed) {
 		t.Errorf("at the end the door reads %v", now)
@@ -138,7 +138,7 @@ func TestAWallButtonMovesTargetAndCurrentTogether(t *testing.T) {
 	for _, end := range []int{DoorOpen, DoorClosed} {
 		h.owner.ForgetMessages()
 		h.world.Happen(t, "garage", "wall-button")
-		awaitMessage(t, h.owner, garage.current, end, aFewSeconds)
+		awaitMessage(t, h.owner, garage.current, end, shortly)
 		messages := h.owner.Messages()
 		if first := messages[0]; first.Has(garage.current, end) {
 			t.Errorf("the end was shown before the movement: %v", messages)
@@ -165,7 +165,7 @@ func TestAnObstructionIsShownAndStopsAClose(t *testing.T) {
 	garage := h.door(t, "garage")
 	h.owner.Subscribe(t, garage.current, garage.target, garage.obstructed)
 	h.owner.MustWrite(t, garage.target, DoorOpen)
-	awaitMessage(t, h.owner, garage.current, DoorOpen, aFewSeconds)
+	awaitMessage(t, h.owner, garage.current, DoorOpen, shortly)
 
 	h.world.Happen(t, "garage", "obstruct")
 	awaitMessage(t, h.owner, garage.obstructed, true, 5*time.Second)
@@ -194,7 +194,7 @@ func TestAnObstructionIsShownAndStopsAClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	guest.MustWrite(t, garage.target, DoorClosed)
-	awaitMessage(t, h.owner, garage.current, DoorClosed, aFewSeconds)
+	awaitMessage(t, h.owner, garage.current, DoorClosed, shortly)
 	h.wantPulses(t, "garage", 2)
 }
 
@@ -210,7 +210,7 @@ func TestLocksLockAndUnlock(t *testing.T) {
 		if w.Took() > promptly {
 			t.Errorf("writing %d was answered after %v", aim, w.Took())
 		}
-		awaitMessage(t, h.owner, front.current, aim, aFewSeconds)
+		awaitMessage(t, h.owner, front.current, aim, shortly)
 		// Two edges of one relay are at least 2 s apart.
 		e2e.Apart(t, 2*time.Second)
 	}
@@ -220,7 +220,7 @@ func TestLocksLockAndUnlock(t *testing.T) {
 	h.owner.ForgetMessages()
 	h.owner.MustWrite(t, studio.target, LockUnsecured)
 	awaitMessage(t, h.owner, studio.current, LockUnsecured, 5*time.Second)
-	secured := awaitMessage(t, h.owner, studio.current, LockSecured, aFewSeconds)
+	secured := awaitMessage(t, h.owner, studio.current, LockSecured, shortly)
 	if aim, ok := h.owner.First(studio.target, LockSecured); !ok || aim.At.After(secured.At) {
 		t.Errorf("the strike is secured without its target: %v", h.owner.Messages())
 	}

@@ -147,7 +147,7 @@ const betweenEdges = 2 * time.Second
 // for the 2 s that it must at the speeds used here.
 func (h *house) awaitMidway(t *testing.T, id string) {
 	t.Helper()
-	e2e.Until(t, aFewSeconds, func() string {
+	e2e.Until(t, shortly, func() string {
 		s := h.world.Status(t, id)
 		if s.Moving == "no" || s.Position < 0.4 || s.Position > 0.6 {
 			return fmt.Sprintf("%s to be on its way: %+v", id, s)
@@ -202,7 +202,7 @@ func TestStoppedHalfWay(t *testing.T) {
 			e2e.Apart(t, betweenEdges)
 			began := time.Now()
 			guest.MustWrite(t, garage.target, c.target)
-			e2e.Until(t, aFewSeconds, func() string {
+			e2e.Until(t, shortly, func() string {
 				if n := h.pulses(t, "garage"); n == stopped {
 					return "the pulse after the warning"
 				}
@@ -223,9 +223,9 @@ func startOpening(t *testing.T, h *house, garage door) {
 
 func startClosing(t *testing.T, h *house, garage door) {
 	h.owner.MustWrite(t, garage.target, DoorOpen)
-	h.Await(t, garage.id, "open", aFewSeconds)
+	h.Await(t, garage.id, "open", shortly)
 	h.owner.MustWrite(t, garage.target, DoorClosed)
-	h.Await(t, garage.id, "closing", aFewSeconds)
+	h.Await(t, garage.id, "closing", shortly)
 }
 
 // TestNoStopWhereItWouldReverse: a pulse that would turn the door round is no stop.
@@ -251,7 +251,7 @@ func TestNoStopWhereItWouldReverse(t *testing.T) {
 			if answer := h.Command(t, "garage", "stop"); answer.Status != 409 || answer.Code != "cannot-stop" {
 				t.Errorf("a stop while it closes: %+v, want 409 cannot-stop", answer)
 			}
-			h.Await(t, "garage", "closed", aFewSeconds)
+			h.Await(t, "garage", "closed", shortly)
 			h.wantPulses(t, "garage", 2)
 
 			guest, err := h.owner.Invite("guest", false)
@@ -278,7 +278,7 @@ func TestAnObstructionInTheWarningEndsIt(t *testing.T) {
 	h := newHouse(t, setup{speed: 6})
 	garage := h.door(t, "garage")
 	h.owner.MustWrite(t, garage.target, DoorOpen)
-	h.Await(t, "garage", "open", aFewSeconds)
+	h.Await(t, "garage", "open", shortly)
 	h.owner.Subscribe(t, garage.current, garage.target)
 	h.owner.MustWrite(t, garage.target, DoorClosed)
 	e2e.Apart(t, 2*time.Second)

@@ -89,7 +89,7 @@ func TestOneContactOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	guest.MustWrite(t, garage.target, DoorClosed)
-	awaitMessage(t, h.owner, garage.current, DoorClosing, aFewSeconds)
+	awaitMessage(t, h.owner, garage.current, DoorClosing, shortly)
 	if waited := time.Since(began); waited < shortestWarning {
 		t.Errorf("closing after %v, without a full warning", waited)
 	}

@@ -130,12 +130,12 @@ func (p *Phone) read(out io.Reader) {
 func (p *Phone) deliver(r reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case r.Event == "values":
+	switch r.Event {
+	case "values":
 		p.messages[r.As] = append(p.messages[r.As], Message{At: time.UnixMilli(r.At), Values: r.Values})
-	case r.Event == "disconnect":
+	case "disconnect":
 		p.messages[r.As] = append(p.messages[r.As], Message{At: time.UnixMilli(r.At), Ended: true})
-	case r.Event == "":
+	case "":
 		if answer, ok := p.waiting[r.ID]; ok {
 			delete(p.waiting, r.ID)
 			answer <- r

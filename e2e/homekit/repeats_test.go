@@ -94,7 +94,7 @@ func TestAStrikeOpensAgainForWhoSawItClose(t *testing.T) {
 	h.owner.Subscribe(t, studio.current, studio.target)
 	h.owner.MustWrite(t, studio.target, LockUnsecured)
 	awaitMessage(t, h.owner, studio.current, LockUnsecured, 5*time.Second)
-	awaitMessage(t, h.owner, studio.current, LockSecured, aFewSeconds)
+	awaitMessage(t, h.owner, studio.current, LockSecured, shortly)
 	h.owner.MustWrite(t, studio.target, LockUnsecured)
 	h.wantExactly(t, "studio", 2)
 }
