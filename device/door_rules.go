@@ -168,10 +168,7 @@ func (m *doorMachine) safely(now time.Time, target Target, d decision) decision 
 			return no(RefusedSuspended)
 		}
 		if m.cfg.RemoteClose == RemoteCloseWarned && !e.warned {
-			if d, ok := m.gap(now, target); !ok {
-				return d
-			}
-			return decision{step: stepWarn}
+			return decision{step: stepWarn} // the gap is judged when the pulse is owed
 		}
 	}
 	if wait, ok := m.gap(now, target); !ok {

@@ -43,6 +43,8 @@ func TestDoorRules(t *testing.T) {
 		m.expire(now.Add(stableTime))
 	}
 
+	justPulsed := func(m *doorMachine, now time.Time) { m.edges[0] = now }
+
 	for _, c := range []struct {
 		name    string
 		cfg     DoorConfig
@@ -98,6 +100,9 @@ func TestDoorRules(t *testing.T) {
 		{"suspended, pulse open", kinds(0, 0, pulse), PlaceClosed, func(m *doorMachine, now time.Time) { m.mem.Suspended = true }, Command{Action: ActionOpen, Cause: remote}, stepRefuse, RefusedSuspended},
 		{"suspended, at the door", kinds(0, 0, pulse), PlaceClosed, func(m *doorMachine, now time.Time) { m.mem.Suspended = true }, Command{Action: ActionOpen, Cause: atDoor}, stepMove, ""},
 		{"failed lately, at the door", kinds(0, 0, pulse), PlaceClosed, func(m *doorMachine, now time.Time) { m.failed[TargetOpen] = now.Add(-29 * time.Second) }, Command{Action: ActionOpen, Cause: atDoor}, stepRefuse, RefusedFailed},
+		{"too soon, declared", kinds(KindSectional, RemoteCloseDeclared, pulse), PlaceOpen, justPulsed, Command{Action: ActionClose, Cause: remote}, stepRefuse, RefusedTooSoon},
+		{"too soon, at the door", kinds(KindSectional, RemoteCloseWarned, pulse), PlaceOpen, justPulsed, Command{Action: ActionClose, Cause: atDoor}, stepRefuse, RefusedTooSoon},
+		{"too soon, but a warning is first", kinds(KindSectional, RemoteCloseWarned, pulse), PlaceOpen, justPulsed, Command{Action: ActionClose, Cause: remote}, stepWarn, ""},
 		{"failed a while ago", kinds(0, 0, pulse), PlaceClosed, func(m *doorMachine, now time.Time) { m.failed[TargetOpen] = now.Add(-30 * time.Second) }, Command{Action: ActionOpen, Cause: remote}, stepMove, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

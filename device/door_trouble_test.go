@@ -175,6 +175,24 @@ func TestDoorTrouble(t *testing.T) {
 			code(t, err, device.RefusedTooSoon)
 			b.pulses(1)
 		}},
+		{"soon after an edge, but after a warning", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
+			b.do(device.ActionOpen, by("a"))
+			time.Sleep(4 * time.Second)
+			a, err := b.do(device.ActionStop, by("a"))
+			accepted(t, a, err)
+			time.Sleep(time.Second)
+			_, err = b.do(device.ActionClose, keypad()) // no warning: the pulse would be too soon
+			code(t, err, device.RefusedTooSoon)
+			a, err = b.do(device.ActionClose, by("b"))
+			accepted(t, a, err)
+			if !a.Warning {
+				t.Errorf("%+v", a)
+			}
+			time.Sleep(device.MinWarnTime - 100*time.Millisecond)
+			b.pulses(2)
+			time.Sleep(200 * time.Millisecond)
+			b.pulses(3)
+		}},
 		{"identify", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
 			if err := b.door.Identify(context.Background()); err != nil || b.opener.Identifies() != 1 {
 				t.Errorf("%v, %d", err, b.opener.Identifies())
