@@ -342,6 +342,14 @@ func TestStartAndStop(t *testing.T) {
 	if took := time.Since(begun); took > 2*time.Second {
 		t.Errorf("the start took %v", took)
 	}
+	var order []string
+	for _, c := range r.cleanups {
+		order = append(order, c.name)
+	}
+	// undone from the end: the network hears goodbye before the servers close, outputs are at rest before the state closes
+	if got := strings.Join(order, " "); got != "state clock lines devices homekit network api ready file systemd" {
+		t.Errorf("undone from the end: %s", got)
+	}
 	f := r.ready()
 	if f.Version != 1 || f.PID != os.Getpid() || f.Console.URL != r.Console() || f.Console.Token == "" || f.State != r.opts.StateDir ||
 		f.Socket != filepath.Join(r.opts.StateDir, "loquet.sock") || len(f.HomeKit) != 1 {

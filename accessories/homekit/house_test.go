@@ -7,11 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/homekit"
 	"github.com/loquet/loquet/homekit/haptest"
 )
 
@@ -320,6 +322,69 @@ func TestTheNewestStateIsTheLastShown(t *testing.T) {
 	close(stop)
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// halting is a thing whose first reading is held up between being read and being shown.
+type halting struct {
+	thing
+	values chan []homekit.Value // one for each reading
+	read   chan struct{}        // told of each
+	halt   chan struct{}
+	once   sync.Once
+}
+
+func (t *halting) now() ([]homekit.Value, bool) {
+	v := <-t.values
+	t.read <- struct{}{}
+	t.once.Do(func() { <-t.halt })
+	return v, true
+}
+
+func TestAnOldReadingIsNotShownAfterANewOne(t *testing.T) {
+	h := newHome(t, nil)
+	h.contact("window", nil)
+	h.open()
+	s := (*h.shown.Load())["window"]
+	at := h.id("window", "contact/state")
+	value := func(v int) []homekit.Value { return []homekit.Value{{AID: at.AID, IID: at.IID, Value: v}} }
+	slow := &halting{thing: s.thing, values: make(chan []homekit.Value, 2), read: make(chan struct{}, 2), halt: make(chan struct{})}
+	slow.values <- value(0)
+	slow.values <- value(1)
+	var both sync.WaitGroup
+	both.Go(func() { h.House.show(shown{s.face, slow}) })
+	<-slow.read
+	both.Go(func() { h.House.show(shown{s.face, slow}) })
+	select {
+	case <-slow.read:
+		t.Error("the second reading did not wait for the first one to be shown")
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(slow.halt)
+	both.Wait()
+	if got, _ := s.face.server.Load().Value(at.AID, at.IID); string(got) != "1" {
+		t.Errorf("shown %s, the newest is 1", got)
+	}
+}
+
+// The place of a device that left for a tile of its own stays free: the bridge can take it back.
+func TestAFullBridgeKeepsThePlaceOfATile(t *testing.T) {
+	h := newHome(t, nil)
+	h.lock("front", nil)
+	for i := range homekit.MaxAccessories - 2 {
+		h.contact(fmt.Sprintf("c-%d", i), nil)
+	}
+	h.show()
+	h.items[0].LockFace.OwnTile = true
+	h.contact("late", nil)
+	h.show()
+	if p := h.places()["late"]; !strings.HasPrefix(p, "main-2") {
+		t.Errorf("a late device went to %s", p)
+	}
+	h.items[0].LockFace.OwnTile = false
+	h.show()
+	if b := h.bridge(mainBridge); b.Accessories != homekit.MaxAccessories {
+		t.Errorf("%+v", b)
 	}
 }
 
