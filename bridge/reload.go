@@ -3,7 +3,6 @@ package bridge
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +37,11 @@ func (a *App) Reload(ctx context.Context) error {
 	if err == nil {
 		err = a.apply(ctx, next)
 	}
+	var moving movingError
+	if errors.As(err, &moving) { // nothing is wrong with the configuration
+		return &api.Error{Status: 409, Code: "device-moving", Title: "The configuration was not taken over yet", Why: err.Error(),
+			Remedy: "reload again when it is at rest"}
+	}
 	if err != nil {
 		a.board.Raise(health.ReloadRefused, "", firstLine(err))
 		return &api.Error{Status: 409, Code: "configuration-refused", Title: "The configuration was not taken over", Why: err.Error(),
@@ -47,6 +51,11 @@ func (a *App) Reload(ctx context.Context) error {
 	a.tellWarnings(warnings)
 	return nil
 }
+
+// movingError names a device that must come to rest before it can be built again.
+type movingError string
+
+func (e movingError) Error() string { return string(e) + " is moving" }
 
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
@@ -74,7 +83,7 @@ func (a *App) apply(ctx context.Context, next *config.Config) error {
 			continue
 		}
 		if u.Busy() {
-			return fmt.Errorf("%s is moving: reload again when it is at rest", u.ID)
+			return movingError(u.ID)
 		}
 		gone = append(gone, u)
 	}

@@ -211,8 +211,12 @@ func TestABusyDoorRefusesAReload(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = r.reload(strings.Replace(villa, "travel: 16s", "travel: 18s", 1))
-	if err == nil || !strings.Contains(err.Error(), "gate is moving") {
+	var refused *api.Error
+	if !errors.As(err, &refused) || refused.Code != "device-moving" || refused.Why != "gate is moving" {
 		t.Errorf("%v", err)
+	}
+	if _, there := r.problem(health.ReloadRefused, ""); there {
+		t.Error("a door that moves is told as a mistake in the configuration")
 	}
 	if d, _ := r.Device("gate"); d.State.Position != "opening" {
 		t.Errorf("the gate is %s", d.State.Position)
