@@ -137,6 +137,9 @@ func (j *Journal) comeBack() error {
 	if a == nil {
 		return nil
 	}
+	if j.insert == nil {
+		return errors.New("journal.db was not opened: that takes a restart")
+	}
 	rows, dropped := a.list()
 	if err := j.bring(rows); err != nil {
 		return err

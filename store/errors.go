@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -96,43 +97,47 @@ const (
 // remedies are those for what the disk itself can tell.
 func remedies() map[error]string {
 	return map[error]string{ErrDiskFull: remedyRoom, ErrReadOnly: remedyReadOnly, ErrDamaged: remedyBackup,
-		ErrHeld: remedyHeld, ErrUnwritable: remedyOwner}
+		ErrHeld: remedyHeld, ErrUnwritable: remedyOwner, ErrDisk: remedyDisk}
 }
 
 // diskProblem turns an error of the disk or of SQLite into a Problem.
 func diskProblem(path string, err error) *Problem {
 	kind := diskKind(err)
-	for k, remedy := range remedies() {
-		if errors.Is(kind, k) {
-			return &Problem{Kind: k, Path: path, Remedy: remedy, Err: err}
-		}
+	if errors.Is(kind, ErrDisk) {
+		kind = moreOf(path, err)
 	}
-	if kind := refusesFiles(path); kind != nil {
-		return diskProblem(path, fmt.Errorf("%w: %w", kind, err))
-	}
-	return &Problem{Kind: ErrDisk, Path: path, Remedy: remedyDisk, Err: err}
+	return &Problem{Kind: kind, Path: path, Remedy: remedies()[kind], Err: err}
 }
 
-// refusesFiles asks the disk itself why it does not take anything: SQLite knows one error only for all
-// writes that fail. It returns nil when the disk takes a file.
-func refusesFiles(path string) error {
-	dir := path
+// moreOf asks the disk itself why it does not take anything: SQLite knows one error only for all writes
+// that fail, and one for all files that it may not write.
+func moreOf(path string, err error) error {
+	dir, denied := path, error(nil)
 	if st, err := os.Stat(path); err != nil || !st.IsDir() {
-		dir = filepath.Dir(path)
+		dir, denied = filepath.Dir(path), unix.Access(path, unix.W_OK)
 	}
-	f, err := os.CreateTemp(dir, "probe-")
-	if err == nil {
-		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	f, made := os.CreateTemp(dir, "probe-")
+	if made == nil {
+		made = errors.Join(f.Close(), os.Remove(f.Name()))
 	}
-	switch {
-	case errors.Is(err, syscall.EROFS):
-		return ErrReadOnly
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return ErrDiskFull
-	case errors.Is(err, fs.ErrPermission):
-		return ErrUnwritable
+	for _, why := range []error{made, denied} {
+		if kind := diskKind(why); why != nil && !errors.Is(kind, ErrDisk) {
+			return kind
+		}
 	}
-	return nil
+	if sqliteCode(err) == sqlite3.SQLITE_READONLY {
+		return ErrDamaged // the disk takes files, and this one says of itself that it may not be written
+	}
+	return ErrDisk
+}
+
+// sqliteCode is the primary code of an error of SQLite's; 0 for any other.
+func sqliteCode(err error) int {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return 0
+	}
+	return se.Code() & 0xff
 }
 
 func diskKind(err error) error {
@@ -149,15 +154,9 @@ func diskKind(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return ErrUnwritable
 	}
-	var se *sqlite.Error
-	if !errors.As(err, &se) {
-		return ErrDisk
-	}
-	switch se.Code() & 0xff {
+	switch sqliteCode(err) {
 	case sqlite3.SQLITE_FULL:
 		return ErrDiskFull
-	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return ErrReadOnly
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return ErrDamaged
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:

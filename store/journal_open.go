@@ -72,7 +72,7 @@ func openJournal(ctx context.Context, s journalSetup) (*Journal, error) {
 			return nil, err
 		}
 		if err != nil {
-			s.state.degrade(diskProblem(j.path, err))
+			s.state.degradeUntilRestart(diskProblem(j.path, err)) // nothing brings rows into a file that is not open
 			s.still = true
 		}
 	}

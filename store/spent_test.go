@@ -2,8 +2,11 @@ package store
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 )
@@ -64,4 +67,52 @@ func TestWhyADiskTakesNothing(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("the question left %v, %v", left, err)
 	}
+}
+
+// TestAHeaderThatForbidsWriting: one bit in the header of a database makes SQLite refuse to write it. That is
+// damage, not a disk that is read-only, and no reason to wait for the disk.
+func TestAHeaderThatForbidsWriting(t *testing.T) {
+	s := open(t, shm(t), small())
+	h := furnish(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files := snapshot(t, s.folder.path)
+	for _, name := range []string{fileJournal, fileDatabase} {
+		for bit := range 8 {
+			t.Run(fmt.Sprint(name, " ", bit), func(t *testing.T) {
+				hurt := maps.Clone(files)
+				hurt[name] = slices.Clone(files[name])
+				hurt[name][18] ^= 1 << bit // the version that a writer must know
+				s := open(t, restoreIn(t, shm(t), hurt), small())
+				if p := s.Problem(); p != nil && (!errors.Is(p, ErrDamaged) || errors.Is(p, ErrReadOnly)) {
+					t.Errorf("problem %v, want damage", p)
+				}
+				s.upkeep.recover()
+				h.holds(t, s.Space("homekit", Precious), h.precious, true)
+				write(t, s.Journal(), intent("garage"))
+			})
+		}
+	}
+}
+
+// TestAJournalThatCannotBeOpened comes back with the next start only: nothing can bring rows into it.
+func TestAJournalThatCannotBeOpened(t *testing.T) {
+	f, dir := &faulty{}, shm(t)
+	whole := open(t, dir, f.options())
+	furnish(t, whole)
+	if err := whole.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fail(&f.journal, syscall.ENOSPC)
+	s := open(t, dir, f.options())
+	degraded(t, s, ErrDiskFull)
+	seq := write(t, s.Journal(), intent("garage"))
+	f.journal.Store(nil)
+	s.upkeep.recover()
+	degraded(t, s, ErrDiskFull)
+	if got := history(t, s.Journal(), Query{Limit: 1}); got[0].Seq != seq {
+		t.Errorf("the newest row is %+v", got[0])
+	}
+	healthy(t, reopen(t, s, small()))
 }
