@@ -134,7 +134,7 @@ func TestAnswers(t *testing.T) {
 		{name: "reload", method: "POST", path: "/api/v1/reload", status: 204},
 		{name: "reload with a body", method: "POST", path: "/api/v1/reload", body: `{"force":true}`, status: 422, want: "invalid"},
 		{name: "reload refused", method: "POST", path: "/api/v1/reload", broken: &api.Error{Status: 422, Code: "config-invalid", Why: "loquet.yaml:3:5: unknown field", Remedy: "mend it"}, status: 422, want: "config-invalid"},
-		{name: "sim", method: "GET", path: "/api/v1/sim/garage", status: 200, want: `{"pulses":1,"pulses_total":3,"edges":2,"last_edge_unix_ns":1795287600000000000,"position":0.5,"moving":"up"}`},
+		{name: "sim", method: "GET", path: "/api/v1/sim/garage", status: 200, want: `{"pulses":1,"pulses_total":3,"edges":2,"last_edge_unix_ns":1795287600000000000,"position":0.5,"moving":"up","energised":true,"obstructed":false,"jammed":false,"lamp":{"on":true,"edges":6,"total_ns":3000000000,"lasts_ns":5500000000},"beeper":{"on":false,"edges":0,"total_ns":0,"lasts_ns":0},"last_move":{"unix_ns":1795287600100000000,"direction":"up","cause":"relay","lamp_ns":5000000000,"beeper_ns":0}}`},
 		{name: "sim nowhere", method: "GET", path: "/api/v1/sim/attic", status: 404, want: "not-simulated"},
 		{name: "sim event", method: "POST", path: "/api/v1/sim/garage/wall-button", status: 204},
 		{name: "sim event by GET", method: "GET", path: "/api/v1/sim/garage/wall-button", status: 405, want: "method-not-allowed"},

@@ -139,6 +139,30 @@ type SimState struct {
 	LastEdgeUnixNS int64   `json:"last_edge_unix_ns"`
 	Position       float64 `json:"position" jsonschema:"minimum=0,maximum=1"`
 	Moving         string  `json:"moving" jsonschema:"enum=up,enum=down,enum=no"`
+	Energised      bool    `json:"energised" jsonschema:"description=a relay's contact is made"`
+	Obstructed     bool    `json:"obstructed" jsonschema:"description=something stands in the way"`
+	Jammed         bool    `json:"jammed" jsonschema:"description=the door or bolt is stuck where it is"`
+
+	Lamp     SimSignal `json:"lamp"`
+	Beeper   SimSignal `json:"beeper"`
+	LastMove SimMove   `json:"last_move,omitzero" jsonschema:"description=absent: it has not moved yet"`
+}
+
+// SimSignal is what a simulated lamp or beeper did.
+type SimSignal struct {
+	On    bool          `json:"on"`
+	Edges int64         `json:"edges" jsonschema:"description=how often it was switched on"`
+	Total time.Duration `json:"total_ns" jsonschema:"description=how long it has been on since the simulated world began"`
+	Lasts time.Duration `json:"lasts_ns" jsonschema:"description=for how long it has been signalling; the dark halves of flashes count; 0: it is not"`
+}
+
+// SimMove is the start of a movement of a simulated device.
+type SimMove struct {
+	UnixNS    int64         `json:"unix_ns"`
+	Direction string        `json:"direction" jsonschema:"enum=up,enum=down"`
+	Cause     string        `json:"cause" jsonschema:"enum=relay,enum=wall-button,enum=obstruction,enum=hand"`
+	Lamp      time.Duration `json:"lamp_ns" jsonschema:"description=for how long the lamp had been signalling when it started"`
+	Beeper    time.Duration `json:"beeper_ns" jsonschema:"description=for how long the beeper had been signalling when it started"`
 }
 
 // SimEvent is something that happens to a simulated device.

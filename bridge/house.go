@@ -108,8 +108,12 @@ func (a *App) Sim(id string) (api.SimState, bool) {
 	if err != nil {
 		return api.SimState{}, false
 	}
+	signal := func(s sim.Signal) api.SimSignal {
+		return api.SimSignal{On: s.On, Edges: int64(s.Edges), Total: s.Total, Lasts: s.Lasts}
+	}
 	return api.SimState{Pulses: int64(s.Pulses), PulsesTotal: int64(s.PulsesTotal), Edges: int64(s.Edges), LastEdgeUnixNS: s.LastEdgeUnixNS,
-		Position: s.Position, Moving: s.Moving}, true
+		Position: s.Position, Moving: s.Moving, Energised: s.Energised, Obstructed: s.Obstructed, Jammed: s.Jammed,
+		Lamp: signal(s.Lamp), Beeper: signal(s.Beeper), LastMove: api.SimMove(s.LastMove)}, true
 }
 
 // SimEvent implements api.Simulator.

@@ -233,7 +233,9 @@ func (h *House) Sim(id string) (api.SimState, bool) {
 	if _, ok := h.Device(id); !ok {
 		return api.SimState{}, false
 	}
-	return api.SimState{Pulses: 1, PulsesTotal: 3, Edges: 2, LastEdgeUnixNS: 1795287600000000000, Position: 0.5, Moving: "up"}, true
+	return api.SimState{Pulses: 1, PulsesTotal: 3, Edges: 2, LastEdgeUnixNS: 1795287600000000000, Position: 0.5, Moving: "up", Energised: true,
+		Lamp:     api.SimSignal{On: true, Edges: 6, Total: 3 * time.Second, Lasts: 5500 * time.Millisecond},
+		LastMove: api.SimMove{UnixNS: 1795287600100000000, Direction: "up", Cause: "relay", Lamp: 5 * time.Second}}, true
 }
 
 // SimEvent remembers the event.
