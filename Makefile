@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz kills clean
+.PHONY: build deps test unit race e2e cross lint fuzz kills long clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -37,6 +37,9 @@ fuzz: ## every fuzz target for FUZZFOR each
 
 kills: ## 2,000 kills instead of 200
 	LOQUET_KILLS=2000 $(GO) test -count=1 -timeout 120m -v ./e2e/kill
+
+long: ## a minute of events under full reads, ten times the damage to a state folder
+	LOQUET_LONG=1 $(GO) test -count=1 -timeout 60m ./homekit ./e2e/state
 
 clean:
 	rm -rf bin dist
