@@ -18,42 +18,48 @@ type hurt struct {
 	files  folder
 	// lost: nothing of the identity is left, so that the bridge must not start.
 	lost bool
+	// wait: the bridge is left alone for a while first, as what it does beside the work comes later.
+	wait bool
 }
 
 func (h hurt) String() string { return h.golden.name + ": " + h.name }
 
 // change is one thing that can happen to a file.
 type change struct {
-	name string
-	do   func(f file) (file, bool) // false: the file is gone
+	name       string
+	do         func(f file) (file, bool) // false: the file is gone
+	headerOnly bool                      // of a database: what it says is whole, and how it is to be used is not
 }
 
+// headerSize is that of a database (sqlite.org/fileformat2.html, 1.3).
+const headerSize = 100
+
 func gone() change {
-	return change{"missing", func(file) (file, bool) { return file{}, false }}
+	return change{name: "missing", do: func(file) (file, bool) { return file{}, false }}
 }
 
 func emptied() change {
-	return change{"emptied", func(file) (file, bool) { return file{}, true }}
+	return change{name: "emptied", do: func(file) (file, bool) { return file{}, true }}
 }
 
 func overwritten() change {
-	return change{"overwritten with text", func(file) (file, bool) {
+	return change{name: "overwritten with text", do: func(file) (file, bool) {
 		return file{data: []byte(strings.Repeat("all work and no play\n", 500))}, true
 	}}
 }
 
 func replacedByFolder() change {
-	return change{"replaced by a folder", func(file) (file, bool) { return file{dir: true}, true }}
+	return change{name: "replaced by a folder", do: func(file) (file, bool) { return file{dir: true}, true }}
 }
 
 func cutAt(n int) change {
-	return change{fmt.Sprintf("cut to %d bytes", n), func(f file) (file, bool) {
+	return change{name: fmt.Sprintf("cut to %d bytes", n), do: func(f file) (file, bool) {
 		return file{data: f.data[:min(n, len(f.data))]}, true
 	}}
 }
 
 func flipped(bit int) change {
-	return change{fmt.Sprintf("bit %d of byte %d flipped", bit%8, bit/8), func(f file) (file, bool) {
+	return change{name: fmt.Sprintf("bit %d of byte %d flipped", bit%8, bit/8), headerOnly: bit < 8*headerSize, do: func(f file) (file, bool) {
 		data := slices.Clone(f.data)
 		data[bit/8] ^= 1 << (bit % 8)
 		return file{data: data}, true
@@ -61,7 +67,7 @@ func flipped(bit int) change {
 }
 
 func zeroed(from, to int) change {
-	return change{fmt.Sprintf("bytes %d to %d zeroed", from, to), func(f file) (file, bool) {
+	return change{name: fmt.Sprintf("bytes %d to %d zeroed", from, to), do: func(f file) (file, bool) {
 		data := slices.Clone(f.data)
 		clear(data[from:min(to, len(data))])
 		return file{data: data}, true
@@ -229,7 +235,9 @@ func (g *golden) matrix(random *rand.Rand, many int) []hurt {
 	var all []hurt
 	for _, name := range slices.Sorted(maps.Keys(g.files)) {
 		for _, c := range changes(random, name, g.files[name], many) {
-			all = append(all, g.one(name, c))
+			h := g.one(name, c)
+			h.wait = strings.HasSuffix(name, ".db") && c.headerOnly
+			all = append(all, h)
 		}
 	}
 	all = append(all, g.together()...)

@@ -111,6 +111,9 @@ func inMemory(pattern string) (string, error) {
 	return os.MkdirTemp("", pattern)
 }
 
+// upkeepTurns is time enough for the first turns of what the store does beside the work.
+const upkeepTurns = 2500 * time.Millisecond
+
 // try starts a bridge on the damaged folder and holds it against what must be true in any case.
 func (h hurt) try(ctx context.Context, cfg *config.Config, log io.Writer) (started bool, err error) {
 	dir, err := inMemory("lq")
@@ -138,6 +141,12 @@ func (h hurt) try(ctx context.Context, cfg *config.Config, log io.Writer) (start
 	defer cancel()
 	if err := app.Start(ctx); err != nil {
 		return false, errors.Join(h.refusal(err, state, ready), still(world))
+	}
+	if h.wait {
+		select {
+		case <-time.After(upkeepTurns):
+		case <-ctx.Done():
+		}
 	}
 	text, err := os.ReadFile(ready)
 	var r e2e.Ready
