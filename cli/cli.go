@@ -47,6 +47,8 @@ type Program struct {
 	Drivers func() []Driver
 	// Schema returns the JSON Schema of the configuration.
 	Schema func() ([]byte, error)
+	// VerifyState checks the history of a folder of state that no bridge uses, and changes nothing in it.
+	VerifyState func(ctx context.Context, folder string) (api.Verdict, error)
 }
 
 // Finding is one thing that check has to say.

@@ -54,6 +54,15 @@ func program() cli.Program {
 			return []cli.Driver{{Kind: "opener", Name: "lines", Doc: "an opener on relays"}, {Kind: "bolt", Name: "maglock", Doc: "a magnet"}}
 		},
 		Schema: func() ([]byte, error) { return []byte("{\"type\": \"object\"}\n"), nil },
+		VerifyState: func(_ context.Context, folder string) (api.Verdict, error) {
+			switch folder {
+			case "whole":
+				return api.Verdict{OK: true, Rows: 3, First: 1, Last: 3, Limits: []string{"much"}}, nil
+			case "changed":
+				return api.Verdict{Rows: 3, First: 1, Last: 3, Faults: []string{"row 2: it was changed"}}, nil
+			}
+			return api.Verdict{}, &cli.Failure{Why: folder + ": the state folder is in use", Remedy: "ask the bridge"}
+		},
 	}
 }
 

@@ -177,13 +177,12 @@ func (a *app) verifyCommand() *cobra.Command {
 	return a.client(a.listing(&cobra.Command{
 		Use:   "verify",
 		Short: "Check that no row was changed, deleted or put out of order",
-		Args:  exactly(),
+		Long: `Check that no row was changed, deleted or put out of order.
+
+With --state, where no bridge answers, the files in the folder are checked.`,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.bridge(cmd.Context())
-			if err != nil {
-				return err
-			}
-			v, err := c.VerifyHistory(cmd.Context())
+			v, err := a.verdict(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -204,4 +203,21 @@ func (a *app) verifyCommand() *cobra.Command {
 			return &Failure{Why: "the history was changed", Remedy: "compare it with a backup, and look who could write to the folder of state"}
 		},
 	}))
+}
+
+// verdict is that of the bridge, or of its files if it does not run.
+func (a *app) verdict(ctx context.Context) (api.Verdict, error) {
+	c, err := a.bridge(ctx)
+	if err != nil {
+		return api.Verdict{}, err
+	}
+	v, err := c.VerifyHistory(ctx)
+	folder := a.where.Folder()
+	if a.program.VerifyState == nil || folder == "" || !client.NotRunning(err) {
+		return v, err
+	}
+	if v, err = a.program.VerifyState(ctx, folder); err == nil && !a.json {
+		a.say("No bridge runs on %s: its files were checked.", folder)
+	}
+	return v, err
 }

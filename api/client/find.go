@@ -35,17 +35,40 @@ func Find(ctx context.Context, w Where) (*Client, error) {
 	if token == "" {
 		token = w.Getenv("LOQUET_TOKEN")
 	}
+	folder := w.Folder()
 	switch {
 	case w.URL != "":
 		return URL(w.URL, token)
-	case w.State != "":
-		return Socket(filepath.Join(w.State, SocketName)), nil
+	case folder != "":
+		return Socket(filepath.Join(folder, SocketName)), nil
 	case w.Getenv("LOQUET_URL") != "":
 		return URL(w.Getenv("LOQUET_URL"), token)
-	case w.Getenv("LOQUET_STATE") != "":
-		return Socket(filepath.Join(w.Getenv("LOQUET_STATE"), SocketName)), nil
 	}
 	return find(ctx, w)
+}
+
+// Folder is the folder of state by which Find was told which bridge is meant; empty if it was told
+// otherwise, or not at all.
+func (w Where) Folder() string {
+	getenv := w.Getenv
+	if getenv == nil {
+		getenv = os.Getenv
+	}
+	switch {
+	case w.URL != "":
+		return ""
+	case w.State != "":
+		return w.State
+	case getenv("LOQUET_URL") != "":
+		return ""
+	}
+	return getenv("LOQUET_STATE")
+}
+
+// NotRunning reports whether err says that nothing listens on the socket of a bridge.
+func NotRunning(err error) bool {
+	_, unreachable := errors.AsType[*Error](err)
+	return unreachable && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED))
 }
 
 func find(ctx context.Context, w Where) (*Client, error) {

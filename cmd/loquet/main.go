@@ -20,6 +20,8 @@ func main() {
 		Check:   check,
 		Drivers: drivers,
 		Schema:  schema,
+
+		VerifyState: verifyState,
 	})
 	stop()
 	os.Exit(code)

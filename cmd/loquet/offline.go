@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge"
+	"github.com/loquet/loquet/bridge/history"
 	"github.com/loquet/loquet/cli"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/hw"
@@ -60,3 +62,15 @@ func listed[D any](list []cli.Driver, kind string, r *hw.Registry[D]) []cli.Driv
 
 // schema is the JSON Schema of the configuration with the drivers of this build.
 func schema() ([]byte, error) { return config.Schema(bridge.Catalog()) }
+
+// verifyState is history.VerifyFolder with what to do when there is no folder to be checked.
+func verifyState(ctx context.Context, folder string) (api.Verdict, error) {
+	v, err := history.VerifyFolder(ctx, folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = &cli.Failure{Why: "there is no history in " + folder, Remedy: "say with --state where the bridge keeps its state", Err: err}
+	case errors.Is(err, fs.ErrPermission):
+		err = &cli.Failure{Why: err.Error(), Remedy: "run this as root, or as the user that runs loquet", Err: err}
+	}
+	return v, err
+}
