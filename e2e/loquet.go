@@ -78,7 +78,9 @@ func (l *Lab) Start(t testing.TB, o Options) *Loquet {
 	}
 	command := append(slices.Clone(o.Prefix), l.Binary(t))
 	command = append(append(command, args...), o.Args...)
-	q.Process = Start(t, Command{Host: o.Host, Name: command[0], Args: command[1:], Env: o.Env})
+	q.Process = Start(t, Command{Host: o.Host, Name: command[0], Args: command[1:],
+		// a demo leaves a pointer for the commands of its user: not this user's
+		Env: append([]string{"TMPDIR=" + filepath.Dir(q.ready), "XDG_RUNTIME_DIR="}, o.Env...)})
 	q.API = newAPI(filepath.Join(o.State, "loquet.sock"))
 	q.awaitReady(t)
 	return q

@@ -157,10 +157,10 @@ func defaultState() string {
 
 // welcome is what a newcomer reads. It is also when other commands find this demo.
 func welcome(s cli.Streams, app *bridge.App, state string) error {
-	if err := client.WriteDemo(os.Getenv, client.Demo{PID: os.Getpid(), State: state, Socket: filepath.Join(state, "loquet.sock")}); err != nil {
-		return err
-	}
 	out := s.Out
+	if err := client.WriteDemo(os.Getenv, client.Demo{PID: os.Getpid(), State: state, Socket: filepath.Join(state, "loquet.sock")}); err != nil {
+		_, _ = fmt.Fprintf(out, "Note     other commands need --state %s: %v\n", state, err)
+	}
 	fmt.Fprint(out, "Doors   ")
 	for i, d := range app.Devices() {
 		if i > 0 {
