@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz kills long clean
+.PHONY: build deps test unit race e2e cross lint fuzz kills long package clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -40,6 +40,9 @@ kills: ## 2,000 kills instead of 200
 
 long: ## a minute of events under full reads, ten times the damage to a state folder
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 60m ./homekit ./e2e/state
+
+package: ## dist/: static binaries, .deb packages, a container image where buildah is installed
+	GO=$(GO) packaging/build.sh
 
 clean:
 	rm -rf bin dist
