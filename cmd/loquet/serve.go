@@ -7,8 +7,11 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -82,8 +85,10 @@ func demo(ctx context.Context, o cli.DemoOptions, s cli.Streams) (err error) {
 		if state, err = os.MkdirTemp("", "loquet-demo-"); err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Out, "State    %s (removed at the end)\n", state)
 		defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
+		if _, err := fmt.Fprintf(s.Out, "State    %s (removed at the end)\n", state); err != nil {
+			return err
+		}
 	}
 	house := houseOf(o.Size)
 	cfg, err := demoChecked(house)
@@ -142,7 +147,9 @@ func world(ctx context.Context, o cli.WorldOptions, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Out, "World    %s\n", o.Socket)
+	if _, err := fmt.Fprintf(s.Out, "World    %s\n", o.Socket); err != nil {
+		return errors.Join(err, l.Close())
+	}
 	return sim.Serve(ctx, l, w)
 }
 
@@ -157,22 +164,12 @@ func defaultState() string {
 
 // welcome is what a newcomer reads. It is also when other commands find this demo.
 func welcome(s cli.Streams, app *bridge.App, state string) error {
-	out := s.Out
 	if err := client.WriteDemo(os.Getenv, client.Demo{PID: os.Getpid(), State: state, Socket: filepath.Join(state, "loquet.sock")}); err != nil {
-		_, _ = fmt.Fprintf(out, "Note     other commands need --state %s: %v\n", state, err)
+		_, _ = fmt.Fprintf(s.Out, "Note     other commands need --state %s: %v\n", state, err)
 	}
-	fmt.Fprint(out, "Doors   ")
-	for i, d := range app.Devices() {
-		if i > 0 {
-			fmt.Fprint(out, " ·")
-		}
-		fmt.Fprintf(out, " %s", d.Name)
-		if i == 11 {
-			fmt.Fprintf(out, " and %d more", len(app.Devices())-12)
-			break
-		}
+	if _, err := fmt.Fprintf(s.Out, "Doors    %s (simulated)\n", some(app.Devices())); err != nil {
+		return err
 	}
-	fmt.Fprintln(out, " (simulated)")
 	bridges, err := app.Pairings().HomeKitBridges(context.Background())
 	if err != nil {
 		return err
@@ -182,6 +179,36 @@ func welcome(s cli.Streams, app *bridge.App, state string) error {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "API      %s\nTry      loquet devices · loquet open garage · loquet history\n", app.Console())
-	return nil
+	self := called(os.Args[0], exec.LookPath)
+	_, err = fmt.Fprintf(s.Out, "API      %s\nTry      %s devices\n         %s open garage\n         %s history\n", app.Console(), self, self, self)
+	return err
+}
+
+// some names as many devices as a line has room for.
+func some(devices []api.Device) string {
+	const most = 12
+	names := make([]string, 0, most)
+	for _, d := range devices[:min(most, len(devices))] {
+		names = append(names, d.Name)
+	}
+	line := strings.Join(names, " · ")
+	if more := len(devices) - most; more > 0 {
+		line += fmt.Sprintf(" and %d more", more)
+	}
+	return line
+}
+
+// goRun matches what go run builds: in a folder of its own, or in its cache.
+var goRun = regexp.MustCompile(`/go-build[0-9]*/|/[0-9a-f]{64}-d/`)
+
+// called is how to call this program, which was called arg0, once more: a newcomer has no loquet in PATH.
+func called(arg0 string, look func(name string) (string, error)) string {
+	if goRun.MatchString(arg0) {
+		return "go run ./cmd/loquet"
+	}
+	name := filepath.Base(arg0)
+	if path, err := look(name); err == nil && path == arg0 {
+		return name
+	}
+	return arg0
 }
