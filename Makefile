@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz kills long package clean
+.PHONY: build deps test unit race e2e cross lint fuzz kills long package bench-homekit clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -43,6 +43,12 @@ long: ## a minute of events under full reads, ten times the damage to a state fo
 
 package: ## dist/: static binaries, .deb packages, a container image where buildah is installed
 	GO=$(GO) packaging/build.sh
+
+bench-homekit: ## loquet beside its peers, and alone from 10 to 1,500 doors; 20 minutes of a quiet machine
+	npm ci --prefix bench/homekit/peers --ignore-scripts --no-audit --no-fund --loglevel=error
+	@mkdir -p dist
+	$(GO) run ./bench/homekit >dist/bench-homekit.jsonl
+	$(GO) run ./bench/homekit -render dist/bench-homekit.jsonl | tee docs/benchmarks.md
 
 clean:
 	rm -rf bin dist

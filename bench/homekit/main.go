@@ -1,0 +1,87 @@
+// Command homekit measures loquet and its peers side by side.
+//
+// It starts each server as its users do, in a network namespace that nobody outside can see, asks all of
+// them the same with the same strict client (homekit/haptest), one after another within each run, and
+// compares within the run: a ratio is the median over the runs. Every figure goes to standard output as
+// a line of JSON; -render makes docs/benchmarks.md of such a file.
+//
+//	go run ./bench/homekit -part peers,pulses,scale,stall -runs 5 >bench.jsonl
+//	go run ./bench/homekit -render bench.jsonl >docs/benchmarks.md
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// options are the flags.
+type options struct {
+	parts   []string
+	runs    int
+	doors   int
+	locks   int
+	samples int
+	sizes   []int
+	events  int
+	servers []string
+	binary  string
+	out     *report
+}
+
+func main() {
+	if err := bench(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench() error {
+	var o options
+	parts := flag.String("part", "peers,pulses,stall,scale", "what to measure")
+	servers := flag.String("servers", "loquet,hap-nodejs,homebridge", "of the part peers: who is measured")
+	sizes := flag.String("sizes", "10,50,150,500,1500", "of the part scale: how many doors and locks")
+	flag.IntVar(&o.runs, "runs", 5, "how often the peers are measured, interleaved")
+	flag.IntVar(&o.samples, "samples", 400, "writes that owe a pulse, of each kind")
+	flag.IntVar(&o.events, "events", 20, "events of each server in each run")
+	flag.StringVar(&o.binary, "loquet", "", "the binary; it is built when none is given")
+	rendered := flag.String("render", "", "write the page of these results, and measure nothing")
+	flag.Parse()
+	if *rendered != "" {
+		return render(*rendered, os.Stdout)
+	}
+	o.parts, o.servers = strings.Split(*parts, ","), strings.Split(*servers, ",")
+	o.doors, o.locks = 75, 74 // with the bridge itself 150 accessories, the most of one bridge
+	for _, text := range strings.Split(*sizes, ",") {
+		n := 0
+		if _, err := fmt.Sscan(text, &n); err != nil {
+			return fmt.Errorf("-sizes %q: %w", text, err)
+		}
+		o.sizes = append(o.sizes, n)
+	}
+	if err := enter(&o); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	o.out = newReport(os.Stdout)
+	o.out.machine(&o)
+	for _, part := range []struct {
+		name string
+		run  func(context.Context, *options) error
+	}{{"peers", peers}, {"pulses", pulses}, {"stall", stall}, {"scale", scale}} {
+		if !slices.Contains(o.parts, part.name) {
+			continue
+		}
+		if err := part.run(ctx, &o); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	o.out.machine(&o)
+	return nil
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+// results are the records of one file.
+type results []record
+
+func read(path string) (results, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var rs results
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var r record
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		rs = append(rs, r)
+	}
+	return rs, lines.Err()
+}
+
+// target is what loquet shall reach: a ratio to a peer, or a figure of its own.
+type target struct {
+	metric string
+	p99    bool
+	peer   string // empty: a figure in milliseconds
+	most   float64
+	words  string
+}
+
+func targets() []target {
+	return []target{
+		{metricStart, false, "hap-nodejs", 1.0 / 15, "1/15"},
+		{metricStart, false, "homebridge", 1.0 / 15, "1/15"},
+		{metricMemory, false, "hap-nodejs", 0.25, "1/4"},
+		{metricMemory, false, "homebridge", 0.25, "1/4"},
+		{metricVerify, false, "hap-nodejs", 1.0 / 8, "1/8"},
+		{metricAccessories, false, "hap-nodejs", 0.1, "1/10"},
+		{metricPut, false, "hap-nodejs", 0.8, "0.8"},
+		{metricPut, true, "hap-nodejs", 0.5, "0.5"},
+		{metricEvent, false, "", 2, "2 ms"},
+	}
+}
+
+// values of a metric, one a run, in the order of the runs.
+func (rs results) values(part, server, metric string, p99 bool) []float64 {
+	var vs []float64
+	for _, r := range rs {
+		if r.Part != part || r.Server != server || r.Metric != metric {
+			continue
+		}
+		if p99 {
+			vs = append(vs, r.P99)
+		} else {
+			vs = append(vs, r.P50)
+		}
+	}
+	return vs
+}
+
+// ratios of loquet to a peer, within each run.
+func (rs results) ratios(peer, metric string, p99 bool) []float64 {
+	ours, theirs := rs.values("peers", "loquet", metric, p99), rs.values("peers", peer, metric, p99)
+	if len(ours) != len(theirs) {
+		return nil
+	}
+	for i := range ours {
+		ours[i] /= theirs[i]
+	}
+	return ours
+}
+
+// number prints three digits that count.
+func number(v float64) string {
+	switch {
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case v >= 1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+func spread(vs []float64) string {
+	return fmt.Sprintf("%s to %s", number(slices.Min(vs)), number(slices.Max(vs)))
+}
+
+func verdict(reached bool) string {
+	if reached {
+		return "reached"
+	}
+	return "**not reached**"
+}
+
+func render(path string, w io.Writer) error {
+	rs, err := read(path)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString(`# Benchmarks
+
+Written by ` + "`go run ./bench/homekit -render FILE`" + ` from the results of a run; nothing here is typed by hand. A
+ratio is loquet's figure divided by the peer's in the same run, then the median over the runs; below 1
+loquet is the faster or smaller one. All of it happens on one machine over loopback, in a network
+namespace without a way out, with the strict Go client of ` + "`homekit/haptest`" + `, whose own cost is in every figure
+of every server.
+
+`)
+	rs.page(&b)
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+func (rs results) page(b *strings.Builder) {
+	for _, r := range rs {
+		if m := r.Machine; m != nil {
+			fmt.Fprintf(b, "- %s: %s, %d cores, %s, %s, Node %s, revision %s, load %s: `go run ./bench/homekit %s`\n",
+				m.At.Format("2006-01-02 15:04 MST"), m.CPU, m.Cores, m.OS, m.Go, m.Node, m.Rev, m.Load, strings.Join(m.Args, " "))
+		}
+	}
+	rs.targetTable(b)
+	rs.peerTable(b)
+	rs.pulseTable(b)
+	rs.scaleTable(b)
+}
+
+func (rs results) targetTable(b *strings.Builder) {
+	var rows []string
+	for _, t := range targets() {
+		what := t.metric + ", p50"
+		if t.p99 {
+			what = t.metric + ", p99"
+		}
+		vs, to := rs.values("peers", "loquet", t.metric, t.p99), "on its own"
+		if t.peer != "" {
+			vs, to = rs.ratios(t.peer, t.metric, t.p99), "to "+t.peer
+		}
+		if len(vs) == 0 {
+			continue
+		}
+		rows = append(rows, fmt.Sprintf("| %s, %s | at most %s | %s | %s | %s |\n", what, to, t.words, number(median(vs)), spread(vs), verdict(median(vs) <= t.most)))
+	}
+	if len(rows) == 0 {
+		return
+	}
+	b.WriteString("\n## Beside its peers\n\n`make bench-homekit`, part `peers`: a bridge with 75 garage doors and 74 locks = 150 accessories each, the servers\none after another in every run. Neither side asks for timed writes.\n\n| | target | median | of the runs | |\n|---|---|---|---|---|\n")
+	b.WriteString(strings.Join(rows, ""))
+}
+
+func (rs results) peerTable(b *strings.Builder) {
+	var servers, metrics []string
+	units := map[string]string{}
+	for _, r := range rs {
+		if r.Part != "peers" {
+			continue
+		}
+		if !slices.Contains(servers, r.Server) {
+			servers = append(servers, r.Server)
+		}
+		if !slices.Contains(metrics, r.Metric) {
+			metrics = append(metrics, r.Metric)
+		}
+		units[r.Metric] = r.Unit
+	}
+	if len(servers) == 0 {
+		return
+	}
+	slices.Sort(servers)
+	fmt.Fprintf(b, "\nThe figures themselves: the median over the runs of each run's p50 / p99 (n in one run).\n\n| | %s |\n|---%s|\n",
+		strings.Join(servers, " | "), strings.Repeat("|---", len(servers)))
+	for _, m := range metrics {
+		fmt.Fprintf(b, "| %s, %s |", m, units[m])
+		for _, s := range servers {
+			b.WriteString(rs.cell(s, m))
+		}
+		b.WriteString("\n")
+	}
+}
+
+func (rs results) cell(server, metric string) string {
+	p50 := rs.values("peers", server, metric, false)
+	if len(p50) == 0 {
+		return " |"
+	}
+	for _, r := range rs {
+		if r.Part == "peers" && r.Server == server && r.Metric == metric && r.N > 1 {
+			return fmt.Sprintf(" %s / %s (%d) |", number(median(p50)), number(median(rs.values("peers", server, metric, true))), r.N)
+		}
+	}
+	return fmt.Sprintf(" %s |", number(median(p50)))
+}
+
+func (rs results) pulseTable(b *strings.Builder) {
+	limits := map[string]map[string][2]float64{
+		"pulses": {metricEdge: {0.3, 3}, metricEdgeP: {0.3, 3}},
+		"stall":  {metricEdge: {0, 5}, metricEdgeP: {0, 5}},
+	}
+	titles := map[string]string{
+		"pulses": "\n## Writes that owe a pulse\n\nPart `pulses`: 8 controllers that all subscribe to all of 40 motor locks, the journal on. The edge is the moment at which\nthe simulated lock saw its relay close. Targets of write to relay edge: p50 at most 0.3 ms, p99 at most 3 ms.\n\n",
+		"stall":  "\n## The same with a slow disk\n\nPart `stall`: every fsync and fdatasync takes 150 ms (`strace -e inject`). Target: p99 of write to relay edge under 5 ms.\n\n",
+	}
+	for _, part := range []string{"pulses", "stall"} {
+		head := titles[part] + "| ms | n | p50 | p99 | max | |\n|---|---|---|---|---|---|\n"
+		for _, r := range rs {
+			if r.Part != part {
+				continue
+			}
+			if r.Note != "" {
+				b.WriteString(titles[part] + r.Note + "\n")
+				continue
+			}
+			said := ""
+			if limit, ok := limits[part][r.Metric]; ok {
+				said = verdict((limit[0] == 0 || r.P50 <= limit[0]) && r.P99 <= limit[1])
+			}
+			fmt.Fprintf(b, "%s| %s | %d | %s | %s | %s | %s |\n", head, r.Metric, r.N, number(r.P50), number(r.P99), number(r.Max), said)
+			head = ""
+		}
+	}
+}
+
+func (rs results) scaleTable(b *strings.Builder) {
+	metrics := []string{metricStart, metricVerify, metricGet, metricPut, metricEvent, metricEdge, metricMemory}
+	var sizes []int
+	at := map[int]map[string]float64{}
+	for _, r := range rs {
+		if r.Part != "scale" {
+			continue
+		}
+		if at[r.Size] == nil {
+			at[r.Size] = map[string]float64{}
+			sizes = append(sizes, r.Size)
+		}
+		at[r.Size][r.Metric] = r.P50
+	}
+	if len(sizes) == 0 {
+		return
+	}
+	b.WriteString("\n## From few doors to many\n\nPart `scale`: loquet alone, half garage doors and half locks, p50. Target: flat within 1.5x. The memory holds the simulated\nphysics too.\n\n| |")
+	for _, n := range sizes {
+		fmt.Fprintf(b, " %d |", n)
+	}
+	b.WriteString(" largest / smallest | |\n|---" + strings.Repeat("|---", len(sizes)+2) + "|\n")
+	for _, m := range metrics {
+		unit := "ms"
+		if m == metricMemory {
+			unit = "MB"
+		}
+		fmt.Fprintf(b, "| %s, %s |", m, unit)
+		var vs []float64
+		for _, n := range sizes {
+			vs = append(vs, at[n][m])
+			fmt.Fprintf(b, " %s |", number(at[n][m]))
+		}
+		ratio, said := slices.Max(vs)/slices.Min(vs), ""
+		if m != metricMemory && m != metricStart {
+			said = verdict(ratio <= 1.5)
+		}
+		fmt.Fprintf(b, " %s | %s |\n", number(ratio), said)
+	}
+	first, last := sizes[0], sizes[len(sizes)-1]
+	if last > first {
+		per := (at[last][metricMemory] - at[first][metricMemory]) / float64(last-first) * 1000
+		fmt.Fprintf(b, "\nMemory for each door or lock: %s kB.\n", number(per))
+	}
+}
