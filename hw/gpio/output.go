@@ -1,0 +1,138 @@
+package gpio
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/hw"
+)
+
+const (
+	grace = 100 * time.Millisecond // what hw.Bounded has before the second timer steps in
+	again = 100 * time.Millisecond // between two tries of the second timer
+
+	eremoteio = syscall.Errno(121) // Linux's: nobody answered on the I2C bus
+)
+
+// output is a requested output: hw.Bounded with the keeping of the line, and a second timer behind it.
+type output struct {
+	*hw.Bounded
+	held *held
+	rest bool
+
+	mu    sync.Mutex
+	order uint64 // counts what was driven; an older timer has no say
+	timer *time.Timer
+}
+
+var _ hw.Output = (*output)(nil)
+
+func newOutput(h *held, o hw.OutputOptions) *output {
+	out := &output{held: h, rest: o.Rest}
+	out.Bounded = hw.NewBounded(out.drive, out.free, o)
+	go h.keep(out)
+	return out
+}
+
+// Close implements hw.Output.
+func (o *output) Close() error {
+	o.held.board.forget(o)
+	return o.Bounded.Close()
+}
+
+func (o *output) free() error {
+	o.mu.Lock()
+	o.order++
+	o.stop()
+	o.mu.Unlock()
+	o.held.end()
+	return nil
+}
+
+// drive is the hw.Switch of the line.
+func (o *output) drive(_ context.Context, active bool, max time.Duration) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.order++
+	o.stop()
+	if active != o.rest && max > 0 {
+		o.guard(o.order, max+grace) // before the line changes
+	}
+	err := o.set(active)
+	if err != nil && active != o.rest && !errors.Is(err, device.ErrUnsure) {
+		o.stop()
+	}
+	return err
+}
+
+func (o *output) set(active bool) error {
+	return o.held.use("set line "+o.held.places[0].String(), func(r request) error {
+		err := r.set(bit(active), 1)
+		if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, eremoteio) {
+			err = errors.Join(device.ErrUnsure, err) // a chip on a bus may have heard it
+		}
+		return err
+	})
+}
+
+// guard is the second timer: it drives the line to rest, should hw.Bounded not have done so by then.
+func (o *output) guard(order uint64, after time.Duration) {
+	o.timer = time.AfterFunc(after, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.order != order {
+			return
+		}
+		if err := o.set(o.rest); err != nil && !errors.Is(err, device.ErrUnavailable) {
+			o.guard(order, again)
+		}
+	})
+}
+
+func (o *output) stop() {
+	if o.timer != nil {
+		o.timer.Stop()
+		o.timer = nil
+	}
+}
+
+// watch implements keeper: an output has no events, so the chip is asked.
+func (o *output) watch(ctx context.Context, r request) {
+	tick := time.NewTicker(probe)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.held.kick:
+			return
+		case <-tick.C:
+			if _, err := r.get(1); gone(err) {
+				return
+			}
+		}
+	}
+}
+
+func (o *output) lost() { o.Bounded.Lost() }
+
+// back implements keeper: the request brought the rest level.
+func (o *output) back(request) error {
+	o.mu.Lock()
+	o.order++
+	o.stop()
+	o.mu.Unlock()
+	o.Bounded.Back()
+	return nil
+}
+
+func bit(active bool) uint64 {
+	if active {
+		return 1
+	}
+	return 0
+}
