@@ -179,4 +179,5 @@ const (
 	gapLost    = "gap: the journal was lost"
 	gapDamaged = "gap: the journal was damaged and set aside"
 	gapTail    = "gap: the newest rows are missing"
+	gapCopy    = "gap: put back from a copy, rows after it are missing"
 )

@@ -29,6 +29,7 @@ type run struct {
 	Boot  string `json:"boot"`
 	Clean bool   `json:"clean"`
 	Last  int64  `json:"last"` // the last row, when it was closed
+	Copy  bool   `json:"copy,omitempty"`
 }
 
 // journalSetup is what a journal is opened with.
@@ -263,6 +264,9 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 		j.recent.since = next - 1
 		j.findUnfinished(ctx, p.anchor.OpenFrom, held)
 		return
+	}
+	if p.run.Copy && len(gaps) == 0 {
+		gaps = append(gaps, gapCopy)
 	}
 	if len(gaps) == 0 && (last < p.anchor.Seq || (p.run.Clean && last < p.run.Last)) {
 		gaps = append(gaps, gapTail)

@@ -179,15 +179,23 @@ func (s *Store) openJournal(ctx context.Context, still, spent bool) error {
 
 // tell notes in loquet.db what it must know of the journal.
 func (s *Store) tell(values map[string]any) error {
+	changes, err := encode(values)
+	if err != nil {
+		return err
+	}
+	return s.database.submit(change{space: spaceJournal, changes: changes, own: true})
+}
+
+func encode(values map[string]any) (map[string][]byte, error) {
 	changes := map[string][]byte{}
 	for key, v := range values {
 		data, err := json.Marshal(v)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		changes[key] = data
 	}
-	return s.database.submit(change{space: spaceJournal, changes: changes, own: true})
+	return changes, nil
 }
 
 // Journal returns the history.
