@@ -46,6 +46,13 @@ func (a *App) openLines(ctx context.Context) error {
 			return err
 		}
 	}
+	pins, err := all.Boards().Open(ctx, a.env, catalog.Pins, nil) // touches nothing before a line is asked for
+	if err != nil {
+		return err
+	}
+	if err := a.env.Add(catalog.Pins, pins); err != nil {
+		return err
+	}
 	return a.openBoards(ctx, a.cfg)
 }
 

@@ -264,7 +264,7 @@ func (e *Env) consumer() string {
 	if e.device == "" {
 		return "loquet"
 	}
-	return "loquet " + e.device
+	return "loquet: " + e.device
 }
 
 // find returns the board of a line and the key under which the house remembers who uses it.

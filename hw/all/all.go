@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/gpio"
 	"github.com/loquet/loquet/hw/lines"
 	"github.com/loquet/loquet/hw/sim"
 )
@@ -34,6 +35,7 @@ func Sensors() *hw.Registry[device.Sensor] {
 // Boards are the drivers that provide lines.
 func Boards() *hw.Registry[hw.Board] {
 	return hw.NewRegistry(
+		gpio.BoardDriver(),
 		sim.BoardDriver(),
 	)
 }

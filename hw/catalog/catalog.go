@@ -9,14 +9,17 @@ import (
 	"github.com/loquet/loquet/hw/all"
 )
 
-// Of returns the catalogue of this build; lines are the boards that need no section of their own.
+// Pins is the board driver whose lines need no section under boards: those of this machine.
+const Pins = "gpio"
+
+// Of returns the catalogue of this build; lines are further boards that need no section of their own.
 func Of(lines ...string) config.Catalog {
 	return config.Catalog{
 		Openers: describe(all.Openers()),
 		Bolts:   describe(all.Bolts()),
 		Sensors: describe(all.Sensors()),
 		Boards:  describe(all.Boards()),
-		Lines:   lines,
+		Lines:   append([]string{Pins}, lines...),
 		Absent: map[string]string{
 			"matter":  "this build has no Matter server yet",
 			"mqtt":    "this build has no MQTT broker yet",

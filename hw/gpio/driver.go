@@ -70,15 +70,9 @@ func (c Config) bias(activeLow bool) (uint64, bool) {
 // BoardDriver is the board driver "gpio".
 func BoardDriver() hw.Driver[hw.Board] {
 	return hw.New("gpio", "the pins of this machine, and every other GPIO chip that Linux knows", defaults(),
-		func(_ context.Context, env *hw.Env, c Config) (hw.Board, error) { return Open(c, env.Log) })
+		func(_ context.Context, env *hw.Env, c Config) (hw.Board, error) { return Open(c, env.Log), nil })
 }
 
 // Open returns the lines of this machine. No chip is touched before a line is asked for. On anything but
-// Linux the error is errors.ErrUnsupported.
-func Open(c Config, log zerolog.Logger) (*Board, error) {
-	k, err := newKernel()
-	if err != nil {
-		return nil, err
-	}
-	return newBoard(k, c, log), nil
-}
+// Linux each request is answered with errors.ErrUnsupported.
+func Open(c Config, log zerolog.Logger) *Board { return newBoard(newKernel(), c, log) }

@@ -21,6 +21,8 @@ func remedy(op string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return &hw.OpError{Op: op, Err: err,
 			Hint: "let the user that runs loquet use the chips: sudo usermod -aG gpio USER, then start it again"}
+	case errors.Is(err, errors.ErrUnsupported):
+		return &hw.OpError{Op: op, Err: err, Hint: "use a Linux machine for lines of its own, or a board on a bus or a network"}
 	case errors.Is(err, syscall.ENOTTY):
 		return &hw.OpError{Op: op, Err: err, Hint: "loquet needs Linux 5.10 or newer for its lines: update this machine"}
 	case errors.Is(err, hw.ErrNoLine):

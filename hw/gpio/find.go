@@ -63,7 +63,7 @@ func scan(k kernel) (chips []found, denied, err error) {
 func (b *Board) find(ref string) (place, error) {
 	chips, denied, err := scan(b.kernel)
 	if err != nil {
-		return place{}, err
+		return place{}, remedy("find line "+ref, err)
 	}
 	label, line, ok := hw.Line{Name: ref}.Chip()
 	if !ok {

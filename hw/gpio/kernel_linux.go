@@ -22,7 +22,7 @@ const (
 )
 
 // newKernel is the running kernel.
-func newKernel() (kernel, error) { return linux{}, nil }
+func newKernel() kernel { return linux{} }
 
 type linux struct{}
 
