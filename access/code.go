@@ -1,0 +1,110 @@
+package access
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// CodeKind says what a person holds out to a keypad.
+type CodeKind string
+
+// Kinds of codes.
+const (
+	PIN      CodeKind = "pin"
+	CardCode CodeKind = "card"
+)
+
+// Code is what lets a person in: when, and through which doors. It holds no digits; those are sealed, and
+// found by a tag. As JSON it is the record that the store keeps.
+type Code struct {
+	ID      string        `json:"id"`
+	Person  string        `json:"person"` // the person's id
+	Kind    CodeKind      `json:"kind"`
+	Length  int           `json:"length"` // digits of a PIN, bits of a card
+	Windows []Window      `json:"windows"`
+	Doors   []string      `json:"doors,omitzero"` // nil: all doors of the keypad; empty: none
+	Grace   time.Duration `json:"grace,omitempty"`
+	Created time.Time     `json:"created,omitzero"`
+	Revoked bool          `json:"revoked,omitempty"`
+}
+
+// MaxGrace bounds Grace: for how long a code with dates opens although the clock was lost.
+const MaxGrace = 24 * time.Hour
+
+const maxWindows = 64
+
+// ErrCode is wrapped by errors about codes that cannot be.
+var ErrCode = errors.New("this is no code")
+
+// Check reports what is wrong with a code. The error wraps ErrCode.
+func (c Code) Check() error {
+	if err := c.checkRest(); err != nil {
+		return err
+	}
+	for _, w := range c.Windows {
+		if err := w.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrCode, err)
+		}
+	}
+	return nil
+}
+
+// checkRest is Check without the windows, whose zones are read from files.
+func (c Code) checkRest() error {
+	switch {
+	case !validID(c.ID):
+		return fmt.Errorf("%w: the id has 1 to %d letters, digits or dashes", ErrCode, maxID)
+	case !validID(c.Person):
+		return fmt.Errorf("%w: it belongs to nobody", ErrCode)
+	case c.Kind != PIN && c.Kind != CardCode:
+		return fmt.Errorf("%w: the kind is pin or card", ErrCode)
+	case c.Kind == PIN && (c.Length < MinDigits || c.Length > MaxDigits), c.Length < 1, c.Length > MaxCardBits:
+		return fmt.Errorf("%w: its length is %d", ErrCode, c.Length)
+	case len(c.Windows) == 0 || len(c.Windows) > maxWindows:
+		return fmt.Errorf("%w: it has %d windows; one that opens at any time says always", ErrCode, len(c.Windows))
+	case c.Grace < 0 || c.Grace > MaxGrace:
+		return fmt.Errorf("%w: the grace is 0 to %s", ErrCode, MaxGrace)
+	case len(c.Doors) > maxDoors || slices.ContainsFunc(c.Doors, func(d string) bool { return !validID(d) }):
+		return fmt.Errorf("%w: its doors are not doors", ErrCode)
+	}
+	return nil
+}
+
+// Permanent reports whether the code opens at any time. Such a code needs no clock.
+func (c Code) Permanent() bool {
+	return slices.ContainsFunc(c.Windows, func(w Window) bool { return w.Kind == Always })
+}
+
+// Ended reports whether the code will never open again, if it is not earlier than this.
+func (c Code) Ended(notBefore time.Time) bool {
+	if c.Revoked {
+		return true
+	}
+	for _, w := range c.Windows {
+		if _, end, err := w.Bounds(); w.Kind != Dates || err != nil || end.After(notBefore) {
+			return false
+		}
+	}
+	return true
+}
+
+// Reaches reports whether the door is among those it opens.
+func (c Code) Reaches(door string) bool { return c.Doors == nil || slices.Contains(c.Doors, door) }
+
+// UnmarshalJSON reads a stored record. It ignores fields of later releases, and refuses everything that
+// could open more than was meant: an unknown kind of window, no window, a door that is none.
+func (c *Code) UnmarshalJSON(data []byte) error {
+	type plain Code
+	var read plain
+	if err := json.Unmarshal(data, &read); err != nil {
+		return fmt.Errorf("%w: %w", ErrCode, err)
+	}
+	if err := Code(read).Check(); err != nil {
+		return err
+	}
+	*c = Code(read)
+	return nil
+}
