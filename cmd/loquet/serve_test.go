@@ -22,7 +22,7 @@ func TestCalled(t *testing.T) {
 		{"bin/loquet", nowhere, "bin/loquet"},
 		{"/opt/loquet-2", nowhere, "/opt/loquet-2"},
 		{"/tmp/go-build250552525/b001/exe/loquet", nowhere, "go run ./cmd/loquet"},
-		{"/root/.cache/go-build/40/402d740df1c4b689ee220d809d8d6d12520f82fae6e8157b0a33c7883404b1a4-d/loquet", installed, "go run ./cmd/loquet"},
+		{"/home/pi/.cache/go-build/40/402d740df1c4b689ee220d809d8d6d12520f82fae6e8157b0a33c7883404b1a4-d/loquet", installed, "go run ./cmd/loquet"},
 		{"/cache/40/402d740df1c4b689ee220d809d8d6d12520f82fae6e8157b0a33c7883404b1a4-d/loquet", nowhere, "go run ./cmd/loquet"},
 	} {
 		if got := called(c.arg0, c.look); got != c.want {
