@@ -33,6 +33,7 @@ type golden struct {
 	deviceID string
 	code     string // the setup code from when it could still pair
 	owner    *phone
+	member   *phone // of the household: no admin, and may operate everything
 	guest    *phone // may see and not open
 }
 
@@ -155,7 +156,7 @@ func makeGoldens(t *testing.T) (stopped, killed *golden) {
 	b := q.Bridge(t)
 	stopped = &golden{name: "stopped", deviceID: b.DeviceID, code: b.SetupCode}
 	stopped.owner = pairPhone(t, b)
-	stopped.guest = stopped.owner.invite(t, b)
+	stopped.member, stopped.guest = stopped.owner.invite(t, b), stopped.owner.invite(t, b)
 	loquet(t, q.Options.State, "pair", "role", stopped.guest.who.ID, "view")
 	loquet(t, q.Options.State, "token", "create", "script")
 

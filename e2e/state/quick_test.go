@@ -218,7 +218,23 @@ func (g *golden) lives(ctx context.Context, r e2e.Ready, status func(id string) 
 		return fmt.Errorf("the garage does not open: %w", err)
 	}
 	want["garage"] = 1
+	if err := g.memberUnlocks(ctx, b.Addr); err != nil {
+		return err
+	}
+	want["front"] = 1
 	return pulses(status, want)
+}
+
+func (g *golden) memberUnlocks(ctx context.Context, addr string) error {
+	client, err := g.member.connect(ctx, addr)
+	if err != nil {
+		return fmt.Errorf("the pairing of another of the household is gone: %w", err)
+	}
+	defer client.Close()
+	if err := g.member.write(client, "Front door", 0); err != nil {
+		return fmt.Errorf("another of the household is kept out: %w", err)
+	}
+	return nil
 }
 
 func (g *golden) guestCannotOpen(ctx context.Context, addr string) error {
