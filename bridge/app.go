@@ -49,13 +49,14 @@ type App struct {
 	opts Options
 	log  zerolog.Logger
 
-	board  *health.Board
-	stream *api.Stream
-	points *failpoints
-	token  string
-	work   *tasks        // everything that belongs to no device
-	nudge  chan struct{} // what the ready file says may have changed
-	zone   atomic.Pointer[time.Location]
+	board   *health.Board
+	stream  *api.Stream
+	points  *failpoints
+	token   string
+	work    *tasks        // everything that belongs to no device
+	settled chan struct{} // closed when the devices of the start have told where they are
+	nudge   chan struct{} // what the ready file says may have changed
+	zone    atomic.Pointer[time.Location]
 
 	store     *store.Store
 	journal   device.Journal
@@ -109,7 +110,7 @@ func New(opts Options) (*App, error) {
 	a := &App{
 		opts: opts, log: opts.Log, cfg: opts.Config, world: opts.World, board: health.NewBoard(), stream: api.NewStream(),
 		announcer: announce.New(), points: newFailpoints(), token: hex.EncodeToString(token),
-		work: newTasks(), nudge: make(chan struct{}, 1), boards: map[string]*board{},
+		work: newTasks(), settled: make(chan struct{}), nudge: make(chan struct{}, 1), boards: map[string]*board{},
 	}
 	a.zone.Store(zone)
 	a.builder = &unit.Builder{Limit: device.NewPulseLimit(pulsesPerController, pulseWindow), Board: a.board, Zone: a.zone.Load,

@@ -21,8 +21,7 @@ import (
 // settleTime bounds the wait for first readings before anything is announced.
 const settleTime = 2 * time.Second
 
-// openDevices builds the devices and their accessories and lets them live. No controller sees any of
-// it before the first readings are there.
+// openDevices builds the devices and their accessories and lets them live.
 func (a *App) openDevices(ctx context.Context) error {
 	faces, err := homekit.New(homekit.Options{
 		About:     homekit.About{Install: a.store.Install(), Firmware: a.opts.Version.Version},
@@ -32,6 +31,7 @@ func (a *App) openDevices(ctx context.Context) error {
 		Space:     func(bridge string) hap.Storage { return a.store.Space("homekit/"+bridge, store.Precious) },
 		Advertise: a.announcer.Set,
 		Rules:     a.people,
+		Settled:   a.settled,
 		Changed:   a.changed,
 		Answered:  a.points.answered,
 		Trouble:   a.trouble,
@@ -55,7 +55,6 @@ func (a *App) openDevices(ctx context.Context) error {
 	for _, u := range units {
 		a.run(u)
 	}
-	settle(ctx, units, settleTime)
 	return nil
 }
 
@@ -131,11 +130,15 @@ func (a *App) homekitAddr() string {
 	return ":51826"
 }
 
+// openHomeKit lets controllers that know the house connect at once. What they ask is answered, and
+// anything announced, when the first readings are there.
 func (a *App) openHomeKit(ctx context.Context) error {
 	if err := a.faces.Start(ctx); err != nil {
 		return err
 	}
 	a.onStop("homekit", a.faces.Stop)
+	settle(ctx, a.allUnits(), settleTime)
+	close(a.settled)
 	return nil
 }
 

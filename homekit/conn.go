@@ -170,6 +170,9 @@ func (c *conn) reply(m *message) bool {
 func (c *conn) answer(req request) bool {
 	if c.session != nil {
 		c.session.begin()
+		if !c.settled() {
+			return false
+		}
 		if _, ok := c.s.vault.find(c.session.controller); !ok {
 			return false // removed: what is still in the socket does not count
 		}
@@ -179,6 +182,17 @@ func (c *conn) answer(req request) bool {
 		return c.reply(empty(status))
 	}
 	return c.reply(handle(c, req))
+}
+
+// settled waits until there are values to tell. Controllers know this server from before and connect as soon as it
+// listens; a value that nobody has observed yet would make phones ring.
+func (c *conn) settled() bool {
+	select {
+	case <-c.s.settled:
+		return true
+	case <-c.session.ctx.Done():
+		return false
+	}
 }
 
 // verifiedBy turns the connection into a session after M4 was written.

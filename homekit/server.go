@@ -43,6 +43,10 @@ type Config struct {
 	// cannot be withheld: the list of accessories is the same for all controllers.
 	Authorize func(context.Context, Access) error
 
+	// Settled is closed when the first values are there. Until then controllers can pair and open sessions, and what they
+	// ask in them waits. nil means that nothing waits.
+	Settled <-chan struct{}
+
 	OnIdentify func()              // an unpaired controller asks which accessory this is
 	OnPairings func()              // pairings, failures or the setup code changed
 	Advertise  func(Advertisement) // called at start and at each change, never twice at a time
@@ -60,6 +64,7 @@ type Server struct {
 	timed       TimedWrites
 	onWrite     func(context.Context, Write) (any, Status)
 	authorize   func(context.Context, Access) error
+	settled     <-chan struct{}
 	identify    func()
 	onPairings  func()
 	advertise   func(Advertisement)
@@ -123,13 +128,18 @@ func New(c Config) (*Server, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
+	if c.Settled == nil {
+		settled := make(chan struct{})
+		close(settled)
+		c.Settled = settled
+	}
 	v, err := openVault(c.Storage, c.Rand)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
 		name: c.Name, model: c.Model, category: c.Category, addr: c.Addr, timed: c.TimedWrites, onWrite: c.OnWrite,
-		authorize: c.Authorize, identify: c.OnIdentify, onPairings: c.OnPairings, advertise: c.Advertise,
+		authorize: c.Authorize, settled: c.Settled, identify: c.OnIdentify, onPairings: c.OnPairings, advertise: c.Advertise,
 		handlerTime: c.HandlerTime, quiet: max(c.Coalesce, 0), rand: c.Rand, log: c.Log,
 		vault: v, table: newTable(), setup: pairSetup{group: newSRPGroup()}, notices: newNotices(), done: make(chan struct{}),
 	}

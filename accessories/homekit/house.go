@@ -44,6 +44,7 @@ type Options struct {
 	Space     func(bridge string) homekit.Storage          // a server's identity and pairings
 	Advertise func(bridge string, a homekit.Advertisement) // each change of what the network should see; port 0: nothing any more
 	Rules     Rules
+	Settled   <-chan struct{}                // closed when devices have told where they are: until then what controllers ask waits; nil: it does not
 	Changed   func()                         // pairings or codes changed
 	Answered  func()                         // a write of a controller was carried out or refused
 	Trouble   func(bridge string, err error) // a server cannot be made or ended by itself; nil: it is back
