@@ -7,6 +7,7 @@ import (
 	"github.com/loquet/loquet/hw/gpio"
 	"github.com/loquet/loquet/hw/lines"
 	"github.com/loquet/loquet/hw/sim"
+	"github.com/loquet/loquet/hw/usbrelay"
 )
 
 // Openers are the drivers for doors.
@@ -37,5 +38,6 @@ func Boards() *hw.Registry[hw.Board] {
 	return hw.NewRegistry(
 		gpio.BoardDriver(),
 		sim.BoardDriver(),
+		usbrelay.BoardDriver(),
 	)
 }
