@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz kills long package bench-homekit clean
+.PHONY: build deps test unit race e2e cross lint fuzz kills long test-gpio gpio-kernel package bench-homekit clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -40,6 +40,13 @@ kills: ## 2,000 kills instead of 200
 
 long: ## a minute of events under full reads, ten times the damage to a state folder
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 60m ./homekit ./e2e/state
+
+test-gpio: ## hw/gpio on a real kernel with simulated chips: LOQUET_GPIO_KERNEL, or what gpio-kernel built
+	@test -n "$(LOQUET_GPIO_KERNEL)" || $(MAKE) --no-print-directory gpio-kernel
+	$(GO) test -count=1 -v -run TestOnARealKernel ./hw/gpio
+
+gpio-kernel: ## that kernel, from Debian's sources into the cache: 2 to 15 minutes, once
+	bash e2e/gpio/kernel/build.sh
 
 package: ## dist/: static binaries, .deb packages, a container image where buildah is installed
 	GO=$(GO) packaging/build.sh
