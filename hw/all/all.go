@@ -8,6 +8,7 @@ import (
 	"github.com/loquet/loquet/hw/lines"
 	"github.com/loquet/loquet/hw/sim"
 	"github.com/loquet/loquet/hw/usbrelay"
+	"github.com/loquet/loquet/hw/wiegand"
 )
 
 // Openers are the drivers for doors.
@@ -39,5 +40,12 @@ func Boards() *hw.Registry[hw.Board] {
 		gpio.BoardDriver(),
 		sim.BoardDriver(),
 		usbrelay.BoardDriver(),
+	)
+}
+
+// Keypads are the drivers for keypads and card readers.
+func Keypads() *hw.Registry[device.Keypad] {
+	return hw.NewRegistry(
+		wiegand.Driver(),
 	)
 }

@@ -17,6 +17,7 @@ func TestDriversExplainThemselves(t *testing.T) {
 	explain(t, "bolt", all.Bolts())
 	explain(t, "sensor", all.Sensors())
 	explain(t, "board", all.Boards())
+	explain(t, "keypad", all.Keypads())
 }
 
 func explain[D any](t *testing.T, kind string, r *hw.Registry[D]) {

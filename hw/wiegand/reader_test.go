@@ -39,7 +39,7 @@ func TestDemoKeypad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, edges := pad(t, "sim:studio-pad/d0", "sim:studio-pad/d1")
 		ctx, cancel := context.WithCancel(t.Context())
-		events := Read(ctx, edges.Watch(ctx), H10304)
+		events := Read(ctx, edges.Watch(ctx))
 		for _, digits := range []string{"0123456789*#", "1234#", "7"} {
 			began := time.Now()
 			if err := w.Event("studio-pad", sim.Event{Name: sim.Keypad, Digits: digits}); err != nil {
@@ -74,7 +74,7 @@ func TestSlowReader(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		events := Read(ctx, ch, H10304)
+		events := Read(ctx, ch)
 		for range 31 {
 			if e := <-events; e.Err != nil || e.Key != '5' {
 				t.Fatalf("%+v", e)
@@ -100,21 +100,4 @@ func TestSlowReader(t *testing.T) {
 			t.Error("nothing told that edges were lost")
 		}
 	})
-}
-
-func TestSettings(t *testing.T) {
-	good := Config{D0: "gpio:12", D1: "gpio:13", Card37: H10304}
-	if err := good.Check(); err != nil {
-		t.Error(err)
-	}
-	for field, c := range map[string]Config{
-		"d0":     {D1: "gpio:13", Card37: H10304},
-		"d1":     {D0: "gpio:12", Card37: H10304},
-		"card37": {D0: "gpio:12", D1: "gpio:13", Card37: "h10301"},
-	} {
-		errs := hw.FieldErrors(c.Check())
-		if len(errs) != 1 || errs[0].Field != field || errs[0].Remedy == "" {
-			t.Errorf("%s: %v", field, c.Check())
-		}
-	}
 }
