@@ -22,7 +22,7 @@ type Copied struct {
 const copyLeap = 1_000_000
 
 // Files are the names of what Copy leaves in its folder, in the order in which they are to be put into
-// another: until the last is there, no store opens.
+// another: without the database no store opens, with it nothing that was acknowledged is missing.
 func Files() []string { return []string{fileJournal, fileDatabase, fileIdentityB, fileIdentityA} }
 
 // Copy writes a copy of the state into an empty folder, while everything goes on. Opened, the copy is

@@ -231,7 +231,7 @@ func (s *system) upgrade(t *testing.T) {
 	})
 	// The old process saw the end of the move, and nothing moved because of the restart.
 	history := s.do(t, "loquet", "history")
-	if !strings.Contains(strings.SplitN(history, "\n", 2)[0], "Garage is open") {
+	if lines := strings.Split(history, "\n"); !strings.Contains(lines[len(lines)-1], "Garage is open") {
 		t.Errorf("the last of history is not the end of the move:\n%s", history)
 	}
 }
