@@ -127,19 +127,14 @@ func TestAllowedIsTheWindow(t *testing.T) {
 	})
 }
 
-func TestEnded(t *testing.T) {
+func TestEnds(t *testing.T) {
 	stay := dates(t, "2026-07-01T15:00", "2026-07-05T11:00", "Europe/Paris")
-	for _, c := range []struct {
-		code access.Code
-		at   string
-		want bool
-	}{
-		{code(stay), "2026-07-05T08:59:59Z", false}, {code(stay), "2026-07-05T09:00:00Z", true},
-		{code(stay, access.Window{Kind: access.Always}), "2036-07-05T09:00:00Z", false},
-	} {
-		if got := c.code.Ended(utc(c.at)); got != c.want {
-			t.Errorf("%s: %v", c.at, got)
-		}
+	again := dates(t, "2026-06-01T15:00", "2026-06-05T11:00", "Europe/Paris")
+	if at, ok := code(stay, again).Ends(); !ok || !at.Equal(utc("2026-07-05T09:00:00Z")) {
+		t.Error(at, ok)
+	}
+	if at, ok := code(stay, access.Window{Kind: access.Always}).Ends(); ok {
+		t.Error(at)
 	}
 }
 

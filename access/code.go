@@ -78,17 +78,23 @@ func (c Code) Permanent() bool {
 	return slices.ContainsFunc(c.Windows, func(w Window) bool { return w.Kind == Always })
 }
 
-// Ended reports whether the code will never open again, if it is not earlier than this.
-func (c Code) Ended(notBefore time.Time) bool {
-	if c.Revoked {
-		return true
-	}
+// Ends returns the moment from which the code never opens again; ok is false if there is none.
+func (c Code) Ends() (at time.Time, ok bool) {
 	for _, w := range c.Windows {
-		if _, end, err := w.Bounds(); w.Kind != Dates || err != nil || end.After(notBefore) {
-			return false
+		_, end, err := w.Bounds()
+		if w.Kind != Dates || err != nil {
+			return time.Time{}, false
 		}
+		at = later(at, end)
 	}
-	return true
+	return at, !at.IsZero()
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // Reaches reports whether the door is among those it opens.

@@ -90,25 +90,49 @@ type Crowd struct {
 // in 10,000 guesses at random, which with 35 guesses a day is 0.35 % a day. So it takes six digits for 100
 // PINs, eight for 10,000. Errors wrap ErrWeak.
 func (c Crowd) Check() error {
-	const scale = 10_000_000_000 // guesses at random, of ten digits
-	hits, power, pins := uint64(0), uint64(scale), 0
-	shortest := 0
-	for length := 1; length <= MaxDigits; length++ {
-		power /= 10
-		hits += uint64(c.Lengths[length]) * power
-		pins += c.Lengths[length]
-		if c.Lengths[length] > 0 && shortest == 0 {
+	hits, pins, shortest := c.hits(), 0, 0
+	for length, n := range c.Lengths {
+		pins += n
+		if n > 0 && shortest == 0 {
 			shortest = length
 		}
 	}
-	hits *= uint64(max(c.Keypads, 1))
-	const most = scale / 10_000
-	if hits <= most {
+	if hits <= mostHits {
 		return nil
 	}
-	daily := float64(hits) / scale * MaxGuesses * 100
-	return fmt.Errorf("%w: with %d PINs, the shortest of %d digits, at %d keypads %.2g %% a day would be guessed, at most 0.35 %% may: use %d digits",
+	daily := float64(hits) / guessSpace * MaxGuesses * 100
+	return fmt.Errorf("%w: with %d PINs, the shortest of %d digits, at %d keypads %.3g %% a day would be guessed, at most 0.35 %% may: use %d digits",
 		ErrWeak, pins, shortest, max(c.Keypads, 1), daily, c.Enough())
+}
+
+const (
+	guessSpace = 10_000_000_000 // guesses of ten digits
+	mostHits   = guessSpace / 10_000
+)
+
+// hits is how many of all guesses of ten digits begin with one of the PINs, once for each keypad.
+func (c Crowd) hits() uint64 {
+	hits, power := uint64(0), uint64(guessSpace)
+	for _, n := range c.Lengths[1:] {
+		power /= 10
+		hits += uint64(n) * power
+	}
+	return hits * uint64(max(c.Keypads, 1))
+}
+
+// Suggest is the number of digits for one PIN more: six, and more before the shorter ones have used up what
+// may be guessed, so that there is always room for another one.
+func (c Crowd) Suggest() int {
+	part := uint64(mostHits)
+	for length := 6; length < MaxDigits; length++ {
+		part /= 2
+		more := c
+		more.Lengths[length]++
+		if more.hits() <= mostHits-part {
+			return length
+		}
+	}
+	return MaxDigits
 }
 
 // Enough is the least number of digits that all PINs of the crowd could have.
