@@ -112,13 +112,7 @@ func (f folder) equal(other folder) bool {
 	})
 }
 
-// with returns the folder with one file changed.
-func (f folder) with(name string, changed file) folder {
-	next := maps.Clone(f)
-	next[name] = changed
-	return next
-}
-
+// without returns the folder without some files.
 func (f folder) without(names ...string) folder {
 	next := maps.Clone(f)
 	for _, name := range names {

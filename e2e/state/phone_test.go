@@ -117,10 +117,12 @@ func (p *phone) connect(ctx context.Context, addr string) (*haptest.Client, erro
 	return client, nil
 }
 
-// Answers to a write that was understood and not carried out.
+// What comes of a write that was understood and not carried out, and of what should not have come.
 var (
 	errRefused = errors.New("refused")
 	errBusy    = errors.New("busy") // as within two seconds of the last pulse
+	// errUnexpected stands beside the answer that came instead, which may be none.
+	errUnexpected = errors.New("another answer came")
 )
 
 const statusBusy = -70403
@@ -163,7 +165,7 @@ func cannotPair(ctx context.Context, addr, code string) error {
 	_, err = client.PairSetup(code)
 	var refused *haptest.PairingError
 	if !errors.As(err, &refused) || refused.State != 2 || refused.Code != 6 {
-		return fmt.Errorf("a stranger who wants to pair is told %v, want error 6", err)
+		return fmt.Errorf("a stranger who wants to pair must be told error 6: %w", errors.Join(errUnexpected, err))
 	}
 	return nil
 }

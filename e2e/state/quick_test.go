@@ -244,7 +244,7 @@ func (g *golden) guestCannotOpen(ctx context.Context, addr string) error {
 	}
 	defer client.Close()
 	if err := g.guest.write(client, "Garage", 0); !errors.Is(err, errRefused) {
-		return fmt.Errorf("a guest who may not open was told %v", err)
+		return fmt.Errorf("a guest who may not open must be refused: %w", errors.Join(errUnexpected, err))
 	}
 	return nil
 }
