@@ -51,7 +51,7 @@ func scan(k kernel) (chips []found, denied, err error) {
 			continue // it went between the listing and now
 		}
 		info, err := c.info()
-		c.Close()
+		_ = c.Close()
 		if err == nil {
 			chips = append(chips, found{path: path, name: text(info.Name), label: text(info.Label), lines: info.Lines})
 		}
@@ -120,7 +120,7 @@ func (b *Board) named(c found, name string) ([]place, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer open.Close()
+	defer func() { _ = open.Close() }()
 	var where []place
 	for offset := range c.lines {
 		info, err := open.line(offset)
@@ -139,7 +139,7 @@ func (b *Board) lineName(p place) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer open.Close()
+	defer func() { _ = open.Close() }()
 	info, err := open.line(p.offset)
 	return text(info.Name), err
 }

@@ -52,7 +52,7 @@ func (h *held) request() (request, error) {
 	if err != nil {
 		return nil, remedy(op, err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	req, err := c.request(h.ask)
 	if errors.Is(err, syscall.EBUSY) {
 		return nil, busy(op, c, h.places)
@@ -127,7 +127,7 @@ func (h *held) await(k keeper) bool {
 		}
 		if req, err := h.retry(); err == nil {
 			if err = k.back(req); err != nil {
-				req.Close()
+				_ = req.Close()
 				continue
 			}
 			h.replace(req)
@@ -164,7 +164,7 @@ func (h *held) replace(req request) {
 	h.req = req
 	h.mu.Unlock()
 	if was != nil {
-		was.Close()
+		_ = was.Close()
 	}
 }
 
@@ -172,7 +172,7 @@ func (h *held) replace(req request) {
 func (h *held) end() {
 	h.cancel()
 	if req := h.current(); req != nil {
-		req.Close() // ends a wait for events
+		_ = req.Close() // ends a wait for events
 	}
 	<-h.done
 }

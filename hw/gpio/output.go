@@ -118,7 +118,7 @@ func (o *output) watch(ctx context.Context, r request) {
 	}
 }
 
-func (o *output) lost() { o.Bounded.Lost() }
+func (o *output) lost() { o.Lost() }
 
 // back implements keeper: the request brought the rest level.
 func (o *output) back(request) error {
@@ -126,7 +126,7 @@ func (o *output) back(request) error {
 	o.order++
 	o.stop()
 	o.mu.Unlock()
-	o.Bounded.Back()
+	o.Back()
 	return nil
 }
 

@@ -122,9 +122,9 @@ func (r lineRequest) with(id uint32, value uint64) lineRequest {
 
 // without takes all attributes of one kind away.
 func (r lineRequest) without(id uint32) lineRequest {
-	attrs := r.Config.Attrs[:r.Config.NumAttrs]
+	attrs, n := r.Config.Attrs, r.Config.NumAttrs
 	r.Config.Attrs, r.Config.NumAttrs = [10]configAttr{}, 0
-	for _, a := range attrs {
+	for _, a := range attrs[:n] {
 		if a.Attr.ID != id {
 			r.Config.Attrs[r.Config.NumAttrs] = a
 			r.Config.NumAttrs++
