@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
@@ -114,7 +115,7 @@ func check(ctx context.Context, conn querier, path string) error {
 		return err
 	}
 	if verdict != "ok" {
-		return damaged(path, verdict, nil)
+		return damaged(path, strings.ReplaceAll(verdict, "\n", " "), nil)
 	}
 	return nil
 }
