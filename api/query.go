@@ -23,6 +23,7 @@ func historyParams() []param {
 		{"since", "date-time", "only rows from this time on"},
 		{"until", "date-time", "only rows before this time"},
 		{"after", "integer", "only rows with a greater seq"},
+		{"order", "string", "newest or oldest rows first; newest if absent"},
 		{"limit", "integer", "at most so many rows, 1 to 1000; 100 if absent"},
 	}
 }
@@ -63,6 +64,13 @@ func parseHistory(v url.Values) (HistoryQuery, error) {
 	}
 	if q.After, err = parseSeq("after", v.Get("after")); err != nil {
 		return q, err
+	}
+	switch order := v.Get("order"); order {
+	case "", "newest":
+	case "oldest":
+		q.OldestFirst = true
+	default:
+		return q, badQuery("order", quote(order)+" is no order", "send newest or oldest")
 	}
 	if !v.Has("limit") {
 		return q, nil

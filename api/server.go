@@ -26,8 +26,8 @@ const (
 	stopTimeout    = 3 * time.Second
 )
 
-// Options are what a Server needs beside the house. Only the zero value of Stream, Pairings, Sim and
-// Tokens is replaced: a fresh stream, and paths that answer 404.
+// Options are what a Server needs beside the house. Only the zero value of Stream, Pairings, Keeper, Sim
+// and Tokens is replaced: a fresh stream, and paths that answer 404.
 type Options struct {
 	Log        zerolog.Logger
 	Version    Version
@@ -36,6 +36,7 @@ type Options struct {
 	Tokens     Space           // where the tokens that owners make are kept
 	Stream     *Stream         // what the program publishes to
 	Pairings   Pairings        // nil without HomeKit
+	Keeper     Keeper          // nil: no backups, no facts
 	Sim        Simulator       // nil without simulated devices
 	Metrics    func(io.Writer) // more lines for /metrics; may be nil
 }

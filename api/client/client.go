@@ -23,6 +23,7 @@ import (
 const (
 	requestTimeout = 30 * time.Second
 	verifyTimeout  = 10 * time.Minute
+	backupTimeout  = 30 * time.Minute
 	maxAnswer      = 32 << 20
 )
 
@@ -107,6 +108,9 @@ func (c *Client) History(ctx context.Context, q api.HistoryQuery) (rows []api.Ro
 	if q.After > 0 {
 		v.Set("after", fmt.Sprint(q.After))
 	}
+	if q.OldestFirst {
+		v.Set("order", "oldest")
+	}
 	if q.Limit > 0 {
 		v.Set("limit", fmt.Sprint(q.Limit))
 	}
@@ -131,6 +135,11 @@ func (c *Client) Version(ctx context.Context) (v api.Version, err error) {
 // Reload has the bridge read its configuration again.
 func (c *Client) Reload(ctx context.Context) error {
 	return c.do(ctx, http.MethodPost, "/api/v1/reload", nil, nil)
+}
+
+// Facts is what the bridge knows about itself.
+func (c *Client) Facts(ctx context.Context) (f api.Facts, err error) {
+	return f, c.get(ctx, "/api/v1/doctor", &f)
 }
 
 // Pairings lists the controllers.
