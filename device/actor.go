@@ -56,7 +56,7 @@ type actor[S comparable, R any] struct {
 	publish func(S)
 	notice  func(Notice)
 
-	inbox    chan message
+	inbox    chan *message // pointers: there is room for many, and a house has many devices
 	snapshot atomic.Pointer[S]
 	owed     atomic.Bool
 	ids      atomic.Uint64
@@ -69,7 +69,7 @@ func newActor[S comparable, R any](id string, m machine[S, R], d driver[R], deps
 	}
 	a := &actor[S, R]{
 		id: id, m: m, driver: d, journal: deps.Journal, memory: deps.Memory, publish: deps.Publish, notice: deps.Notice,
-		inbox: make(chan message, 64),
+		inbox: make(chan *message, 64),
 	}
 	s := m.state()
 	a.snapshot.Store(&s)
@@ -156,7 +156,7 @@ func (l *loop[S, R]) wake() time.Time {
 	return now
 }
 
-func (l *loop[S, R]) receive(now time.Time, msg message) {
+func (l *loop[S, R]) receive(now time.Time, msg *message) {
 	switch msg.kind {
 	case messageCommand:
 		l.waiting[msg.r.id] = msg.to
@@ -278,7 +278,7 @@ func (a *actor[S, R]) ask(ctx context.Context, msg message) (Answer, error) {
 	msg.r.entered = time.Now()
 	msg.to = make(chan reply, 1)
 	select {
-	case a.inbox <- msg:
+	case a.inbox <- &msg:
 	default:
 		return Answer{}, &Refusal{Device: a.id, Code: RefusedBusy, Why: "too many commands wait", Remedy: "try again in a moment"}
 	}
@@ -307,7 +307,7 @@ func (a *actor[S, R]) ask(ctx context.Context, msg message) (Answer, error) {
 
 func (a *actor[S, R]) withdraw(id uint64) {
 	select {
-	case a.inbox <- message{kind: messageWithdraw, r: request{id: id}}:
+	case a.inbox <- &message{kind: messageWithdraw, r: request{id: id}}:
 	default: // it is answered and forgotten by its own time limit
 	}
 }
