@@ -47,8 +47,10 @@ func cut(name string, most int) string {
 	return strings.TrimFunc(name, func(r rune) bool { return !letter(r) })
 }
 
+var threeNumbers = regexp.MustCompile(`^\d{1,5}(\.\d{1,5}){0,2}`)
+
 // revision makes a firmware revision of a version: numbers with dots, because Apple Home refuses
 // "dev" or "v1.2" (HAP R2 9.40).
 func revision(version string) string {
-	return cmp.Or(regexp.MustCompile(`^\d{1,5}(\.\d{1,5}){0,2}`).FindString(strings.TrimPrefix(version, "v")), "0.0.0")
+	return cmp.Or(threeNumbers.FindString(strings.TrimPrefix(version, "v")), "0.0.0")
 }
