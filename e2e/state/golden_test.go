@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,8 +34,9 @@ type golden struct {
 	deviceID string
 	code     string // the setup code from when it could still pair
 	owner    *phone
-	member   *phone // of the household: no admin, and may operate everything
-	guest    *phone // may see and not open
+	member   *phone        // of the household: no admin, and may operate everything
+	guest    *phone        // may see and not open
+	refusals *atomic.Int64 // writes that were refused because a door was busy, by all bridges on this folder
 }
 
 // sizeOfReserve is what is kept back for a full disk. Its content means nothing.
@@ -148,7 +150,7 @@ func makeGoldens(t *testing.T) (stopped, killed *golden) {
 	w := world.Start(t, sim.DemoHouse(), fast)
 	q := lab.Start(t, e2e.Options{Args: []string{"--world", w.Socket}})
 	b := q.Bridge(t)
-	stopped = &golden{name: "stopped", deviceID: b.DeviceID, code: b.SetupCode}
+	stopped = &golden{name: "stopped", deviceID: b.DeviceID, code: b.SetupCode, refusals: new(atomic.Int64)}
 	stopped.owner = pairPhone(t, b)
 	stopped.member, stopped.guest = stopped.owner.invite(t, b), stopped.owner.invite(t, b)
 	loquet(t, q.Options.State, "pair", "role", stopped.guest.who.ID, "view")

@@ -120,12 +120,35 @@ func (p *phone) connect(ctx context.Context, addr string) (*haptest.Client, erro
 // What comes of a write that was understood and not carried out, and of what should not have come.
 var (
 	errRefused = errors.New("refused")
-	errBusy    = errors.New("busy") // as within two seconds of the last pulse
+	errBusy    = errors.New("busy") // try again: two seconds after the last pulse, or when the sensors answer
 	// errUnexpected stands beside the answer that came instead, which may be none.
 	errUnexpected = errors.New("another answer came")
 )
 
-const statusBusy = -70403
+const (
+	statusSilent = -70402
+	statusBusy   = -70403
+)
+
+// persist writes until it is not refused for being busy any more: what was refused is not carried out. It
+// returns how often it was.
+func (p *phone) persist(ctx context.Context, client *haptest.Client, name string, value int) (refused int, err error) {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	for {
+		if err := p.write(client, name, value); !errors.Is(err, errBusy) {
+			return refused, err
+		}
+		refused++
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return refused, fmt.Errorf("%s is busy: %w", name, ctx.Err())
+		}
+	}
+}
 
 // write sends a timed write of a target: 0 opens and unlocks, 1 closes and locks.
 func (p *phone) write(client *haptest.Client, name string, value int) error {
@@ -148,8 +171,8 @@ func (p *phone) write(client *haptest.Client, name string, value int) error {
 	switch {
 	case results == nil:
 		return nil
-	case *results[0].Status == statusBusy:
-		return errBusy
+	case *results[0].Status == statusBusy, *results[0].Status == statusSilent:
+		return fmt.Errorf("%w: status %d", errBusy, *results[0].Status)
 	}
 	return fmt.Errorf("%w: status %d", errRefused, *results[0].Status)
 }

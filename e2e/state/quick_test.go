@@ -99,8 +99,8 @@ func TestDamageInVolume(t *testing.T) {
 	}
 	close(tried)
 	workers.Wait()
-	t.Logf("%d damaged folders in %v: %d refused, %d of them because nothing of the identity was left",
-		len(all), time.Since(began).Round(time.Second), refused.Load(), lost.Load())
+	t.Logf("%d damaged folders in %v: %d refused, %d of them because nothing of the identity was left; %d writes came while a door was busy",
+		len(all), time.Since(began).Round(time.Second), refused.Load(), lost.Load(), stopped.refusals.Load())
 }
 
 // inMemory returns a folder in memory where there is one: thousands of syncs are not what is tested here.
@@ -214,9 +214,11 @@ func (g *golden) lives(ctx context.Context, r e2e.Ready, status func(id string) 
 		return fmt.Errorf("the pairing is gone: %w", err)
 	}
 	defer client.Close()
-	if err := g.owner.write(client, "Garage", 0); err != nil {
+	refused, err := g.owner.persist(ctx, client, "Garage", 0)
+	if err != nil {
 		return fmt.Errorf("the garage does not open: %w", err)
 	}
+	g.refusals.Add(int64(refused))
 	want["garage"] = 1
 	if err := g.memberUnlocks(ctx, b.Addr); err != nil {
 		return err
@@ -231,9 +233,11 @@ func (g *golden) memberUnlocks(ctx context.Context, addr string) error {
 		return fmt.Errorf("the pairing of another of the household is gone: %w", err)
 	}
 	defer client.Close()
-	if err := g.member.write(client, "Front door", 0); err != nil {
+	refused, err := g.member.persist(ctx, client, "Front door", 0)
+	if err != nil {
 		return fmt.Errorf("another of the household is kept out: %w", err)
 	}
+	g.refusals.Add(int64(refused))
 	return nil
 }
 
