@@ -67,8 +67,14 @@ func (c *conn) serve() {
 			c.reject(err)
 			return
 		}
-		c.active.Store(time.Now().UnixNano())
-		if !c.answer(req) {
+		arrived := time.Now()
+		c.active.Store(arrived.UnixNano())
+		session := c.session
+		goesOn := c.answer(req)
+		if session != nil {
+			c.s.visits.waited(session.controller, time.Since(arrived))
+		}
+		if !goesOn {
 			return
 		}
 	}

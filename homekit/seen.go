@@ -9,12 +9,28 @@ import (
 type Seen struct {
 	Sessions int       // verified connections that are open now
 	Last     time.Time // its last request; zero if there was none
+	Answers  Answers
 }
 
-// visits remembers when controllers left.
+// visits remembers when controllers left, and how long they waited.
 type visits struct {
-	mu   sync.Mutex
-	last map[string]int64 // unix nanoseconds, by controller
+	mu    sync.Mutex
+	last  map[string]int64 // unix nanoseconds, by controller
+	waits map[string]*waits
+}
+
+func (v *visits) waited(controller string, d time.Duration) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w := v.waits[controller]
+	if w == nil {
+		w = &waits{}
+		if v.waits == nil {
+			v.waits = map[string]*waits{}
+		}
+		v.waits[controller] = w
+	}
+	w.add(d)
 }
 
 func (v *visits) left(controller string, at int64) {
@@ -28,10 +44,13 @@ func (v *visits) left(controller string, at int64) {
 
 // Seen returns when a controller was last heard. The controller is one of Pairings.
 func (s *Server) Seen(controller string) Seen {
+	out := Seen{}
 	s.visits.mu.Lock()
 	last := s.visits.last[controller]
+	if w := s.visits.waits[controller]; w != nil {
+		out.Answers = w.figures()
+	}
 	s.visits.mu.Unlock()
-	out := Seen{}
 	for _, c := range s.admission.all() {
 		if who := c.who.Load(); who != nil && *who == controller {
 			out.Sessions++

@@ -3,6 +3,8 @@ package homekit
 import (
 	"fmt"
 	"time"
+
+	"github.com/loquet/loquet/homekit"
 )
 
 // Bridge is one server as the owner sees it. The code is empty unless it can pair.
@@ -38,6 +40,7 @@ type Controller struct {
 	Admin      bool
 	Sessions   int
 	LastSeen   time.Time
+	Answers    homekit.Answers // how long it waited for the last ones
 }
 
 // Controllers lists who is paired with what.
@@ -47,7 +50,8 @@ func (h *House) Controllers() []Controller {
 		s := f.server.Load()
 		for _, p := range s.Pairings() {
 			seen := s.Seen(p.ID)
-			out = append(out, Controller{Bridge: s.DeviceID(), ID: p.ID, Admin: p.Admin, Sessions: seen.Sessions, LastSeen: seen.Last})
+			out = append(out, Controller{Bridge: s.DeviceID(), ID: p.ID, Admin: p.Admin, Sessions: seen.Sessions, LastSeen: seen.Last,
+				Answers: seen.Answers})
 		}
 	}
 	return out
