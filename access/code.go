@@ -39,6 +39,18 @@ const maxWindows = 64
 // ErrCode is wrapped by errors about codes that cannot be.
 var ErrCode = errors.New("this is no code")
 
+// Errors of looking for a code.
+var (
+	ErrUnknownCode = errors.New("there is no such code")
+	ErrDamaged     = errors.New("a record of people and codes cannot be read")
+)
+
+// Match is a code that was found, and whose it is.
+type Match struct {
+	Person Person
+	Code   Code
+}
+
 // Check reports what is wrong with a code. The error wraps ErrCode.
 func (c Code) Check() error {
 	if err := c.checkRest(); err != nil {

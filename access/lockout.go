@@ -49,8 +49,8 @@ func (l *Lockout) Begin() bool {
 	return !was
 }
 
-// Drop says that what was begun was no try.
-func (l *Lockout) Drop() { l.trying = false }
+// Settle says that what began was a code, but one that opens nothing now: neither a wrong try nor a right one.
+func (l *Lockout) Settle() { l.trying = false }
 
 // Miss counts a wrong try and returns for how long the keypad is closed now.
 func (l *Lockout) Miss(now time.Time) time.Duration {

@@ -28,8 +28,8 @@ type Space interface {
 
 // Errors.
 var (
-	ErrUnknown  = errors.New("there is no such code")
-	ErrDamaged  = errors.New("a record of people and codes cannot be read")
+	ErrUnknown  = access.ErrUnknownCode
+	ErrDamaged  = access.ErrDamaged
 	ErrOtherKey = errors.New("the codes were sealed with another key than the one in the key file")
 	ErrNobody   = errors.New("there is no such person")
 )
@@ -164,19 +164,13 @@ func (l *Ledger) readCode(id string, value []byte) (record, error) {
 	return r, err
 }
 
-// Match is a code that was found, and whose it is.
-type Match struct {
-	Person access.Person
-	Code   access.Code
-}
-
 // Find returns the code of a secret at the keypads of a group. It takes one keyed hash and one look into a
 // map, whether there is such a code or not. Errors: ErrUnknown, there is none, or nobody can tell whether there is
 // (then ErrDamaged as well); ErrDamaged alone, there is one and Match holds its id, but it cannot be believed.
-func (l *Ledger) Find(group string, secret seal.Secret) (Match, error) {
+func (l *Ledger) Find(group string, secret seal.Secret) (access.Match, error) {
 	tag, err := l.sealer.Tag(group, secret)
 	if err != nil {
-		return Match{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+		return access.Match{}, fmt.Errorf("%w: %w", ErrUnknown, err)
 	}
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -185,9 +179,9 @@ func (l *Ledger) Find(group string, secret seal.Secret) (Match, error) {
 	}
 	id, ok := l.ids[tag]
 	if !ok {
-		return Match{}, ErrUnknown
+		return access.Match{}, ErrUnknown
 	}
-	m := Match{Code: access.Code{ID: id}}
+	m := access.Match{Code: access.Code{ID: id}}
 	r, ok := l.codes[id]
 	if err := l.damaged[codeKeys+id]; err != nil || !ok || r.tag != tag {
 		return m, fmt.Errorf("%w: code %s", ErrDamaged, id)
@@ -196,16 +190,16 @@ func (l *Ledger) Find(group string, secret seal.Secret) (Match, error) {
 	if !ok {
 		return m, fmt.Errorf("%w: the person of code %s", ErrDamaged, id)
 	}
-	return Match{Person: person, Code: r.Code}, nil
+	return access.Match{Person: person, Code: r.Code}, nil
 }
 
 // findOnDisk is Find where not all records can be listed: those that are whole still count.
-func (l *Ledger) findOnDisk(tag seal.Tag) (Match, error) {
+func (l *Ledger) findOnDisk(tag seal.Tag) (access.Match, error) {
 	id, ok, err := l.space.Get(tagKeys + hex.EncodeToString(tag[:]))
 	if err != nil || !ok {
-		return Match{}, errors.Join(ErrUnknown, l.lost)
+		return access.Match{}, errors.Join(ErrUnknown, l.lost)
 	}
-	m := Match{Code: access.Code{ID: string(id)}}
+	m := access.Match{Code: access.Code{ID: string(id)}}
 	value, ok, err := l.space.Get(codeKeys + string(id))
 	if err != nil || !ok {
 		return m, fmt.Errorf("%w: code %s", ErrDamaged, id)
@@ -225,7 +219,7 @@ func (l *Ledger) findOnDisk(tag seal.Tag) (Match, error) {
 	if err != nil {
 		return m, err
 	}
-	return Match{Person: person, Code: r.Code}, nil
+	return access.Match{Person: person, Code: r.Code}, nil
 }
 
 // People are all people, by id.

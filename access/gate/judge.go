@@ -1,0 +1,146 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/access/seal"
+	"github.com/loquet/loquet/device"
+)
+
+// judge decides about one try. what is its kind and length, for the history.
+func (g *Gate) judge(ctx context.Context, secret seal.Secret, what string, at time.Time) {
+	if wait := g.lock.Wait(time.Now()); wait > 0 {
+		if !g.told {
+			g.told = true
+			g.refused(ctx, "", device.RefusedGuessing, what)
+		}
+		g.show(ctx, device.Verdict{Kind: device.VerdictLocked, Wait: wait})
+		return
+	}
+	g.told = false
+	if g.lock.Begin() {
+		g.write()
+	}
+	m, err := g.d.Codes.Find(g.cfg.Group, secret)
+	switch {
+	case errors.Is(err, access.ErrUnknownCode):
+		g.wrong(ctx, what, errors.Is(err, access.ErrDamaged))
+	case err != nil:
+		g.notNow(ctx, m.Code.ID, access.ReasonDamaged, what)
+	default:
+		g.right(ctx, m, what, at)
+	}
+}
+
+// right commands the doors that the code may open now, before anything is written.
+func (g *Gate) right(ctx context.Context, m access.Match, what string, at time.Time) {
+	moment := g.d.Clock.Moment()
+	var open []Door
+	var first access.Reason
+	for _, door := range g.cfg.Doors {
+		d := access.Allowed(m.Person, m.Code, door.ID, moment)
+		if d.Allowed {
+			open = append(open, door)
+		} else if first == "" || first == access.ReasonDoor {
+			first = d.Reason
+		}
+	}
+	if len(open) == 0 {
+		g.notNow(ctx, m.Code.ID, first, what)
+		return
+	}
+	verdict := device.VerdictFailed
+	if g.command(ctx, open, device.Cause{Kind: device.CauseCode, Actor: m.Code.ID, Place: g.cfg.Keypad}, at) {
+		verdict = device.VerdictGranted
+	}
+	g.lock.Hit()
+	g.write()
+	g.show(ctx, device.Verdict{Kind: verdict})
+}
+
+// command tells all the doors at once and reports whether one of them does it. A door writes down itself
+// what it refuses.
+func (g *Gate) command(ctx context.Context, doors []Door, cause device.Cause, at time.Time) bool {
+	errs := make([]error, len(doors))
+	tell := func(i int) {
+		_, errs[i] = g.d.Command(ctx, doors[i].ID, device.Command{Action: doors[i].Action, Cause: cause, Arrived: at})
+	}
+	var wg sync.WaitGroup
+	for i := 1; i < len(doors); i++ {
+		wg.Go(func() { tell(i) })
+	}
+	tell(0)
+	wg.Wait()
+	for _, err := range errs {
+		if err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// wrong counts a wrong try. The count and the row are on the disk before the light; if the disk hangs, no
+// light is shown, and if it fails an owner is told.
+func (g *Gate) wrong(ctx context.Context, what string, unsure bool) {
+	ctx = context.WithoutCancel(ctx) // a stop that comes now leaves nothing half done
+	wait := g.lock.Miss(time.Now())
+	code := device.RefusedWrongCode
+	if unsure {
+		code = device.RefusedDamaged
+	}
+	g.refused(ctx, "", code, what)
+	if wait > 0 {
+		g.record(ctx, device.Entry{Kind: device.EntryNote, Device: g.cfg.Keypad, Detail: "closed after wrong tries"})
+	}
+	err := g.keep(ctx)
+	if err == nil {
+		bounded, cancel := context.WithTimeout(ctx, diskWait)
+		defer cancel()
+		err = g.d.Journal.Flush(bounded)
+	}
+	if err != nil {
+		g.notice(Notice{Kind: NoticeUnsaved, Err: err})
+	}
+	if wait > 0 {
+		g.notice(Notice{Kind: NoticeClosed, Wait: wait})
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		g.show(ctx, device.Verdict{Kind: device.VerdictWrong})
+	}
+}
+
+// notNow refuses a code that there is.
+func (g *Gate) notNow(ctx context.Context, codeID string, why access.Reason, what string) {
+	g.lock.Settle()
+	g.write()
+	code, verdict := device.RefusedTime, device.VerdictNotNow
+	switch why {
+	case access.ReasonRevoked:
+		code = device.RefusedRevoked
+	case access.ReasonDoor:
+		code = device.RefusedDoor
+	case access.ReasonClock:
+		code, verdict = device.RefusedClock, device.VerdictClock
+	case access.ReasonDamaged:
+		code, verdict = device.RefusedDamaged, device.VerdictFailed
+	default:
+	}
+	g.refused(ctx, codeID, code, what)
+	g.show(ctx, device.Verdict{Kind: verdict})
+}
+
+// refused writes a refused try into the history: whose code it was if there is one, never what was typed.
+func (g *Gate) refused(ctx context.Context, codeID string, code device.RefusalCode, what string) {
+	g.record(ctx, device.Entry{Kind: device.EntryRefused, Device: g.cfg.Keypad, Code: code, Detail: what,
+		Cause: device.Cause{Kind: device.CauseCode, Actor: codeID, Place: g.cfg.Keypad}})
+}
+
+func (g *Gate) record(ctx context.Context, e device.Entry) {
+	if _, err := g.d.Journal.Record(ctx, e); err != nil && ctx.Err() == nil {
+		g.notice(Notice{Kind: NoticeUnsaved, Err: err})
+	}
+}
