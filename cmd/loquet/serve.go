@@ -90,7 +90,7 @@ func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	return app.Run(ctx, started)
+	return withRemedy(app.Run(ctx, started))
 }
 
 func options(o cli.StartOptions, cfg *config.Config, state string, log zerolog.Logger) bridge.Options {
