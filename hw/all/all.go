@@ -6,6 +6,7 @@ import (
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/gpio"
 	"github.com/loquet/loquet/hw/lines"
+	"github.com/loquet/loquet/hw/osdp"
 	"github.com/loquet/loquet/hw/sim"
 	"github.com/loquet/loquet/hw/usbrelay"
 	"github.com/loquet/loquet/hw/wiegand"
@@ -46,6 +47,7 @@ func Boards() *hw.Registry[hw.Board] {
 // Keypads are the drivers for keypads and card readers.
 func Keypads() *hw.Registry[device.Keypad] {
 	return hw.NewRegistry(
+		osdp.Driver(),
 		wiegand.Driver(),
 	)
 }
