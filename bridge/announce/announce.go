@@ -48,6 +48,7 @@ type Announcer struct {
 	mu        sync.Mutex
 	responder *mdns.Responder // nil while there is none
 	servers   map[string]*server
+	others    map[string]Copy // what is announced with an identity and is not ours, by interface and name
 }
 
 // server is one HomeKit server that is to be announced.
@@ -58,7 +59,9 @@ type server struct {
 }
 
 // New returns an Announcer that only remembers what Set says.
-func New() *Announcer { return &Announcer{servers: map[string]*server{}} }
+func New() *Announcer {
+	return &Announcer{servers: map[string]*server{}, others: map[string]Copy{}}
+}
 
 // Start announces until Close. It can be called once, and returns at once.
 func (a *Announcer) Start(opts Options) {
@@ -114,6 +117,7 @@ func (a *Announcer) respond(ctx context.Context) error {
 	looking, end := context.WithCancel(ctx)
 	var looks sync.WaitGroup
 	looks.Go(func() { a.look(looking, r) })
+	looks.Go(func() { _ = r.Browse(looking, hapType, a.heard) })
 	err = r.Run(ctx)
 	end()
 	looks.Wait()
@@ -125,6 +129,7 @@ func (a *Announcer) use(r *mdns.Responder) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.responder = r
+	clear(a.others)
 	for bridge, s := range a.servers {
 		s.forget()
 		if r != nil {
@@ -153,6 +158,7 @@ func (a *Announcer) Set(bridge string, ad homekit.Advertisement) {
 		}
 		if a.opts.Board != nil {
 			a.opts.Board.Clear(health.NameConflict, bridge)
+			a.opts.Board.Clear(health.CloneSeen, subject(bridge))
 		}
 	case s == nil:
 		s = &server{ad: ad}
@@ -223,6 +229,7 @@ func (a *Announcer) look(ctx context.Context, r *mdns.Responder) {
 		}
 		if facts, err := r.Facts(ctx); err == nil {
 			a.judge(facts)
+			a.tellCopies()
 		}
 		timer.Reset(lookEvery)
 	}

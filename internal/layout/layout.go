@@ -58,6 +58,8 @@ func Rules() []Rule {
 			Reason: "the client knows the API and nothing behind it"},
 		{Path: "api", May: []string{"device", "access", "health", "internal/..."},
 			Reason: "the API declares what it needs of the house; bridge hands it in"},
+		{Path: "bridge/announce", May: []string{"bridge/place", "health", "homekit", "mdns"},
+			Reason: "what the network is told and tells, and whether the state may be a copy: nothing of doors or of the disk"},
 		{Path: "bridge/backup", May: []string{"bridge/place", "internal/sealed", "store"},
 			Reason: "a house is packed and unpacked by what knows the files of the store and the sealed stream, and no device"},
 		{Path: "bridge/...", May: []string{"accessories/homekit", "access", "access/roster", "api", "config", "device", "health", "homekit", "hw", "hw/all",
