@@ -75,7 +75,9 @@ func (b *bus) once(ctx context.Context, out []byte, fits func(frame) bool) (fram
 			late = false
 		}
 	}
-	b.wire.port.SetWriteDeadline(time.Now().Add(replyWithin))
+	if err := b.wire.port.SetWriteDeadline(time.Now().Add(replyWithin)); err != nil {
+		return frame{}, fmt.Errorf("%w: %w", device.ErrUnavailable, err)
+	}
 	if _, err := b.wire.port.Write(out); err != nil {
 		return frame{}, fmt.Errorf("%w: %w", device.ErrUnavailable, err)
 	}
@@ -127,7 +129,7 @@ func (b *bus) close() {
 		return
 	}
 	close(b.wire.stop)
-	b.wire.port.Close()
+	_ = b.wire.port.Close()
 	b.wire = nil
 }
 

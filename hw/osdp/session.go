@@ -13,7 +13,7 @@ import (
 type key [16]byte
 
 // Format keeps keys out of every log and error.
-func (key) Format(f fmt.State, _ rune) { fmt.Fprint(f, "key") }
+func (key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("key")) }
 
 // defaultKey is SCBK-D, which everybody knows.
 func defaultKey() key {

@@ -169,7 +169,7 @@ func (b *Board) order(ctx context.Context, channel int, on bool, max time.Durati
 	defer cancel()
 	err := dev.set(ctx, channel, on)
 	if err != nil {
-		dev.Close()
+		_ = dev.Close()
 	}
 	return err
 }
@@ -180,7 +180,7 @@ func (b *Board) settle(dev relays, channel int, rest bool) error {
 	defer cancel()
 	err := dev.set(ctx, channel, rest)
 	if err != nil {
-		dev.Close()
+		_ = dev.Close()
 	}
 	return err
 }
@@ -203,7 +203,7 @@ func (b *Board) run() {
 			case <-b.ctx.Done():
 			}
 			b.end()
-			dev.Close()
+			_ = dev.Close()
 		} else if backoff == firstBackoff {
 			b.log.Warn().Err(err).Msg("the relay board cannot be used")
 		}
@@ -218,7 +218,7 @@ func (b *Board) run() {
 // begin brings every relay that is lent to rest, and only then lets orders through.
 func (b *Board) begin(dev relays) error {
 	if err := b.take(b.ctx); err != nil {
-		dev.Close()
+		_ = dev.Close()
 		return err
 	}
 	defer b.give()

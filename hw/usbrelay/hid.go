@@ -108,7 +108,7 @@ func openHID(class, dev, serial string) (relays, error) {
 		}
 		state, err := raw.Feature()
 		if err != nil || serial != "" && string(state[:hidSerial]) != serial {
-			raw.Close()
+			_ = raw.Close()
 			continue
 		}
 		found = append(found, raw)
@@ -117,7 +117,7 @@ func openHID(class, dev, serial string) (relays, error) {
 		return newHID(found[0]), nil
 	}
 	for _, raw := range found {
-		raw.Close()
+		_ = raw.Close()
 	}
 	return nil, fmt.Errorf("%w: %d relay boards fit, want one", device.ErrUnavailable, len(found))
 }

@@ -106,7 +106,9 @@ func (l *link) write(ctx context.Context, out []byte) error {
 	if !ok {
 		until = time.Now().Add(answerWithin)
 	}
-	l.port.SetWriteDeadline(until)
+	if err := l.port.SetWriteDeadline(until); err != nil {
+		return fmt.Errorf("%w: %w", device.ErrUnavailable, err)
+	}
 	n, err := l.port.Write(out)
 	switch {
 	case err != nil && n == 0:

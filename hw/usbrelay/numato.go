@@ -17,7 +17,7 @@ func openNumato(ctx context.Context, l *link) (relays, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	if err := l.ask(ctx, []byte("\r"), func(got []byte) bool { return bytes.IndexByte(got, '>') >= 0 }); err != nil {
-		l.Close()
+		_ = l.Close()
 		return nil, fmt.Errorf("%w: there is no prompt: is this a Numato board?", device.ErrUnavailable)
 	}
 	return numato{l}, nil

@@ -188,7 +188,7 @@ type lent struct {
 }
 
 func (l lent) Output(ctx context.Context, line string, o hw.OutputOptions) (hw.Output, error) {
-	if channel, err := l.channel(line); err == nil && l.Board.free(channel) == nil {
+	if channel, err := l.channel(line); err == nil && l.free(channel) == nil {
 		l.fake.mu.Lock()
 		l.fake.rest[channel] = o.Rest != o.ActiveLow
 		l.fake.mu.Unlock()

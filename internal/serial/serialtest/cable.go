@@ -94,7 +94,7 @@ func plug(ctx context.Context, network, addr, path string) {
 		conn.Close()
 	})
 	_, _ = io.Copy(far, conn)
-	os.Remove(path)
+	_ = os.Remove(path)
 	far.Close()
 	wg.Wait()
 }
