@@ -35,6 +35,8 @@ type fakeChip struct {
 	requests    []lineRequest  // all there were
 	sets        int
 	rises       int // orders that took an output from rest
+	since       time.Time
+	worst       time.Duration // the longest that an order lasted
 }
 
 func machine() *fakeKernel { return &fakeKernel{start: time.Now()} }
@@ -259,6 +261,9 @@ func (r *fakeRequest) set(bits, mask uint64) error {
 			r.chip.high[offset] = high
 			if active != rest {
 				r.chip.rises++
+				r.chip.since = time.Now()
+			} else {
+				r.chip.worst = max(r.chip.worst, time.Since(r.chip.since))
 			}
 		}
 	}
