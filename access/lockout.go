@@ -50,7 +50,12 @@ func (l *Lockout) Begin() bool {
 }
 
 // Settle says that what began was a code, but one that opens nothing now: neither a wrong try nor a right one.
-func (l *Lockout) Settle() { l.trying = false }
+// It reports whether that changed anything.
+func (l *Lockout) Settle() bool {
+	was := l.trying
+	l.trying = false
+	return was
+}
 
 // Miss counts a wrong try and returns for how long the keypad is closed now.
 func (l *Lockout) Miss(now time.Time) time.Duration {
@@ -65,8 +70,12 @@ func (l *Lockout) Miss(now time.Time) time.Duration {
 }
 
 // Hit says that a right code was typed: the row ends. The tries of the last 24 hours stay, so that a guest
-// with a code of his own cannot buy himself guesses with it.
-func (l *Lockout) Hit() { l.row, l.trying = 0, false }
+// with a code of his own cannot buy himself guesses with it. It reports whether that changed anything.
+func (l *Lockout) Hit() bool {
+	changed := l.row > 0 || l.trying
+	l.row, l.trying = 0, false
+	return changed
+}
 
 // Quiet reports whether there is nothing to remember.
 func (l *Lockout) Quiet(now time.Time) bool {

@@ -144,7 +144,9 @@ func (g *Gate) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			g.keep(context.WithoutCancel(ctx))
+			if !g.lock.Quiet(time.Now()) {
+				g.keep(context.WithoutCancel(ctx))
+			}
 			return ctx.Err()
 		case e, ok := <-entries:
 			if !ok {
@@ -184,13 +186,14 @@ func (g *Gate) entry(ctx context.Context, e device.KeypadEntry) {
 		return
 	}
 	for _, key := range []byte(e.Keys) {
-		whole := g.typed.press(key, at)
-		if g.typed.n == access.MinDigits && g.lock.Wait(time.Now()) == 0 && g.lock.Begin() {
-			g.write() // on the disk while the rest is typed
-		}
-		if whole {
+		if g.typed.press(key, at) {
 			g.end(ctx, at)
 		}
+	}
+	// A try is marked on the disk while the rest of it is typed. One that comes whole is not: its door would
+	// have to share the disk with the mark, and a power cut would still come before it.
+	if g.typed.n >= access.MinDigits && g.lock.Wait(time.Now()) == 0 && g.lock.Begin() {
+		g.write()
 	}
 }
 

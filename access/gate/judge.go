@@ -22,9 +22,6 @@ func (g *Gate) judge(ctx context.Context, secret seal.Secret, what string, at ti
 		return
 	}
 	g.told = false
-	if g.lock.Begin() {
-		g.write()
-	}
 	m, err := g.d.Codes.Find(g.cfg.Group, secret)
 	switch {
 	case errors.Is(err, access.ErrUnknownCode):
@@ -57,8 +54,9 @@ func (g *Gate) right(ctx context.Context, m access.Match, what string, at time.T
 	if g.command(ctx, open, device.Cause{Kind: device.CauseCode, Actor: m.Code.ID, Place: g.cfg.Keypad}, at) {
 		verdict = device.VerdictGranted
 	}
-	g.lock.Hit()
-	g.write()
+	if g.lock.Hit() {
+		g.write()
+	}
 	g.show(ctx, device.Verdict{Kind: verdict})
 }
 
@@ -115,8 +113,9 @@ func (g *Gate) wrong(ctx context.Context, what string, unsure bool) {
 
 // notNow refuses a code that there is.
 func (g *Gate) notNow(ctx context.Context, codeID string, why access.Reason, what string) {
-	g.lock.Settle()
-	g.write()
+	if g.lock.Settle() {
+		g.write()
+	}
 	code, verdict := device.RefusedTime, device.VerdictNotNow
 	switch why {
 	case access.ReasonRevoked:
