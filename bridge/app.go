@@ -65,6 +65,9 @@ type App struct {
 	faces     *homekit.House
 	pairings  *pairings.Pairings
 	announcer *announce.Announcer
+	guard     *announce.Guard
+	keeper    keeper
+	trust     func() string // how far the time is known
 	env       *hw.Env
 	builder   *unit.Builder
 
@@ -148,6 +151,7 @@ func (a *App) Start(ctx context.Context) error {
 		{"state", a.openStore},
 		{"lines", a.openLines},
 		{"devices", a.openDevices},
+		{"copies", a.refuseCopies},
 		{"homekit", a.openHomeKit},
 		{"network", a.openNetwork},
 		{"api", a.openAPI},

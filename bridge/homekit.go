@@ -3,13 +3,11 @@ package bridge
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/api"
-	"github.com/loquet/loquet/bridge/announce"
 	"github.com/loquet/loquet/bridge/pairings"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/config"
@@ -144,9 +142,7 @@ func (a *App) openHomeKit(ctx context.Context) error {
 
 // openNetwork announces what listens by now. It stops before the servers do: goodbye comes first.
 func (a *App) openNetwork(context.Context) error {
-	a.announcer.Start(announce.Options{
-		Interfaces: a.opts.Interfaces, Hostname: "loquet-" + strings.ToLower(a.store.Install()[:8]), Board: a.board, Log: a.log,
-	})
+	a.announcer.Start(a.announceOptions())
 	a.onStop("network", a.announcer.Close)
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 )
 
 func (a *App) openAPI(ctx context.Context) error {
+	a.openKeeper()
 	server, listeners, err := a.newAPI(ctx)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (a *App) openAPI(ctx context.Context) error {
 func (a *App) newAPI(ctx context.Context) (*api.Server, []net.Listener, error) {
 	server, err := api.New(a, api.Options{
 		Log: a.log, Version: a.opts.Version, StartToken: a.token, Tokens: a.store.Space("tokens", store.Precious), Stream: a.stream,
-		Pairings: a.pairings, Sim: a.simulator(), Metrics: a.metrics,
+		Pairings: a.pairings, Keeper: a.keeper, Sim: a.simulator(), Metrics: a.metrics,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -2,15 +2,15 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 
 	"github.com/loquet/loquet/access/roster"
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/announce"
+	"github.com/loquet/loquet/bridge/doctor"
 	"github.com/loquet/loquet/bridge/history"
+	"github.com/loquet/loquet/bridge/place"
 	"github.com/loquet/loquet/clock"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
@@ -24,7 +24,7 @@ func (a *App) openStore(ctx context.Context) error {
 		Log: a.log, RuntimeDir: a.opts.RuntimeDir, Retention: a.cfg.History.Keep(), Now: time.Now,
 		OnDegraded: func(reason string) {
 			if s := opened.Load(); s != nil {
-				a.degraded(s, reason)
+				doctor.TellDegraded(a.board, s, reason)
 			}
 		},
 	})
@@ -34,7 +34,7 @@ func (a *App) openStore(ctx context.Context) error {
 	a.onStop("state", func(context.Context) error { return s.Close() })
 	opened.Store(s)
 	if reason, ok := s.Degraded(); ok {
-		a.degraded(s, reason)
+		doctor.TellDegraded(a.board, s, reason)
 	}
 	s.SetIdle(a.idle)
 	if a.opts.ReadyFile != "" { // of a run that was killed; the folder is ours now
@@ -43,7 +43,8 @@ func (a *App) openStore(ctx context.Context) error {
 	a.store, a.journal = s, a.points.journal(s.Journal())
 	a.keepTime(time)
 	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load}
-	a.tellNotes()
+	doctor.TellNotes(a.board, s.Notes())
+	a.guard = announce.NewGuard(ctx, a.announceOptions(), a.opts.StateDir, s.Space(place.Space))
 	a.people = roster.New(s.Space("controllers", store.Precious))
 	for _, id := range a.people.Damaged() {
 		a.board.Raise(health.RecordDamaged, id, "the role of this controller")
@@ -61,8 +62,8 @@ func (a *App) keepTime(time *clock.Keeper) {
 	if err := time.Recall(a.store.Space("clock")); err != nil {
 		failed(err)
 	}
-	_, trust := time.Clock().Now()
-	a.raise(health.ClockUntrusted, "", "", trust == clock.Floor)
+	a.trust = func() string { _, trust := time.Now(); return trust }
+	a.raise(health.ClockUntrusted, "", "", a.trust() == clock.Floor.String())
 	a.work.run(func(ctx context.Context) { time.Run(ctx, failed) })
 	a.onStop("clock", func(context.Context) error {
 		if _, bad := a.store.Degraded(); bad {
@@ -70,17 +71,6 @@ func (a *App) keepTime(time *clock.Keeper) {
 		}
 		return time.Keep()
 	})
-}
-
-// tellNotes tells the owner what was found and put right in the state folder.
-func (a *App) tellNotes() {
-	for _, n := range a.store.Notes() {
-		code := health.IdentityRebuilt
-		if strings.HasPrefix(filepath.Base(n.Path), "journal") {
-			code = health.JournalGap
-		}
-		a.board.Raise(code, "", n.Error())
-	}
 }
 
 // closeUnfinished writes the end of every move that a crash or a power cut left open. None of them is
@@ -96,29 +86,6 @@ func (a *App) closeUnfinished(ctx context.Context) error {
 		a.board.Raise(health.InterruptedMove, u.Row.Device, "")
 	}
 	return nil
-}
-
-// degraded tells the owner that the disk takes nothing, and why, or that it does again.
-func (a *App) degraded(s *store.Store, reason string) {
-	code := health.DiskFailed
-	if p := s.Problem(); p != nil {
-		code = problemCode(p)
-	}
-	for _, c := range []health.Code{health.DiskFull, health.DiskReadOnly, health.DiskFailed, health.DatabaseLost} {
-		a.raise(c, "", reason, c == code && reason != "")
-	}
-}
-
-func problemCode(p error) health.Code {
-	switch {
-	case errors.Is(p, store.ErrDiskFull):
-		return health.DiskFull
-	case errors.Is(p, store.ErrDatabaseLost):
-		return health.DatabaseLost
-	case errors.Is(p, store.ErrUnwritable), errors.Is(p, store.ErrReadOnly):
-		return health.DiskReadOnly
-	}
-	return health.DiskFailed
 }
 
 // idle reports that no door is owed anything, so that the store may do what takes long.

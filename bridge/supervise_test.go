@@ -20,7 +20,6 @@ import (
 	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/homekit/haptest"
 	"github.com/loquet/loquet/hw/sim"
-	"github.com/loquet/loquet/store"
 )
 
 // shut breaks the socket that listens on a port of this machine, as a network that goes away would.
@@ -208,17 +207,6 @@ func (r *residence) lockOf(t *testing.T, c *haptest.Client, name string) haptest
 	}
 	t.Fatalf("%s has no lock", name)
 	return haptest.ID{}
-}
-
-func TestProblemsOfTheDisk(t *testing.T) {
-	for kind, want := range map[error]health.Code{
-		store.ErrDiskFull: health.DiskFull, store.ErrReadOnly: health.DiskReadOnly, store.ErrUnwritable: health.DiskReadOnly,
-		store.ErrDatabaseLost: health.DatabaseLost, store.ErrDisk: health.DiskFailed, errors.New("anything"): health.DiskFailed,
-	} {
-		if got := problemCode(&store.Problem{Kind: kind}); got != want {
-			t.Errorf("%v: %s, want %s", kind, got, want)
-		}
-	}
 }
 
 func TestPortMovedAndWarningsAreTold(t *testing.T) {

@@ -3,6 +3,8 @@ package health
 // Codes of the problems with storage and history.
 const (
 	DiskFull         Code = "disk-full"
+	DiskLow          Code = "disk-low"
+	InodesLow        Code = "inodes-low"
 	DiskReadOnly     Code = "disk-read-only"
 	DiskFailed       Code = "disk-failed"
 	DatabaseLost     Code = "database-lost"
@@ -48,6 +50,10 @@ const (
 	SecondResponder     Code = "second-responder"
 	PartDown            Code = "part-down"
 	CloneSeen           Code = "clone-seen"
+	InterfaceMissing    Code = "interface-missing"
+	SingleStack         Code = "single-stack"
+	NetworkSilent       Code = "network-silent"
+	SlowAnswers         Code = "slow-answers"
 )
 
 // All returns every problem that is declared, in the order of the documentation.
@@ -62,6 +68,12 @@ func storage() []Declared {
 		{DiskFull, Error, "The disk is full",
 			"Doors and locks still work for everybody who could operate them. Nothing can be paired or changed, and history is kept only until the next restart.",
 			"Free some space on the disk that holds loquet's state, then restart loquet."},
+		{DiskLow, Warning, "The disk is nearly full",
+			"Little room is left on the disk that holds loquet's state. When there is none, nothing can be paired or changed.",
+			"Free some space: old logs and packages (`apt-get clean`, `journalctl --vacuum-size=50M`) are often the most of it."},
+		{InodesLow, Warning, "The disk can hold few more files",
+			"The disk that holds loquet's state has room, but hardly any number of files left. When there is none, nothing can be paired or changed.",
+			"Find the folder with the many small files (`du --inodes -x / | sort -n | tail`) and empty it."},
 		{DiskReadOnly, Error, "The disk cannot be written",
 			"Doors and locks still work for everybody who could operate them. Nothing can be paired or changed, and history is kept only until the next restart. A memory card that wears out often begins like this.",
 			"Copy the folder with loquet's state to another disk now, then check the disk or replace the memory card."},
@@ -180,6 +192,18 @@ func network() []Declared {
 		{SecondResponder, Warning, "Another program answers for this machine on the network",
 			"A second mDNS responder (avahi, another bridge) runs here. That is often harmless; sometimes phones then see No Response.",
 			"If phones lose the bridge, stop the other responder, or let it leave this machine's name alone."},
+		{InterfaceMissing, Warning, "A network interface is missing",
+			"The bridge was told to announce itself on this interface, and cannot. Phones on that network do not find it.",
+			"Check the cable or the Wi-Fi, and the name after --interface: `ip link` lists the interfaces of this machine."},
+		{SingleStack, Info, "A network interface has no IPv6",
+			"The bridge is found over IPv4 alone there. That is enough for Apple Home.",
+			"Nothing needs to be done. If phones lose the bridge, switch IPv6 on in the router and on this machine."},
+		{NetworkSilent, Warning, "Nobody asks for the bridge",
+			"Phones are paired, but for an hour nobody has asked anything over multicast. Either no phone and no home hub was there, or the network does not carry multicast to this machine.",
+			"If phones show No Response, switch off client isolation and IGMP snooping in the router or access point, and see that phones are not in a guest network."},
+		{SlowAnswers, Warning, "A controller waits long for its answers",
+			"Of the last requests of this phone or home hub some took more than a second inside the bridge. It may show No Response meanwhile.",
+			"See what else keeps this machine busy, and whether a device answers slowly: `loquet doctor` shows the times."},
 		{CloneSeen, Error, "The same bridge is announced twice",
 			"Another machine announces this bridge's identity: probably a copy of it that was restored elsewhere. Phones talk to either of them.",
 			"Switch one of the two off for good. Never run a backup on a second machine while the first is running."},

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/internal/sealed"
 	"github.com/loquet/loquet/store"
 )
@@ -40,10 +42,15 @@ var (
 // they like.
 const Shortest = 12
 
+// refuse is an error with what to do about it, for the API and the command line alike.
+func refuse(status int, code, remedy string, err error) error {
+	return &api.Error{Status: status, Code: code, Why: err.Error(), Remedy: remedy, Err: err}
+}
+
 // CheckPassphrase refuses one that would be guessed.
 func CheckPassphrase(passphrase string) error {
 	if utf8.RuneCountInString(passphrase) < Shortest {
-		return fmt.Errorf("%w: %d characters are the least", ErrWeak, Shortest)
+		return refuse(http.StatusUnprocessableEntity, "weak-passphrase", fmt.Sprintf("take a sentence, or %d characters at least", Shortest), ErrWeak)
 	}
 	return nil
 }
@@ -68,7 +75,7 @@ func (s *Source) Backup(ctx context.Context, passphrase string, out io.Writer) e
 		return err
 	}
 	if !s.making.TryLock() {
-		return ErrBusy
+		return refuse(http.StatusConflict, "backup-busy", "wait until that one is done", ErrBusy)
 	}
 	defer s.making.Unlock()
 	dir, err := newScratch(s.State)
@@ -136,6 +143,21 @@ func (s *Source) addConfig(dir string) error {
 	return os.WriteFile(filepath.Join(dir, configName), text, 0o600)
 }
 
+// Configuration returns the text of the configuration; an error that wraps api.ErrNotFound if there is
+// none.
+func (s *Source) Configuration() ([]byte, error) {
+	missing := refuse(http.StatusNotFound, "no-configuration", "a demo has none; start the bridge with loquet run --config FILE",
+		fmt.Errorf("this bridge runs without a configuration file: %w", api.ErrNotFound))
+	if s.Config == "" {
+		return nil, missing
+	}
+	text, err := os.ReadFile(s.Config)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, missing
+	}
+	return text, err
+}
+
 // newScratch makes a private folder for the copy, if there is room for it, and removes those that a
 // power cut left.
 func newScratch(state string) (string, error) {
@@ -171,7 +193,8 @@ func needRoom(state string) error {
 		return fmt.Errorf("room for a copy: %w", err)
 	}
 	if free := int64(disk.Bavail) * int64(disk.Bsize); free < need+spare {
-		return fmt.Errorf("%w: a copy takes %d MiB and %d MiB must stay free, there are %d", ErrNoRoom, need>>20+1, spare>>20, free>>20)
+		return refuse(http.StatusInsufficientStorage, "no-room", "make room; loquet doctor shows how much there is",
+			fmt.Errorf("%w: a copy takes %d MiB and %d MiB must stay free, there are %d", ErrNoRoom, need>>20+1, spare>>20, free>>20))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/place"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/internal/sealed"
@@ -352,4 +353,17 @@ func FuzzUnpack(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestConfiguration(t *testing.T) {
+	s := house(t)
+	if text, err := s.Configuration(); string(text) != "home: {name: Villa Rose}\n" || err != nil {
+		t.Errorf("%q, %v", text, err)
+	}
+	for _, path := range []string{"", filepath.Join(t.TempDir(), "gone.yaml")} {
+		s.Config = path
+		if _, err := s.Configuration(); !errors.Is(err, api.ErrNotFound) {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
 }

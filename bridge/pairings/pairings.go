@@ -47,6 +47,18 @@ func (p *Pairings) Pairings(context.Context) ([]api.Pairing, error) {
 	return out, nil
 }
 
+// Facts lists the controllers for whoever has to find out why one sees nothing.
+func (p *Pairings) Facts() []api.ControllerFacts {
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	var out []api.ControllerFacts
+	for _, c := range p.House.Controllers() {
+		a := c.Answers
+		out = append(out, api.ControllerFacts{ID: c.ID, Bridge: c.Bridge, Name: p.Roster.Name(c.Bridge, c.ID), Sessions: c.Sessions,
+			LastSeen: c.LastSeen, Answers: api.AnswerFacts{Count: a.Count, P50: ms(a.P50), P99: ms(a.P99), Max: ms(a.Max)}})
+	}
+	return out
+}
+
 // ChangePairing implements api.Pairings. An empty bridge means the first that knows the controller.
 func (p *Pairings) ChangePairing(ctx context.Context, bridge, id string, change api.PairingChange) (api.Pairing, error) {
 	all, err := p.Pairings(ctx)
