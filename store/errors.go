@@ -116,11 +116,7 @@ func moreOf(path string, err error) error {
 	if st, err := os.Stat(path); err != nil || !st.IsDir() {
 		dir, denied = filepath.Dir(path), unix.Access(path, unix.W_OK)
 	}
-	f, made := os.CreateTemp(dir, "probe-")
-	if made == nil {
-		made = errors.Join(f.Close(), os.Remove(f.Name()))
-	}
-	for _, why := range []error{made, denied} {
+	for _, why := range []error{tryWriting(dir), denied} {
 		if kind := diskKind(why); why != nil && !errors.Is(kind, ErrDisk) {
 			return kind
 		}
@@ -129,6 +125,22 @@ func moreOf(path string, err error) error {
 		return ErrDamaged // the disk takes files, and this one says of itself that it may not be written
 	}
 	return ErrDisk
+}
+
+// leastRoom is what SQLite may want at once: a disk with less has no room.
+const leastRoom = 1 << 20
+
+// tryWriting makes a file and removes it.
+func tryWriting(dir string) error {
+	f, err := os.CreateTemp(dir, "probe-")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, leastRoom))
+	if err == nil {
+		err = f.Sync() // some disks find out late that there is no room
+	}
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
 // sqliteCode is the primary code of an error of SQLite's; 0 for any other.
