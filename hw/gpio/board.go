@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -20,6 +22,8 @@ type Board struct {
 	config Config
 	log    zerolog.Logger
 	warn   sync.Once
+	began  time.Time     // one moment,
+	origin time.Duration // and what the kernel's clock said at it
 
 	mu     sync.Mutex
 	closed bool
@@ -33,7 +37,30 @@ var (
 )
 
 func newBoard(k kernel, c Config, log zerolog.Logger) *Board {
-	return &Board{kernel: k, config: c, log: log, lent: make(map[io.Closer]struct{})}
+	b := &Board{kernel: k, config: c, log: log, lent: make(map[io.Closer]struct{})}
+	b.began, b.origin = align(k)
+	return b
+}
+
+// align reads both clocks at one moment: of several tries, the one in which least time went by.
+func align(k kernel) (now time.Time, clock time.Duration) {
+	best := time.Duration(math.MaxInt64)
+	for range 10 {
+		before := k.clock()
+		n := time.Now()
+		if after := k.clock(); after-before < best {
+			best, now, clock = after-before, n, before
+		}
+	}
+	return now, clock
+}
+
+// at turns the kernel's time of an edge into one that others can compare. Only differences of monotonic
+// times go into it, so that neither a clock that is set nor a busy machine makes an edge older or newer.
+func (b *Board) at(event uint64) time.Time {
+	now := time.Now()
+	clock := b.origin + now.Sub(b.began)
+	return now.Add(time.Duration(event) - clock)
 }
 
 // Canonical implements hw.NamingBoard.

@@ -107,16 +107,16 @@ func (in *input) edge(e lineEvent) {
 	defer in.mu.Unlock()
 	missed := uint64(e.LineSeq - in.lineSeq) // 1 when none was lost; wraps as the kernel's does
 	in.lineSeq = e.LineSeq
-	k := in.held.board.kernel
-	in.publish(e.ID == eventRising, time.Now().Add(time.Duration(e.Time)-k.clock()), missed)
+	in.publish(e.ID == eventRising, in.held.board.at(e.Time), missed)
 }
 
-// settle publishes the level that was read, if no edge told of it.
+// settle publishes the level that was read, if no edge told of it. It counts nothing: the edge may be on
+// its way, and if it was lost the next one's number tells.
 func (in *input) settle(active bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if active != in.level.Active {
-		in.publish(active, time.Now(), 1)
+		in.publish(active, time.Now(), 0)
 	}
 }
 
