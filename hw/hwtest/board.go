@@ -94,7 +94,7 @@ func requestAtRest(t *testing.T, r BoardRig) {
 
 func capped(t *testing.T, r BoardRig) {
 	for i, o := range levels {
-		o.Cap = 50 * time.Millisecond
+		o.Cap = 300 * time.Millisecond // a serial board is ordered and asked in that time, on a busy machine too
 		out := r.output(t, o)
 		watch := out.Watch(t.Context())
 		if first := <-watch; first.Active != o.Rest {
