@@ -57,7 +57,7 @@ func FuzzParse(f *testing.F) {
 
 // Nothing that fits into the largest file keeps the reader busy.
 func TestHostileFilesEndSoon(t *testing.T) {
-	const size = 256 << 10
+	const size = 640 << 10
 	for name, piece := range map[string]string{
 		"dashes": "- ", "questions": "? ", "brackets": "[", "braces": "{a: ", "keys": "a: b\n", "quotes": "'' ", "flow": "[a],",
 		"colons": "a:", "tags": "!a ", "documents": "---\n", "anchors": "&a ", "lines": "\n", "tabs": "\t", "spaces": " ",

@@ -16,8 +16,8 @@ import (
 // Bounds of a configuration. The YAML parser is recursive and looks keys up by walking, so that
 // depth and count are bounded before it runs.
 const (
-	maxSize   = 256 << 10 // bytes
-	maxTokens = 32 << 10
+	maxSize   = 640 << 10 // bytes
+	maxTokens = 128 << 10
 	maxDepth  = 24
 )
 
@@ -159,7 +159,7 @@ func bounded(src *source, tokens token.Tokens) *Finding {
 	}
 	if len(tokens) > maxTokens {
 		return refuse(tokens[maxTokens], "too-large", "the file has more parts than any house",
-			"a configuration has at most 32768 words, numbers and marks")
+			"a configuration has at most 131072 words, numbers and marks")
 	}
 	depth, line, dashes := 0, 0, 0
 	for _, t := range tokens {
