@@ -35,7 +35,7 @@ type server struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
 	began time.Time
-	done  chan error
+	ended chan struct{} // closed when it has ended
 	log   *os.File
 }
 
@@ -90,7 +90,7 @@ func (k kind) start(o *options, dir string, prefix ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{command: c, kind: k, done: make(chan error, 1)}
+	s := &server{command: c, kind: k, ended: make(chan struct{})}
 	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,10 @@ func (k kind) start(o *options, dir string, prefix ...string) (*server, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { s.done <- s.cmd.Wait() }()
+	go func() {
+		defer close(s.ended)
+		_ = s.cmd.Wait() // how it ended is in its log
+	}()
 	return s, nil
 }
 
@@ -118,7 +121,7 @@ func (s *server) stop() error {
 	limit := time.NewTimer(20 * time.Second)
 	defer limit.Stop()
 	select {
-	case <-s.done:
+	case <-s.ended:
 		return nil
 	case <-limit.C:
 		return errors.Join(fmt.Errorf("%s did not end", s.kind.name), s.cmd.Process.Kill())
@@ -173,6 +176,24 @@ func within(ctx context.Context, limit time.Duration, ask func() error) error {
 
 // await waits for the listener and, where it is not fixed, the code.
 func (s *server) await(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := s.answers(ctx)
+	if err != nil {
+		said, _ := os.ReadFile(s.log.Name())
+		return fmt.Errorf("%s: %w: it said: %s", s.kind.name, err, said)
+	}
+	return nil
+}
+
+func (s *server) answers(ctx context.Context) error {
 	return within(ctx, 60*time.Second, func() error {
 		if s.ready == "" {
 			c, err := dial(ctx, s.addr)
