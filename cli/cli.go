@@ -47,6 +47,10 @@ type Program struct {
 	Drivers func() []Driver
 	// Schema returns the JSON Schema of the configuration.
 	Schema func() ([]byte, error)
+	// Backup makes a backup of a folder that no bridge uses. nil: only a running bridge can be asked.
+	Backup func(ctx context.Context, o BackupOptions, out io.Writer) error
+	// Restore puts a backup back.
+	Restore func(ctx context.Context, o RestoreOptions, s Streams) (Restored, error)
 	// VerifyState checks the history of a folder of state that no bridge uses, and changes nothing in it.
 	VerifyState func(ctx context.Context, folder string) (api.Verdict, error)
 }
@@ -128,7 +132,8 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.startCommands()...)
 	root.AddCommand(a.devicesCommand())
 	root.AddCommand(a.moveCommands()...)
-	root.AddCommand(a.historyCommand(), a.doctorCommand(), a.pairCommand(), a.tokenCommand(), a.reloadCommand(), a.versionCommand())
+	root.AddCommand(a.historyCommand(), a.doctorCommand(), a.pairCommand(), a.tokenCommand(), a.reloadCommand(), a.versionCommand(),
+		a.backupCommand(), a.exportCommand())
 	root.AddCommand(a.offlineCommands()...)
 	return root
 }

@@ -53,7 +53,9 @@ func program() cli.Program {
 		Drivers: func() []cli.Driver {
 			return []cli.Driver{{Kind: "opener", Name: "lines", Doc: "an opener on relays"}, {Kind: "bolt", Name: "maglock", Doc: "a magnet"}}
 		},
-		Schema: func() ([]byte, error) { return []byte("{\"type\": \"object\"}\n"), nil },
+		Schema:  func() ([]byte, error) { return []byte("{\"type\": \"object\"}\n"), nil },
+		Backup:  backupOf,
+		Restore: restored,
 		VerifyState: func(_ context.Context, folder string) (api.Verdict, error) {
 			switch folder {
 			case "whole":
@@ -109,7 +111,7 @@ func villa(now time.Time) *apitest.House {
 
 // start serves the house in a folder of state until the test ends.
 func start(h *apitest.House, folder string, stop func(func())) error {
-	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
+	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Keeper: keeper(), Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
 	if err != nil {
 		return err
 	}
@@ -269,7 +271,7 @@ func TestEveryListingHasJSON(t *testing.T) {
 
 // TestWithoutProgram: what the binary cannot do does not exist.
 func TestWithoutProgram(t *testing.T) {
-	for _, name := range []string{"run", "demo", "world", "check", "drivers", "schema"} {
+	for _, name := range []string{"run", "demo", "world", "check", "drivers", "schema", "restore"} {
 		var errs strings.Builder
 		if code := cli.Main(t.Context(), []string{name}, strings.NewReader(""), io.Discard, &errs, cli.Program{}); code != 2 || !strings.Contains(errs.String(), "there is no command") {
 			t.Errorf("%s: %d %s", name, code, errs.String())

@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/api/client"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -24,23 +29,15 @@ func (a *app) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
-				err = a.printJSON(health)
-			} else if len(health.Problems) == 0 {
-				a.say("Nothing is wrong.")
+			facts, err := factsOf(cmd.Context(), c)
+			if err != nil {
+				return err
 			}
-			for i, p := range health.Problems {
-				if a.json {
-					break
-				}
-				if i > 0 {
-					a.say("")
-				}
-				a.say("%s: %s", p.Severity, join(p.Title, p.Subject, ": "))
-				if p.Detail != "" {
-					a.say("  %s", p.Detail)
-				}
-				a.say("  what to do: %s", p.Remedy)
+			if a.json {
+				err = a.printJSON(checkUp{health, facts})
+			} else {
+				a.printProblems(health.Problems)
+				a.printFacts(facts, time.Now())
 			}
 			if err != nil || !slices.ContainsFunc(health.Problems, grave) {
 				return err
@@ -48,6 +45,38 @@ func (a *app) doctorCommand() *cobra.Command {
 			return errSaid
 		},
 	}))
+}
+
+// checkUp is what doctor finds, for scripts.
+type checkUp struct {
+	api.Health
+	Facts *api.Facts `json:"facts,omitempty"`
+}
+
+// factsOf asks for the facts; a bridge of another version may know none.
+func factsOf(ctx context.Context, c *client.Client) (*api.Facts, error) {
+	facts, err := c.Facts(ctx)
+	var refused *api.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	return &facts, err
+}
+
+func (a *app) printProblems(problems []api.Problem) {
+	if len(problems) == 0 {
+		a.say("Nothing is wrong.")
+	}
+	for i, p := range problems {
+		if i > 0 {
+			a.say("")
+		}
+		a.say("%s: %s", p.Severity, join(p.Title, p.Subject, ": "))
+		if p.Detail != "" {
+			a.say("  %s", p.Detail)
+		}
+		a.say("  what to do: %s", p.Remedy)
+	}
 }
 
 // grave reports whether a problem is more than something to know about.

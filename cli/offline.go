@@ -39,6 +39,9 @@ func (a *app) offlineCommands() []*cobra.Command {
 	if a.program.Schema != nil {
 		commands = append(commands, a.schemaCommand())
 	}
+	if a.program.Restore != nil {
+		commands = append(commands, a.restoreCommand())
+	}
 	return commands
 }
 

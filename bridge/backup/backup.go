@@ -113,7 +113,9 @@ func (s *Source) Stopped(ctx context.Context, passphrase string, out io.Writer) 
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := store.CopyStopped(s.State, dir); err != nil {
+	if err := store.CopyStopped(s.State, dir); errors.Is(err, store.ErrLocked) {
+		return refuse(http.StatusConflict, "in-use", "leave out --state: the bridge that uses it makes the backup", err)
+	} else if err != nil {
 		return err
 	}
 	opened, err := store.Open(ctx, dir, store.Options{Version: s.Version})

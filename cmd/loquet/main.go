@@ -22,6 +22,8 @@ func main() {
 		Schema:  schema,
 
 		VerifyState: verifyState,
+		Backup:      backupStopped,
+		Restore:     restore,
 	})
 	stop()
 	os.Exit(code)
