@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,13 +87,13 @@ func TestJudge(t *testing.T) {
 }
 
 // rig is a doctor whose world a test changes.
-func rig(t *testing.T, trust *string, controllers *[]api.ControllerFacts) *Doctor {
+func rig(t *testing.T, trust *atomic.Value, controllers *atomic.Pointer[[]api.ControllerFacts]) *Doctor {
 	t.Helper()
 	return &Doctor{
 		State:       t.TempDir(),
 		Degraded:    func() (string, bool) { return "", false },
-		Trust:       func() string { return *trust },
-		Controllers: func() []api.ControllerFacts { return *controllers },
+		Trust:       func() string { return trust.Load().(string) },
+		Controllers: func() []api.ControllerFacts { return *controllers.Load() },
 		Network: func(context.Context) (mdns.Facts, []announce.Copy) {
 			return mdns.Facts{Hostname: "loquet-1.local", Interfaces: []mdns.InterfaceFacts{{Name: "eth0", IPv4: true, IPv6: true,
 					Addrs: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, Since: time.Now()}},
@@ -107,7 +108,10 @@ func rig(t *testing.T, trust *string, controllers *[]api.ControllerFacts) *Docto
 }
 
 func TestFacts(t *testing.T) {
-	trust, controllers := "trusted", []api.ControllerFacts{{ID: "8F0E"}}
+	var trust atomic.Value
+	var controllers atomic.Pointer[[]api.ControllerFacts]
+	trust.Store("trusted")
+	controllers.Store(&[]api.ControllerFacts{{ID: "8F0E"}})
 	d := rig(t, &trust, &controllers)
 	f, err := d.Facts(t.Context())
 	if err != nil {
@@ -134,7 +138,10 @@ func TestFacts(t *testing.T) {
 // The board follows what is seen, also when the subject goes.
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		trust, controllers := "floor", []api.ControllerFacts{}
+		var trust atomic.Value
+		var controllers atomic.Pointer[[]api.ControllerFacts]
+		trust.Store("floor")
+		controllers.Store(&[]api.ControllerFacts{})
 		d := rig(t, &trust, &controllers)
 		d.Board.Raise(health.ClockUntrusted, "", "")
 		ctx, cancel := context.WithCancel(t.Context())
@@ -152,11 +159,11 @@ func TestRun(t *testing.T) {
 			want string
 		}{
 			{func() {}, "clock-untrusted"},
-			{func() { trust = "trusted" }, ""},
+			{func() { trust.Store("trusted") }, ""},
 			{func() {
-				controllers = []api.ControllerFacts{{ID: "8F0E6D1C", LastSeen: time.Now(), Answers: api.AnswerFacts{Count: 30, P99: 2000}}}
+				controllers.Store(&[]api.ControllerFacts{{ID: "8F0E6D1C", LastSeen: time.Now(), Answers: api.AnswerFacts{Count: 30, P99: 2000}}})
 			}, "slow-answers 8F0E6D1C"},
-			{func() { controllers = nil }, ""},
+			{func() { controllers.Store(&[]api.ControllerFacts{}) }, ""},
 		} {
 			step.do()
 			time.Sleep(2 * time.Minute)
