@@ -61,7 +61,7 @@ func (a *app) backupCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.say("%s holds the house as it is now (%.1f MB), and can be read with this passphrase only.", args[0], float64(size)/1e6)
+			a.say("%s holds the house as it is now (%d KiB), and can be read with this passphrase only.", args[0], size>>10+1)
 			a.say("Keep both, in two places. It goes back with: loquet restore FILE")
 			return nil
 		},

@@ -49,6 +49,7 @@ type Announcer struct {
 	responder *mdns.Responder // nil while there is none
 	servers   map[string]*server
 	others    map[string]Copy // what is announced with an identity and is not ours, by interface and name
+	soon      chan struct{}   // holds one: look soon, a copy came or went
 }
 
 // server is one HomeKit server that is to be announced.
@@ -60,7 +61,7 @@ type server struct {
 
 // New returns an Announcer that only remembers what Set says.
 func New() *Announcer {
-	return &Announcer{servers: map[string]*server{}, others: map[string]Copy{}}
+	return &Announcer{servers: map[string]*server{}, others: map[string]Copy{}, soon: make(chan struct{}, 1)}
 }
 
 // Start announces until Close. It can be called once, and returns at once.
@@ -219,19 +220,25 @@ func (a *Announcer) watchName(ctx context.Context, bridge string, reg *mdns.Regi
 
 // look tells the owner of what keeps phones from finding the house, for as long as it is there.
 func (a *Announcer) look(ctx context.Context, r *mdns.Responder) {
-	timer := time.NewTimer(firstLook)
+	timer, next := time.NewTimer(firstLook), time.Now().Add(firstLook)
 	defer timer.Stop()
+	plan := func(after time.Duration) { next = time.Now().Add(after); timer.Reset(after) }
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-a.soon:
+			if time.Until(next) > firstLook { // whoever comes and goes all the time holds up nothing
+				plan(firstLook)
+			}
+			continue
 		case <-timer.C:
 		}
 		if facts, err := r.Facts(ctx); err == nil {
 			a.judge(facts)
 			a.tellCopies()
 		}
-		timer.Reset(lookEvery)
+		plan(lookEvery)
 	}
 }
 

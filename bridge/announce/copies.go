@@ -36,8 +36,20 @@ func (a *Announcer) heard(e mdns.Entry) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	id := identity(e.TXT)
+	before := a.others[at].Bridge
 	if e.Gone || e.Own || id == "" {
+		id = ""
 		delete(a.others, at)
+	}
+	for _, s := range a.servers {
+		if mine := identity(s.ad.TXT); id != before && (mine == id || mine == before) {
+			select {
+			case a.soon <- struct{}{}:
+			default:
+			}
+		}
+	}
+	if id == "" {
 		return
 	}
 	a.others[at] = Copy{Bridge: id, Instance: e.Instance, Host: e.Host, Addrs: e.Addrs, Interface: e.Interface}
