@@ -33,7 +33,7 @@ func TestExampleConfiguration(t *testing.T) {
 	var lines []string
 	example := false
 	for line := range strings.Lines(string(text)) {
-		example = example || strings.HasPrefix(line, "# boards:")
+		example = example || strings.HasPrefix(line, "# doors:")
 		if example {
 			line = strings.TrimPrefix(line, "# ")
 		}

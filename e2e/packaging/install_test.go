@@ -162,20 +162,33 @@ func TestPackageOnARealSystem(t *testing.T) {
 
 	t.Run("a hang and a crash end in a restart", func(t *testing.T) { s.crash(t) })
 	t.Run("an upgrade waits for the door", func(t *testing.T) { s.upgrade(t) })
+	t.Run("a backup goes back", func(t *testing.T) { s.restore(t) })
 	t.Run("a removal leaves the pairings", func(t *testing.T) { s.remove(t) })
 }
 
-// house gives the system the simulated garage of the example.
+// simulated is a garage that needs no wires.
+const simulated = `
+boards:
+  house: {driver: sim}
+doors:
+  garage:
+    name: Garage
+    kind: sectional
+    opener: {driver: lines, relay: "house:garage/relay", pulse: 400ms}
+    closed: "house:garage/closed"
+    open: "house:garage/open"
+    travel: 13s
+`
+
+// house gives the system a simulated garage.
 func (s *system) house(t *testing.T) {
 	t.Helper()
 	path := filepath.Join(s.root, "etc/loquet/loquet.yaml")
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		err = os.WriteFile(path, append(text, simulated...), 0) // it keeps its owner and mode
 	}
-	_, example, _ := strings.Cut(string(text), "\n# boards:")
-	text = append(text, strings.ReplaceAll("\n# boards:"+example, "\n# ", "\n")...)
-	if err := os.WriteFile(path, text, 0); err != nil { // it keeps its owner and mode
+	if err != nil {
 		t.Fatal(err)
 	}
 	s.do(t, "systemctl", "reload", "loquet")
@@ -233,6 +246,24 @@ func (s *system) upgrade(t *testing.T) {
 	history := s.do(t, "loquet", "history")
 	if lines := strings.Split(history, "\n"); !strings.Contains(lines[len(lines)-1], "Garage is open") {
 		t.Errorf("the last of history is not the end of the move:\n%s", history)
+	}
+}
+
+// restore follows packaging/README.md.
+func (s *system) restore(t *testing.T) {
+	if err := os.WriteFile(filepath.Join(s.root, "root/phrase"), []byte("correct horse battery staple\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, "loquet", "backup", "/root/house.backup", "--passphrase-file", "/root/phrase")
+	s.do(t, "systemctl", "stop", "loquet")
+	s.do(t, "loquet", "restore", "/root/house.backup", "--state", "/var/lib/loquet", "--config", "/etc/loquet/loquet.yaml", "--force",
+		"--passphrase-file", "/root/phrase")
+	s.do(t, "systemctl", "start", "loquet")
+	if history := s.do(t, "loquet", "history"); !strings.Contains(history, "Garage is open") {
+		t.Errorf("history after the restore:\n%s", history)
+	}
+	if mode := s.do(t, "stat", "--format=%U:%G %a", "/etc/loquet/loquet.yaml"); mode != "root:loquet 640" {
+		t.Errorf("the configuration belongs to %s", mode)
 	}
 }
 

@@ -34,7 +34,7 @@ func newStage(t *testing.T, enabled bool, devices ...string) stage {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"systemctl", "systemd-sysusers", "deb-systemd-invoke", "chown", "chmod", "sleep", "rmdir"} {
+	for _, name := range []string{"systemctl", "systemd-sysusers", "deb-systemd-invoke", "chown", "chmod", "sleep", "rmdir", "udevadm"} {
 		program(name, "")
 	}
 	status := "1"
@@ -61,7 +61,7 @@ func (s stage) script(t *testing.T, name string, args ...string) (out string, ca
 		t.Fatal(err)
 	}
 	path := filepath.Join(s.dir, name)
-	moved := strings.NewReplacer(" /run/systemd/system ", " "+s.dir+"/run/systemd/system ", " /var/lib/loquet ", " "+s.dir+" ",
+	moved := strings.NewReplacer(" /run/udev ", " "+s.dir+" ", " /run/systemd/system ", " "+s.dir+"/run/systemd/system ", " /var/lib/loquet ", " "+s.dir+" ",
 		"/usr/bin/deb-systemd-helper", s.dir+"/bin/deb-systemd-helper").Replace(string(text))
 	if err := os.WriteFile(path, []byte(moved), 0o700); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ const (
 
 func TestFirstInstall(t *testing.T) {
 	_, calls := newStage(t, true).script(t, "postinst", "configure", "")
-	for _, call := range []string{"systemd-sysusers loquet.conf", "chmod 0640 /etc/loquet/loquet.yaml",
+	for _, call := range []string{"systemd-sysusers loquet.conf", "udevadm control --reload", "chmod 0640 /etc/loquet/loquet.yaml",
 		"deb-systemd-helper enable loquet.service", "deb-systemd-invoke start loquet.service"} {
 		if count(calls, call) != 1 {
 			t.Errorf("not called once: %s\n%s", call, strings.Join(calls, "\n"))

@@ -83,6 +83,7 @@ func TestUnitFitsTheProgram(t *testing.T) {
 		"StartLimitIntervalSec=0",         // for ever
 		"CapabilityBoundingSet=",          //
 		"DeviceAllow=char-gpiochip rw",    //
+		"DeviceAllow=char-hidraw rw",      // relay boards that are HID devices
 		"RestrictAddressFamilies=AF_UNIX", // the socket, and systemd's
 	} {
 		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(line)).Match(text) {
