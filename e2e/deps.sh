@@ -13,6 +13,7 @@ need unshare util-linux
 need avahi-daemon avahi-daemon
 need avahi-browse avahi-utils
 need dbus-daemon dbus
+need systemd-analyze systemd
 need node nodejs
 need npm npm
 
