@@ -16,6 +16,7 @@ need dbus-daemon dbus
 need systemd-analyze systemd
 need node nodejs
 need npm npm
+need qemu-arm qemu-user
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -18,6 +18,7 @@ type Options struct {
 	Args   []string // more arguments
 	Env    []string
 	Prefix []string // a command that starts what follows it, as setpriv does
+	Binary string   // another build of loquet; empty: the lab's
 }
 
 // Loquet is a running bridge.
@@ -76,7 +77,10 @@ func (l *Lab) Start(t testing.TB, o Options) *Loquet {
 		// Every test has hosts of its own: the usual ports are free.
 		args = append(args, "--interface", o.Host.Device)
 	}
-	command := append(slices.Clone(o.Prefix), l.Binary(t))
+	if o.Binary == "" {
+		o.Binary = l.Binary(t)
+	}
+	command := append(slices.Clone(o.Prefix), o.Binary)
 	command = append(append(command, args...), o.Args...)
 	q.Process = Start(t, Command{Host: o.Host, Name: command[0], Args: command[1:],
 		// a demo leaves a pointer for the commands of its user: not this user's
