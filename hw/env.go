@@ -172,7 +172,16 @@ func (e *Env) lendInput(ctx context.Context, ref Ref) (*lentInput, error) {
 
 // Edges lends several lines of one board in one request.
 func (e *Env) Edges(ctx context.Context, refs ...Ref) (Edges, error) {
-	edges, err := e.lendEdges(ctx, refs)
+	return e.edges(ctx, refs, false)
+}
+
+// FallingEdges is Edges that tells only of edges to inactive (InputOptions.Falling).
+func (e *Env) FallingEdges(ctx context.Context, refs ...Ref) (Edges, error) {
+	return e.edges(ctx, refs, true)
+}
+
+func (e *Env) edges(ctx context.Context, refs []Ref, falling bool) (Edges, error) {
+	edges, err := e.lendEdges(ctx, refs, falling)
 	if err == nil && !e.keep(nil, edges.Close) {
 		err = errors.Join(ErrClosed, edges.Close())
 	}
@@ -182,7 +191,7 @@ func (e *Env) Edges(ctx context.Context, refs ...Ref) (Edges, error) {
 	return edges, nil
 }
 
-func (e *Env) lendEdges(ctx context.Context, refs []Ref) (Edges, error) {
+func (e *Env) lendEdges(ctx context.Context, refs []Ref, falling bool) (Edges, error) {
 	var (
 		board EdgeBoard
 		names []string
@@ -217,7 +226,7 @@ func (e *Env) lendEdges(ctx context.Context, refs []Ref) (Edges, error) {
 	if board == nil {
 		return nil, errors.New("no lines are given")
 	}
-	return board.Edges(ctx, names, InputOptions{ActiveLow: first.ActiveLow, Consumer: e.consumer()})
+	return board.Edges(ctx, names, InputOptions{ActiveLow: first.ActiveLow, Consumer: e.consumer(), Falling: falling})
 }
 
 // Close gives everything back that was borrowed through this Env: first every output, at rest, then the

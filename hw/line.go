@@ -70,6 +70,9 @@ type OutputOptions struct {
 type InputOptions struct {
 	ActiveLow bool
 	Consumer  string
+	// Falling is for EdgeBoard.Edges: only edges to inactive are told and counted. Pulses of some 20 µs
+	// are over before a kernel looks which way the edge went; who asks for one way is told no other.
+	Falling bool
 }
 
 // Board provides lines. It is safe for concurrent use, and a request does not wait for a peer that does

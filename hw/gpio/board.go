@@ -140,7 +140,11 @@ func (b *Board) Edges(_ context.Context, lines []string, o hw.InputOptions) (hw.
 		}
 		places, offsets = append(places, p), append(offsets, p.offset)
 	}
-	h, err := b.hold(places, newRequest(offsets, o.Consumer, b.inputFlags(o)|flagEdges))
+	ways := uint64(flagEdges)
+	if o.Falling {
+		ways = flagFalling
+	}
+	h, err := b.hold(places, newRequest(offsets, o.Consumer, b.inputFlags(o)|ways))
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +152,7 @@ func (b *Board) Edges(_ context.Context, lines []string, o hw.InputOptions) (hw.
 }
 
 func (b *Board) inputFlags(o hw.InputOptions) uint64 {
-	flags, _ := b.config.bias(o.ActiveLow)
+	flags, _ := b.config.bias(o.ActiveLow != o.Falling) // wires that pulse to inactive rest active
 	flags |= flagInput
 	if o.ActiveLow {
 		flags |= flagActiveLow

@@ -147,6 +147,16 @@ func TestRequests(t *testing.T) {
 		t.Errorf("two wires are requested as %+v", r)
 	}
 	e.Close()
+	for low, bias := range map[bool]uint64{true: flagPullDown | flagActiveLow, false: flagPullUp} { // readers pull a wire down
+		e, err := b.Edges(t.Context(), []string{"12", "13"}, hw.InputOptions{ActiveLow: low, Falling: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := c.asked(); r.Config.Flags != flagInput|flagFalling|bias || r.EventBuffer != 256 {
+			t.Errorf("wires that fall are requested as %+v", r)
+		}
+		e.Close()
+	}
 }
 
 // Whatever the chip does, its output comes back at rest, and only on the same line.

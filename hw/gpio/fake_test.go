@@ -206,6 +206,9 @@ func (r *fakeRequest) low() bool { return r.ask.Config.Flags&flagActiveLow != 0 
 
 func (r *fakeRequest) edge(offset int, high, lose bool) {
 	i := slices.Index(r.ask.Offsets[:], uint32(offset))
+	if flags := r.ask.Config.Flags; flags&flagEdges == flagFalling && high != r.low() {
+		return
+	}
 	r.seq++
 	r.count[i]++
 	e := lineEvent{Time: uint64(r.chip.k.clock()), ID: eventFalling, Offset: uint32(offset), Seq: r.seq, LineSeq: r.count[i]}

@@ -66,7 +66,7 @@ func (b *Board) Input(_ context.Context, name string, o hw.InputOptions) (hw.Inp
 
 // Edges implements hw.EdgeBoard.
 func (b *Board) Edges(_ context.Context, names []string, o hw.InputOptions) (hw.Edges, error) {
-	e := &edges{low: o.ActiveLow}
+	e := &edges{low: o.ActiveLow, falls: o.Falling}
 	for _, name := range names {
 		l, err := b.world.line(name, false)
 		if err != nil {

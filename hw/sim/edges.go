@@ -14,6 +14,7 @@ const edgeBuffer = 256
 type edges struct {
 	lines  []*line
 	low    bool
+	falls  bool // only edges to inactive count
 	ctx    context.Context
 	cancel context.CancelFunc
 }
@@ -58,6 +59,9 @@ func (e *edges) Close() error {
 
 // edge counts an edge also where there is no room for it: the gap tells that it was lost.
 func (t *tap) edge(l *line, at time.Duration) {
+	if active := l.level != t.edges.low; active && t.edges.falls {
+		return
+	}
 	t.seq++
 	for i, mine := range t.edges.lines {
 		if mine != l {

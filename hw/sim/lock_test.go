@@ -148,6 +148,27 @@ func TestKeypadSpeaksWiegand(t *testing.T) {
 			t.Error("edges go on after Close")
 		}
 	})
+	bubble(t, "only the edges that are asked for", func(t *testing.T) {
+		w, b := house(t, DemoHouse(), 1)
+		for _, low := range []bool{true, false} {
+			edges, err := b.Edges(t.Context(), []string{"studio-pad/d0", "studio-pad/d1"}, hw.InputOptions{ActiveLow: low, Falling: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ch := edges.Watch(t.Context())
+			if err := w.Event("studio-pad", Event{Name: Keypad, Digits: "5"}); err != nil {
+				t.Fatal(err)
+			}
+			for seq := uint32(1); seq <= 4; seq++ {
+				if edge := <-ch; edge.Seq != seq || edge.Active {
+					t.Errorf("edge %d is %+v", seq, edge)
+				}
+			}
+			if err := edges.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	bubble(t, "a slow reader sees the gap", func(t *testing.T) {
 		w, b := house(t, DemoHouse(), 1)
 		edges, err := b.Edges(t.Context(), []string{"studio-pad/d0", "studio-pad/d1"}, hw.InputOptions{})

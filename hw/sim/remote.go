@@ -190,6 +190,7 @@ type remoteEdges struct {
 	id     int
 	lines  []string
 	flip   bool
+	falls  bool
 	on     *link // guarded by the client, as is subs
 	subs   map[chan hw.Edge]struct{}
 }
@@ -198,7 +199,7 @@ type remoteEdges struct {
 func (c *Client) Edges(ctx context.Context, names []string, o hw.InputOptions) (hw.Edges, error) {
 	c.mu.Lock()
 	c.lastTap++
-	e := &remoteEdges{client: c, id: c.lastTap, lines: names, flip: o.ActiveLow, subs: make(map[chan hw.Edge]struct{})}
+	e := &remoteEdges{client: c, id: c.lastTap, lines: names, flip: o.ActiveLow, falls: o.Falling, subs: make(map[chan hw.Edge]struct{})}
 	c.taps[e.id] = e
 	l := c.link
 	e.on = l
@@ -212,7 +213,13 @@ func (c *Client) Edges(ctx context.Context, names []string, o hw.InputOptions) (
 	return e, nil
 }
 
-func (e *remoteEdges) request() request { return request{Op: opEdges, Tap: e.id, Lines: e.lines} }
+func (e *remoteEdges) request() request {
+	r := request{Op: opEdges, Tap: e.id, Lines: e.lines}
+	if e.falls { // the server knows voltages only
+		r.Only = &e.flip
+	}
+	return r
+}
 
 func (e *remoteEdges) claim(l *link) { e.on = l }
 

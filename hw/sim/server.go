@@ -243,7 +243,11 @@ func (c *client) edges(r request) error {
 	if len(r.Lines) == 0 || len(r.Lines) > maxTaps {
 		return fmt.Errorf("%w: 1 to %d lines are watched together", errProtocol, maxTaps)
 	}
-	e, err := c.board.Edges(c.ctx, r.Lines, hw.InputOptions{})
+	var o hw.InputOptions
+	if r.Only != nil {
+		o = hw.InputOptions{Falling: true, ActiveLow: *r.Only}
+	}
+	e, err := c.board.Edges(c.ctx, r.Lines, o)
 	if err != nil {
 		return err
 	}
@@ -252,7 +256,7 @@ func (c *client) edges(r request) error {
 	ch := e.Watch(ctx)
 	c.pushes.Go(func() {
 		for edge := range ch {
-			words := edgeWords{Line: edge.Line, Level: edge.Active, At: edge.At, Seq: edge.Seq}
+			words := edgeWords{Line: edge.Line, Level: edge.Active != o.ActiveLow, At: edge.At, Seq: edge.Seq}
 			if c.out.write(reply{Tap: r.Tap, Edge: &words}, 0) != nil {
 				stop()
 			}

@@ -169,6 +169,32 @@ func TestConnectionIsLostAndFound(t *testing.T) {
 	})
 }
 
+// Over the socket, too, only the edges that were asked for are told and counted.
+func TestOnlyFallingEdges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCable(t)
+		b, _ := c.bridge(t)
+		for _, low := range []bool{true, false} {
+			pads, err := b.Edges(t.Context(), []string{"studio-pad/d0", "studio-pad/d1"}, hw.InputOptions{ActiveLow: low, Falling: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			edges := pads.Watch(t.Context())
+			if err := b.Event(t.Context(), "studio", Event{Name: Keypad, Digits: "5"}); err != nil {
+				t.Fatal(err)
+			}
+			for seq := uint32(1); seq <= 4; seq++ {
+				if edge := <-edges; edge.Seq != seq || edge.Active {
+					t.Errorf("active-low %v: edge %d is %+v", low, seq, edge)
+				}
+			}
+			if err := pads.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 func TestTwoBridgesWantOneRelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCable(t)

@@ -34,6 +34,7 @@ type request struct {
 	Level   bool     `json:"level,omitempty"` // high; output: the rest level, set: the order
 	Lines   []string `json:"lines,omitempty"`
 	Tap     int      `json:"tap,omitempty"`
+	Only    *bool    `json:"only,omitempty"` // edges: only those to this voltage
 	Device  string   `json:"device,omitempty"`
 	Event   *Event   `json:"event,omitempty"`
 	Holder  string   `json:"holder,omitempty"`

@@ -50,7 +50,7 @@ var _ device.Keypad = (*Keypad)(nil)
 
 // NewKeypad borrows the wires.
 func NewKeypad(ctx context.Context, env *hw.Env, c Config) (*Keypad, error) {
-	edges, err := env.Edges(ctx, c.D0, c.D1)
+	edges, err := env.FallingEdges(ctx, c.D0, c.D1) // a pulse is over before its end could be told from its start
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func pad(t *testing.T, d0, d1 hw.Ref) (*sim.World, hw.Edges) {
 	if err := env.Add("sim", w.Board()); err != nil {
 		t.Fatal(err)
 	}
-	edges, err := env.For("studio-pad").Edges(t.Context(), d0, d1)
+	edges, err := env.For("studio-pad").FallingEdges(t.Context(), d0, d1)
 	if err != nil {
 		t.Fatal(err)
 	}
