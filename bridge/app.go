@@ -18,6 +18,7 @@ import (
 	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/announce"
+	"github.com/loquet/loquet/bridge/boards"
 	"github.com/loquet/loquet/bridge/history"
 	"github.com/loquet/loquet/bridge/pairings"
 	"github.com/loquet/loquet/bridge/unit"
@@ -74,7 +75,7 @@ type App struct {
 	changing sync.Mutex // held by whoever changes the house: start, reload, revival, stop
 	started  bool
 	cleanups []cleanup
-	boards   map[string]*board
+	boards   *boards.Boards
 
 	mu      sync.RWMutex // held for memory only
 	cfg     *config.Config
@@ -113,7 +114,7 @@ func New(opts Options) (*App, error) {
 	a := &App{
 		opts: opts, log: opts.Log, cfg: opts.Config, world: opts.World, board: health.NewBoard(), stream: api.NewStream(),
 		announcer: announce.New(), points: newFailpoints(), token: hex.EncodeToString(token),
-		work: newTasks(), settled: make(chan struct{}), nudge: make(chan struct{}, 1), boards: map[string]*board{},
+		work: newTasks(), settled: make(chan struct{}), nudge: make(chan struct{}, 1),
 	}
 	a.zone.Store(zone)
 	a.builder = &unit.Builder{Limit: device.NewPulseLimit(pulsesPerController, pulseWindow), Board: a.board, Zone: a.zone.Load,

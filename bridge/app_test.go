@@ -419,8 +419,6 @@ func TestAStartThatFailsIsRolledBack(t *testing.T) {
 		"homekit address": {func(r *residence) { r.opts.HomeKit = "192.0.2.1:51826" }, "homekit", "192.0.2.1"},
 		"console address": {func(r *residence) { r.opts.Console = "192.0.2.1:8480" }, "api", "--console"},
 		"ready file":      {func(r *residence) { r.opts.ReadyFile = filepath.Join(r.dir, "no", "ready.json") }, "ready", "no such file"},
-		"board":           {func(r *residence) { r.write(villa + "boards:\n  barn: {driver: sim, world: /nowhere/world.sock}\n") }, "lines", "barn"},
-		"line":            {func(r *residence) { r.write(strings.Replace(villa, "sim:front/unsecure", "sim:front/nothing", 1)) }, "devices", "front/nothing"},
 		"state folder":    {func(r *residence) { r.opts.StateDir = "/dev/null/state" }, "state", "/dev/null"},
 	} {
 		t.Run(name, func(t *testing.T) {

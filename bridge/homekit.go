@@ -41,7 +41,7 @@ func (a *App) openDevices(ctx context.Context) error {
 	a.faces = faces
 	a.builder.Env, a.builder.Journal, a.builder.Memory = a.env, a.journal, a.store.Memory()
 	a.pairings = &pairings.Pairings{House: faces, Roster: a.people, Changed: a.changed}
-	units, err := a.build(ctx, a.cfg, nil)
+	units, err := a.build(ctx, a.cfg, nil, a.builder.Begin)
 	if err != nil {
 		return err
 	}
@@ -56,15 +56,18 @@ func (a *App) openDevices(ctx context.Context) error {
 	return nil
 }
 
+// opening makes one device of a configuration: Builder.Build or Builder.Begin.
+type opening func(ctx context.Context, cfg *config.Config, id string) (*unit.Unit, error)
+
 // build opens every device of the configuration but those to keep, in its order. On an error everything
 // that was opened is given back.
-func (a *App) build(ctx context.Context, cfg *config.Config, keep map[string]*unit.Unit) ([]*unit.Unit, error) {
+func (a *App) build(ctx context.Context, cfg *config.Config, keep map[string]*unit.Unit, open opening) ([]*unit.Unit, error) {
 	var units []*unit.Unit
 	for _, id := range unit.IDs(cfg) {
 		if keep[id] != nil {
 			continue
 		}
-		u, err := a.builder.Build(ctx, cfg, id)
+		u, err := open(ctx, cfg, id)
 		if err != nil {
 			for _, u := range units {
 				err = errors.Join(err, u.Stop())

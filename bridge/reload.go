@@ -117,16 +117,16 @@ func (a *App) replace(ctx context.Context, next *config.Config, keep map[string]
 	for _, u := range gone {
 		errs = append(errs, u.Stop())
 	}
-	if err := errors.Join(append(errs, a.closeBoards(next))...); err != nil {
+	if err := errors.Join(append(errs, a.boards.Drop(next))...); err != nil {
 		return err
 	}
-	if err := a.openBoards(ctx, next); err != nil {
+	if err := a.boards.Add(ctx, next); err != nil {
 		return err
 	}
 	for _, u := range gone {
 		a.board.Forget(u.ID) // before its successor says what is wrong with it
 	}
-	fresh, err := a.build(ctx, next, keep)
+	fresh, err := a.build(ctx, next, keep, a.builder.Build)
 	if err != nil {
 		return err
 	}
@@ -140,21 +140,21 @@ func (a *App) replace(ctx context.Context, next *config.Config, keep map[string]
 }
 
 // restore brings the devices of the old configuration back after a new one failed. Each for itself: one
-// that cannot be opened any more keeps nobody else out. It stays listed, and the next reload tries again.
+// that cannot be opened any more keeps nobody else out, and is tried again.
 func (a *App) restore(ctx context.Context, keep map[string]*unit.Unit, gone []*unit.Unit) error {
-	errs := []error{a.closeBoards(a.cfg), a.openBoards(ctx, a.cfg)}
+	errs := []error{a.boards.Drop(a.cfg), a.boards.Start(ctx, a.cfg)}
 	var back []*unit.Unit
-	var lost []*unit.Unit
 	for _, u := range gone {
-		again, err := a.builder.Build(ctx, a.cfg, u.ID)
+		again, err := a.builder.Begin(ctx, a.cfg, u.ID)
 		if err != nil {
 			a.board.Raise(health.DeviceUnavailable, u.ID, "it could not be opened again")
-			errs, lost = append(errs, err), append(lost, u)
-			continue
+			errs, again = append(errs, err), u // it stays listed, and the next reload tries again
+		} else if again.Missing() != nil {
+			errs = append(errs, again.Missing())
 		}
 		back = append(back, again)
 	}
-	errs = append(errs, a.take(ctx, a.cfg, keep, append(back, lost...)))
+	errs = append(errs, a.take(ctx, a.cfg, keep, back))
 	return errors.Join(errs...)
 }
 
@@ -168,6 +168,7 @@ func (a *App) take(ctx context.Context, cfg *config.Config, keep map[string]*uni
 		}
 	}
 	settle(ctx, living, settleTime)
+	a.chooseWorld()
 	units := slices.Clone(fresh)
 	for _, u := range keep {
 		units = append(units, u)

@@ -314,8 +314,8 @@ func TestBoardsOfAReload(t *testing.T) {
 	r.await("studio unlocked", func() bool { return r.position("studio") == "unsecured" })
 	r.await("and locked", func() bool { return r.position("studio") == "secured" })
 	r.mustReload(villa)
-	if len(r.boards) != 0 {
-		t.Errorf("%d boards", len(r.boards))
+	if r.boards.Len() != 0 {
+		t.Errorf("%d boards", r.boards.Len())
 	}
 }
 

@@ -86,6 +86,7 @@ type loop[S comparable, R any] struct {
 	worker  worker[R]
 	feed    feed[R]
 	waiting map[uint64]chan reply
+	silent  *time.Timer // ends the wait for a first word
 	timer   *time.Timer
 	timerAt time.Time
 	last    time.Time // of the last step, to notice a suspend
@@ -99,10 +100,11 @@ func (a *actor[S, R]) serve(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l := &loop[S, R]{actor: a, waiting: make(map[uint64]chan reply), timer: time.NewTimer(time.Hour), last: time.Now()}
+	l := &loop[S, R]{actor: a, waiting: make(map[uint64]chan reply), timer: time.NewTimer(time.Hour), silent: time.NewTimer(silence), last: time.Now()}
 	l.worker.start(ctx, a)
 	l.feed.start(ctx, a.driver.readings)
 	defer l.timer.Stop()
+	defer l.silent.Stop()
 
 	l.m.begin(l.last)
 	l.settle(ctx, l.last)
@@ -118,6 +120,7 @@ func (a *actor[S, R]) serve(ctx context.Context) error {
 			l.settle(ctx, now)
 		case r, ok := <-l.feed.readings:
 			now := l.wake()
+			l.silent.Stop()
 			if ok {
 				l.feed.alive()
 				l.m.reading(now, r)
@@ -125,6 +128,10 @@ func (a *actor[S, R]) serve(ctx context.Context) error {
 				l.feed.lost(ctx)
 				l.m.lost(now)
 			}
+			l.settle(ctx, now)
+		case <-l.silent.C:
+			now := l.wake()
+			l.m.lost(now)
 			l.settle(ctx, now)
 		case ch := <-l.feed.subscribed:
 			l.feed.readings = ch

@@ -11,6 +11,9 @@ const (
 	lastBackoff  = 30 * time.Second
 )
 
+// silence is how long a driver may take for its first word before its device counts as away.
+const silence = 10 * time.Second
+
 // feed subscribes to the readings of a driver, again and again. Its methods belong to the actor.
 type feed[R any] struct {
 	subscribe  func(context.Context) <-chan R

@@ -52,31 +52,38 @@ func IDs(cfg *config.Config) []string {
 // Build opens one device of a configuration. What is opened moves nothing: outputs are requested at rest.
 // On an error everything that was opened is given back.
 func (b *Builder) Build(ctx context.Context, cfg *config.Config, id string) (*Unit, error) {
-	env := b.Env.For(id)
-	u, err := b.buildOn(ctx, env, cfg, id)
-	if err != nil {
-		return nil, errors.Join(err, env.Close())
+	return b.build(ctx, cfg, id, nil)
+}
+
+// build opens nothing where missing says why that does not work.
+func (b *Builder) build(ctx context.Context, cfg *config.Config, id string, missing error) (*Unit, error) {
+	u := &Unit{ID: id, env: b.Env.For(id), missing: missing, settled: make(chan struct{})}
+	if err := b.fill(ctx, u, cfg); err != nil {
+		return nil, errors.Join(err, u.env.Close())
+	}
+	if missing != nil {
+		u.once.Do(func() { close(u.settled) }) // nobody waits for its first word
 	}
 	return u, nil
 }
 
-func (b *Builder) buildOn(ctx context.Context, env *hw.Env, cfg *config.Config, id string) (*Unit, error) {
+func (b *Builder) fill(ctx context.Context, u *Unit, cfg *config.Config) error {
 	for _, d := range cfg.Doors {
-		if d.ID == id {
-			return b.buildDoor(ctx, env, cfg, d)
+		if d.ID == u.ID {
+			return b.buildDoor(ctx, u, cfg, d)
 		}
 	}
 	for _, l := range cfg.Locks {
-		if l.ID == id {
-			return b.buildLock(ctx, env, cfg, l)
+		if l.ID == u.ID {
+			return b.buildLock(ctx, u, cfg, l)
 		}
 	}
 	for _, c := range cfg.Contacts {
-		if c.ID == id {
-			return b.buildContact(ctx, env, c)
+		if c.ID == u.ID {
+			return b.buildContact(ctx, u, c)
 		}
 	}
-	return nil, fmt.Errorf("there is no device %s", id)
+	return fmt.Errorf("there is no device %s", u.ID)
 }
 
 // mantrap is the token of a device's mantrap; nil if it is in none. It is the same one for as long as
@@ -98,32 +105,35 @@ func (b *Builder) mantrap(cfg *config.Config, id string) *device.Interlock {
 	return nil
 }
 
-func (b *Builder) buildDoor(ctx context.Context, env *hw.Env, cfg *config.Config, d config.Door) (*Unit, error) {
-	u := newUnit(d.ID, d.Name, env, d.InHomeKit())
+func (b *Builder) buildDoor(ctx context.Context, u *Unit, cfg *config.Config, d config.Door) error {
+	u.call(d.Name, timed(cfg, d.TimedWrites))
+	u.Visible = d.InHomeKit()
 	chosen, err := all.Openers().Load(d.Opener.Driver, d.Opener.Decode)
 	if err != nil {
-		return nil, fmt.Errorf("door %s: %w", d.ID, err)
+		return fmt.Errorf("door %s: %w", d.ID, err)
 	}
 	base := chosen.Config.(hw.DoorDescriber).Traits()
-	opener, err := chosen.Open(ctx, env)
-	if err != nil {
-		return nil, err
-	}
 	parts := lines.Parts{Closed: hw.Ref(d.Closed), Open: hw.Ref(d.Open), Obstructed: hw.Ref(d.Obstruction)}
 	if d.Warning != nil {
 		parts.Light, parts.Beeper, parts.Steady = hw.Ref(d.Warning.Light), hw.Ref(d.Warning.Beeper), d.Warning.Steady
 	}
-	whole, err := lines.NewDoor(ctx, env, opener, base, parts)
-	if err != nil {
-		return nil, err
+	var whole device.Opener = nothing[device.Reading]{u.missing}
+	if u.missing == nil {
+		opener, err := chosen.Open(ctx, u.env)
+		if err != nil {
+			return err
+		}
+		if whole, err = lines.NewDoor(ctx, u.env, opener, base, parts); err != nil {
+			return err
+		}
 	}
 	kind, err := device.ParseDoorKind(string(d.Kind))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	remote, err := device.ParseRemoteClose(string(d.RemoteClose))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	dc := device.DoorConfig{
 		ID: d.ID, Name: d.Name, Kind: kind, Traits: parts.Traits(base), Travel: d.Travel,
@@ -136,7 +146,7 @@ func (b *Builder) buildDoor(ctx context.Context, env *hw.Env, cfg *config.Config
 		Journal: b.Journal, Memory: b.Memory, Publish: b.publishDoor(u), Notice: b.notice(u.ID), Limit: b.Limit,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	u.Item = homekit.Item{Name: d.Name, Door: u.door, Timed: timed(cfg, d.TimedWrites),
 		DoorFace: homekit.DoorFace{ObstructionSensor: d.ObstructionSensor, OwnTile: d.OwnTile}}
@@ -145,24 +155,27 @@ func (b *Builder) buildDoor(ctx context.Context, env *hw.Env, cfg *config.Config
 	} else {
 		b.Board.Clear(health.DeclaredProtected, d.ID)
 	}
-	return u, nil
+	return nil
 }
 
-func (b *Builder) buildLock(ctx context.Context, env *hw.Env, cfg *config.Config, l config.Lock) (*Unit, error) {
-	u := newUnit(l.ID, l.Name, env, l.InHomeKit())
+func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l config.Lock) error {
+	u.call(l.Name, timed(cfg, l.TimedWrites))
+	u.Visible = l.InHomeKit()
 	chosen, err := all.Bolts().Load(l.Bolt.Driver, l.Bolt.Decode)
 	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", l.ID, err)
+		return fmt.Errorf("lock %s: %w", l.ID, err)
 	}
 	base := chosen.Config.(hw.BoltDescriber).Traits()
-	bolt, err := chosen.Open(ctx, env)
-	if err != nil {
-		return nil, err
-	}
 	parts := lines.BoltParts{Door: hw.Ref(l.Door), Secured: hw.Ref(l.Secured), Unsecured: hw.Ref(l.Unsecured)}
-	whole, err := lines.NewLock(ctx, env, bolt, parts)
-	if err != nil {
-		return nil, err
+	var whole device.Bolt = nothing[device.LockReading]{u.missing}
+	if u.missing == nil {
+		bolt, err := chosen.Open(ctx, u.env)
+		if err != nil {
+			return err
+		}
+		if whole, err = lines.NewLock(ctx, u.env, bolt, parts); err != nil {
+			return err
+		}
 	}
 	traits := parts.Traits(base)
 	u.lock, err = device.NewLock(device.LockConfig{
@@ -172,33 +185,37 @@ func (b *Builder) buildLock(ctx context.Context, env *hw.Env, cfg *config.Config
 		Journal: b.Journal, Memory: b.Memory, Publish: b.publishLock(u), Notice: b.notice(u.ID), Limit: b.Limit,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	u.Item = homekit.Item{Name: l.Name, Lock: u.lock, Timed: timed(cfg, l.TimedWrites),
 		LockFace: homekit.LockFace{OwnTile: l.OwnTile, DoorSensor: traits.SensesDoor}}
-	return u, nil
+	return nil
 }
 
-func (b *Builder) buildContact(ctx context.Context, env *hw.Env, c config.Contact) (*Unit, error) {
-	u := newUnit(c.ID, c.Name, env, c.InHomeKit())
+func (b *Builder) buildContact(ctx context.Context, u *Unit, c config.Contact) error {
+	u.call(c.Name, false)
+	u.Visible = c.InHomeKit()
 	var sensor device.Sensor
 	var err error
-	if c.Sensor != nil {
-		sensor, err = all.Sensors().Open(ctx, env, c.Sensor.Driver, c.Sensor.Decode)
-	} else {
-		sensor, err = lines.NewSensor(ctx, env, lines.SensorConfig{Contact: hw.Ref(c.Input)})
+	switch {
+	case u.missing != nil:
+		sensor = nothing[device.ContactReading]{u.missing}
+	case c.Sensor != nil:
+		sensor, err = all.Sensors().Open(ctx, u.env, c.Sensor.Driver, c.Sensor.Decode)
+	default:
+		sensor, err = lines.NewSensor(ctx, u.env, lines.SensorConfig{Contact: hw.Ref(c.Input)})
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	u.contact, err = device.NewContact(device.ContactConfig{ID: c.ID, Name: c.Name}, sensor, device.Deps[device.ContactState]{
 		Journal: b.Journal, Memory: b.Memory, Publish: b.publishContact(u), Notice: b.notice(u.ID), Limit: b.Limit,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	u.Item = homekit.Item{Name: c.Name, Contact: u.contact}
-	return u, nil
+	return nil
 }
 
 // timed says whether controllers must prepare their writes to a device: its own setting, or the house's.

@@ -38,17 +38,12 @@ type Unit struct {
 	lock    *device.Lock
 	contact *device.Contact
 	env     *hw.Env
+	missing error
 
 	settled chan struct{}
 	once    sync.Once // closes it
 	cancel  context.CancelFunc
 	done    chan struct{}
-}
-
-func newUnit(id, name string, env *hw.Env, visible bool) *Unit {
-	u := &Unit{ID: id, env: env, Visible: visible, settled: make(chan struct{})}
-	u.name.Store(&name)
-	return u
 }
 
 // Settled is closed at the first state that is known.
@@ -74,6 +69,8 @@ func (u *Unit) actor() actor {
 // Command asks the device to act.
 func (u *Unit) Command(ctx context.Context, c device.Command) (device.Answer, error) {
 	switch {
+	case u.missing != nil:
+		return device.Answer{}, u.refused()
 	case u.door != nil:
 		return u.door.Command(ctx, c)
 	case u.lock != nil:
@@ -140,6 +137,9 @@ func (u *Unit) Live(ctx context.Context) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if u.missing != nil {
+		return u.missing
+	}
 	return u.actor().Run(ctx)
 }
 

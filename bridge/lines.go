@@ -1,0 +1,45 @@
+package bridge
+
+import (
+	"context"
+
+	"github.com/loquet/loquet/bridge/boards"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/catalog"
+)
+
+// World is a simulated house, in this process or another.
+type World = boards.World
+
+// Catalog is what a configuration may name in this build.
+func Catalog() config.Catalog { return catalog.Of() }
+
+// DemoCatalog is what the configuration of a house with Options.World may name: its lines as well.
+func DemoCatalog() config.Catalog { return catalog.Of(boards.Sim) }
+
+func (a *App) catalog() config.Catalog {
+	if a.opts.World != nil {
+		return DemoCatalog()
+	}
+	return Catalog()
+}
+
+func (a *App) openLines(ctx context.Context) (err error) {
+	a.env = hw.NewEnv(a.log)
+	a.onStop("lines", func(context.Context) error { return a.env.Close() })
+	if a.boards, err = boards.Open(ctx, a.env, a.opts.World, a.log); err != nil {
+		return err
+	}
+	if err := a.boards.Start(ctx, a.cfg); err != nil {
+		return err
+	}
+	a.chooseWorld()
+	return nil
+}
+
+func (a *App) chooseWorld() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.world = a.boards.World()
+}
