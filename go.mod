@@ -3,6 +3,7 @@ module github.com/loquet/loquet
 go 1.26.0
 
 require (
+	filippo.io/nistec v0.0.4
 	github.com/VictoriaMetrics/metrics v1.35.1
 	github.com/brutella/hap v0.0.35
 	github.com/coreos/go-systemd/v22 v22.7.0
