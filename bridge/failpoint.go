@@ -49,8 +49,10 @@ type failingJournal struct {
 func (j *failingJournal) Record(ctx context.Context, e device.Entry) (int64, error) {
 	before, after := map[device.EntryKind]string{
 		device.EntryIntent: "before-intent", device.EntryStarted: "before-started", device.EntryReleased: "before-released",
+		device.EntryWarning: "before-warning",
 	}, map[device.EntryKind]string{
 		device.EntryIntent: "after-intent", device.EntryStarted: "after-started", device.EntryReleased: "after-released",
+		device.EntryWarning: "after-warning",
 	}
 	j.points.hit(before[e.Kind])
 	seq, err := j.Journal.Record(ctx, e)

@@ -1,4 +1,4 @@
-package kill
+package process
 
 import (
 	"encoding/json"
@@ -46,7 +46,7 @@ func (c *controller) connect(t *testing.T, b e2e.Bridge) *haptest.Client {
 		t.Fatal(err)
 	}
 	client := haptest.New(dialed.Conn(), c.who)
-	client.Timeout = 5 * time.Second
+	client.Timeout = patience
 	if err := client.PairVerify(c.bridge); err != nil {
 		t.Fatalf("the pairing is gone: %v", err)
 	}
