@@ -36,7 +36,7 @@ fuzz: ## every fuzz target for FUZZFOR each
 	bash internal/fuzzall.sh $(FUZZFOR)
 
 kills: ## 2,000 kills instead of 200
-	LOQUET_KILLS=2000 $(GO) test -count=1 -timeout 120m -v ./e2e/kill
+	LOQUET_KILLS=2000 $(GO) test -count=1 -timeout 120m -v ./e2e/chaos/process
 
 long: ## a minute of events under full reads, ten times the damage to a state folder
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 60m ./homekit ./e2e/state

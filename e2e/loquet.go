@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -179,9 +180,11 @@ func (l *Lab) StartWorld(t testing.TB, args ...string) (socket string) {
 			t.Fatalf("the world ended:\n%s", p.Log())
 		default:
 		}
-		if _, err := os.Stat(socket); err != nil {
+		conn, err := net.Dial("unix", socket) // there is a moment in which the file is there and nobody listens
+		if err != nil {
 			return "the socket of the world: " + err.Error()
 		}
+		_ = conn.Close()
 		return ""
 	})
 	return socket

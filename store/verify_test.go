@@ -251,3 +251,15 @@ func TestOldDaysAreDroppedBehindAStub(t *testing.T) {
 		t.Error("not noticed: the stub is gone")
 	}
 }
+
+// TestVerifyOfAJournalThatBeganLate: a bridge that was killed before anything happened at its doors leaves
+// no row, and numbers that are not used again. What is written after that has nothing missing before it.
+func TestVerifyOfAJournalThatBeganLate(t *testing.T) {
+	first := open(t, shm(t), small())
+	killed := snapshot(t, first.folder.path)
+	s := open(t, restoreIn(t, shm(t), killed), small())
+	write(t, s.Journal(), intent("garage"))
+	if p := verify(t, s); !p.OK() || p.First == 1 {
+		t.Errorf("proof %+v, want a whole journal that does not begin with 1", p)
+	}
+}
