@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/chaos/phone"
 	"github.com/loquet/loquet/homekit/haptest"
 	"github.com/loquet/loquet/hw/sim"
 )
@@ -181,13 +182,13 @@ type hunted struct {
 	options e2e.Options
 	random  *rand.Rand
 	bridge  e2e.Bridge // as it was at first: its identity must stay
-	phone   *controller
+	phone   *phone.Phone
 }
 
 // begin gives the bridge its identity and a paired controller.
 func (h *hunted) begin() {
 	q := lab.Start(h.t, h.options)
-	h.phone = pairController(h.t, q.Bridge(h.t))
+	h.phone = pair(h.t, q.Bridge(h.t))
 	e2e.Until(h.t, 5*time.Second, func() string {
 		if h.bridge = q.Bridge(h.t); !h.bridge.Paired {
 			return "the ready file to say paired"
@@ -219,7 +220,7 @@ func (h *hunted) live(i int, r round) string {
 		return ""
 	})
 
-	client := h.phone.connect(t, q.Bridge(t))
+	client := connect(t, h.phone, q.Bridge(t))
 	defer client.Close()
 	if i%10 == 0 {
 		h.sameNumbers(client)
@@ -245,7 +246,7 @@ func (h *hunted) end() {
 	devices := q.Devices(h.t)
 	h.atRest(devices, time.Now())
 	h.sameIdentity(q)
-	client := h.phone.connect(h.t, q.Bridge(h.t))
+	client := connect(h.t, h.phone, q.Bridge(h.t))
 	defer client.Close()
 	h.sameNumbers(client)
 	h.books.audit(h.t, q, h.world, devices)
@@ -278,8 +279,9 @@ func (h *hunted) sameIdentity(q *e2e.Loquet) {
 // sameNumbers requires that every aid and iid is what it was.
 func (h *hunted) sameNumbers(client *haptest.Client) {
 	h.t.Helper()
-	if now := h.phone.list(h.t, client); now != h.phone.numbers {
-		h.t.Fatalf("the bridge served\n%s\nand serves\n%s", h.phone.numbers, now)
+	now, err := h.phone.List(client)
+	if err != nil || now != h.phone.Numbers {
+		h.t.Fatalf("the bridge served\n%s\nand serves\n%s\n%v", h.phone.Numbers, now, err)
 	}
 }
 
@@ -375,7 +377,7 @@ func askAPI(q *e2e.Loquet, d e2e.Device) (done bool, intent int64, said string) 
 }
 
 func (h *hunted) askHomeKit(client *haptest.Client, d e2e.Device) (done bool, intent int64, said string) {
-	done, err := h.phone.write(client, d, actionFor(d))
+	done, err := h.phone.Write(client, d.Name, actionFor(d))
 	return done, 0, fmt.Sprintf("HomeKit: %v, %v", done, err)
 }
 

@@ -1,10 +1,38 @@
 package process
 
 import (
+	"net"
 	"testing"
 
+	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/chaos/phone"
+	"github.com/loquet/loquet/homekit/haptest"
 	"github.com/loquet/loquet/hw/sim"
 )
+
+// pair pairs a phone with a bridge.
+func pair(t *testing.T, b e2e.Bridge) *phone.Phone {
+	t.Helper()
+	conn, err := net.Dial("tcp", b.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := phone.Pair(conn, b.SetupCode, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// connect opens a session of a paired phone.
+func connect(t *testing.T, p *phone.Phone, b e2e.Bridge) *haptest.Client {
+	t.Helper()
+	client, err := p.Dial(t.Context(), b.Addr)
+	if err != nil {
+		t.Fatalf("the pairing is gone: %v", err)
+	}
+	return client
+}
 
 // world is the simulated house in a process of its own, and this test's own line to it: what it counts
 // is read past the bridge.
