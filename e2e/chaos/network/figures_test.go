@@ -68,7 +68,9 @@ func (h *home) watch(ctx context.Context, t *testing.T, every time.Duration) fun
 				t.Errorf("weigh the bridge: %v", err)
 				return
 			}
-			all = append(all, s)
+			if all = append(all, s); len(all)%20 == 0 { // a soak is long, and somebody may look at it
+				t.Logf("%.1f MiB, heap %.1f MiB, %d files, %d goroutines", s.rss, s.heap, s.files, s.goroutines)
+			}
 			pause(ctx, every)
 		}
 	}()
