@@ -19,6 +19,7 @@ import (
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/announce"
 	"github.com/loquet/loquet/bridge/boards"
+	"github.com/loquet/loquet/bridge/folder"
 	"github.com/loquet/loquet/bridge/history"
 	"github.com/loquet/loquet/bridge/pairings"
 	"github.com/loquet/loquet/bridge/unit"
@@ -40,7 +41,8 @@ type Options struct {
 	HomeKit    string   // overrides the configuration's homekit.listen; empty: that, or ":51826"
 	Interfaces []string // to announce on; empty: all sensible ones
 	ReadyFile  string
-	World      World // the simulated house; nil unless there is one
+	Folder     *folder.Folder // StateDir, if somebody began to open it already
+	World      World          // the simulated house; nil unless there is one
 	Log        zerolog.Logger
 	Version    api.Version
 }
@@ -150,7 +152,9 @@ func (a *App) Start(ctx context.Context) error {
 		do   func(ctx context.Context) error
 	}{
 		{"state", a.openStore},
+		{"ahead", a.openAhead},
 		{"lines", a.openLines},
+		{"journal", a.openJournal},
 		{"devices", a.openDevices},
 		{"copies", a.refuseCopies},
 		{"homekit", a.openHomeKit},

@@ -19,9 +19,10 @@ import (
 // settleTime bounds the wait for first readings before anything is announced.
 const settleTime = 2 * time.Second
 
-// openDevices builds the devices and their accessories and lets them live.
-func (a *App) openDevices(ctx context.Context) error {
-	faces, err := homekit.New(homekit.Options{
+// openAhead lets controllers in that are paired already: their pair-verify needs no device. A house that
+// may run on another machine too stays shut until that is known.
+func (a *App) openAhead(ctx context.Context) error {
+	a.faces = homekit.New(homekit.Options{
 		About:     homekit.About{Install: a.store.Install(), Firmware: a.opts.Version.Version},
 		Name:      a.cfg.BridgeName(),
 		Addr:      a.homekitAddr(),
@@ -35,12 +36,17 @@ func (a *App) openDevices(ctx context.Context) error {
 		Trouble:   a.trouble,
 		Log:       a.log,
 	})
-	if err != nil {
-		return err
+	a.pairings = &pairings.Pairings{House: a.faces, Roster: a.people, Changed: a.changed}
+	a.onStop("ahead", a.faces.Stop)
+	if !a.guard.Moved() {
+		a.faces.Ahead(ctx)
 	}
-	a.faces = faces
+	return nil
+}
+
+// openDevices builds the devices and their accessories and lets them live.
+func (a *App) openDevices(ctx context.Context) error {
 	a.builder.Env, a.builder.Journal, a.builder.Memory = a.env, a.journal, a.store.Memory()
-	a.pairings = &pairings.Pairings{House: faces, Roster: a.people, Changed: a.changed}
 	units, err := a.build(ctx, a.cfg, nil, a.builder.Begin)
 	if err != nil {
 		return err
@@ -107,20 +113,6 @@ func items(units []*unit.Unit) []homekit.Item {
 	return out
 }
 
-// settle waits until every device has told where it is, or for the limit: nothing is announced before,
-// because a wrong first value makes phones ring.
-func settle(ctx context.Context, units []*unit.Unit, limit time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for _, u := range units {
-		select {
-		case <-u.Settled():
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 func (a *App) homekitAddr() string {
 	switch {
 	case a.opts.HomeKit != "":
@@ -138,7 +130,7 @@ func (a *App) openHomeKit(ctx context.Context) error {
 		return err
 	}
 	a.onStop("homekit", a.faces.Stop)
-	settle(ctx, a.allUnits(), settleTime)
+	unit.Settle(ctx, a.allUnits(), settleTime)
 	close(a.settled)
 	return nil
 }

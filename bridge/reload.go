@@ -167,7 +167,7 @@ func (a *App) take(ctx context.Context, cfg *config.Config, keep map[string]*uni
 			living = append(living, u)
 		}
 	}
-	settle(ctx, living, settleTime)
+	unit.Settle(ctx, living, settleTime)
 	a.chooseWorld()
 	units := slices.Clone(fresh)
 	for _, u := range keep {

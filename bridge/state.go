@@ -3,12 +3,12 @@ package bridge
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/loquet/loquet/access/roster"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/announce"
 	"github.com/loquet/loquet/bridge/doctor"
+	"github.com/loquet/loquet/bridge/folder"
 	"github.com/loquet/loquet/bridge/history"
 	"github.com/loquet/loquet/bridge/place"
 	"github.com/loquet/loquet/clock"
@@ -17,33 +17,22 @@ import (
 	"github.com/loquet/loquet/store"
 )
 
+// openStore opens what is known of the house and its controllers.
 func (a *App) openStore(ctx context.Context) error {
-	var opened atomic.Pointer[store.Store]
-	time := clock.NewKeeper(clock.Options{})
-	s, err := store.Open(ctx, a.opts.StateDir, store.Options{
-		Log: a.log, RuntimeDir: a.opts.RuntimeDir, Retention: a.cfg.History.Keep(), Now: time.Now,
-		OnDegraded: func(reason string) {
-			if s := opened.Load(); s != nil {
-				doctor.TellDegraded(a.board, s, reason)
-			}
-		},
-	})
+	f := a.opts.Folder
+	if f == nil {
+		f = folder.Open(ctx, a.opts.StateDir, a.opts.RuntimeDir, a.log)
+	}
+	s, err := f.Store()
 	if err != nil {
 		return err
 	}
 	a.onStop("state", func(context.Context) error { return s.Close() })
-	opened.Store(s)
-	if reason, ok := s.Degraded(); ok {
-		doctor.TellDegraded(a.board, s, reason)
-	}
-	s.SetIdle(a.idle)
 	if a.opts.ReadyFile != "" { // of a run that was killed; the folder is ours now
 		a.removeReady()
 	}
-	a.store, a.journal = s, a.points.journal(s.Journal())
-	a.keepTime(time)
-	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load}
-	doctor.TellNotes(a.board, s.Notes())
+	a.store = s
+	a.keepTime(f.Time)
 	a.guard = announce.NewGuard(ctx, a.announceOptions(), a.opts.StateDir, s.Space(place.Space))
 	a.people = roster.New(s.Space("controllers", store.Precious))
 	for _, id := range a.people.Damaged() {
@@ -52,6 +41,23 @@ func (a *App) openStore(ctx context.Context) error {
 	if err := a.people.Lost(); err != nil {
 		a.board.Raise(health.RecordDamaged, "", err.Error())
 	}
+	return nil
+}
+
+// openJournal waits for the history, which was being opened beside the lines.
+func (a *App) openJournal(ctx context.Context) error {
+	s := a.store
+	err := s.Finish(store.Later{Retention: a.cfg.History.Keep(), OnDegraded: func(reason string) { doctor.TellDegraded(a.board, s, reason) }})
+	if err != nil {
+		return err
+	}
+	if reason, ok := s.Degraded(); ok {
+		doctor.TellDegraded(a.board, s, reason)
+	}
+	s.SetIdle(a.idle)
+	a.journal = a.points.journal(s.Journal())
+	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load}
+	doctor.TellNotes(a.board, s.Notes())
 	return a.closeUnfinished(ctx)
 }
 

@@ -72,7 +72,7 @@ func (a *App) revive(u *unit.Unit) error {
 		return err
 	}
 	a.run(again)
-	settle(ctx, []*unit.Unit{again}, settleTime)
+	unit.Settle(ctx, []*unit.Unit{again}, settleTime)
 	units[i] = again
 	a.adopt(units)
 	a.board.Clear(health.DeviceUnavailable, u.ID)

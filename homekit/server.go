@@ -151,7 +151,8 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Start listens and serves until Stop. The context is used for starting only.
+// Start listens and serves until Stop. The context is used for starting only. SetAccessories comes before it, or, for a
+// server that was used before, later but before Settled: controllers can prove who they are without it.
 func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,7 +161,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return errStopped
 	case s.listener != nil:
 		return errors.New("homekit: the server is started")
-	case s.vault.configInfo().number == 0 || len(s.table.structure().units) == 0:
+	case s.vault.configInfo().number == 0 || len(s.table.structure().units) == 0 && s.isSettled():
 		return errors.New("homekit: no accessories were set")
 	}
 	l, err := s.listen(ctx)
@@ -172,6 +173,15 @@ func (s *Server) Start(ctx context.Context) error {
 	s.running.Go(s.tell)
 	s.announce()
 	return nil
+}
+
+func (s *Server) isSettled() bool {
+	select {
+	case <-s.settled:
+		return true
+	default:
+		return false
+	}
 }
 
 // Stop closes every connection and waits for what runs, until the context ends.

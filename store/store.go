@@ -23,12 +23,12 @@ type Options struct {
 	// Now returns the calendar time and how far it is trusted: trusted, holdover or floor. nil: the
 	// time of the machine, trust unknown.
 	Now func() (t time.Time, trust string)
-	// Retention is how long history is kept; 0 means for ever.
+	// Retention is how long history is kept; 0 means for ever. Finish may say it later.
 	Retention time.Duration
 	// Version is that of the program; it is noted for whoever meets a newer file later.
 	Version string
 	// OnDegraded is called when the store becomes degraded after it was opened, with the reason, and with
-	// an empty one when that ended. It must not close the store.
+	// an empty one when that ended. It must not close the store. Finish may hand it in later.
 	OnDegraded func(reason string)
 
 	disk    *disk  // tests: a disk that fails
@@ -68,6 +68,9 @@ type Store struct {
 	upkeep   *upkeep
 	closing  sync.Once
 	closed   error
+
+	ready  chan struct{} // closed when the journal is open, or failed for good
+	failed error         // of the journal; valid when ready is closed
 }
 
 // Open opens the state folder and makes it where it is missing. It fails when the folder is in use
@@ -75,12 +78,26 @@ type Store struct {
 // (ErrIdentityLost), or is empty and cannot be written (ErrUnwritable). In every other case it returns a
 // store that serves what it has; Degraded says whether it can be changed, Notes what was put right.
 func Open(ctx context.Context, dir string, options Options) (*Store, error) {
+	s, err := Begin(ctx, dir, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Finish(Later{Retention: options.Retention, OnDegraded: options.OnDegraded}); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Begin is the first half of Open: it returns when loquet.db is read, and goes on to open the history
+// meanwhile. Until Finish has returned only Space, Install and Close may be used: enough to let those in
+// who are paired already.
+func Begin(ctx context.Context, dir string, options Options) (*Store, error) {
 	o := options.withDefaults()
 	folder, err := openFolder(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{log: o.Log, options: o, folder: folder, notes: &notes{}, state: newCondition(o.Log)}
+	s := &Store{log: o.Log, options: o, folder: folder, notes: &notes{}, state: newCondition(o.Log), ready: make(chan struct{})}
 	s.reserve = &reserve{path: folder.file(fileReserve), size: o.reserve, disk: *o.disk}
 	s.state.relief = func() {
 		if !folder.holdsAnything() {
@@ -93,16 +110,35 @@ func Open(ctx context.Context, dir string, options Options) (*Store, error) {
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, folder.close())
 	}
+	return s, nil
+}
+
+// Later is what Finish may be told that was not known at Begin.
+type Later struct {
+	Retention  time.Duration
+	OnDegraded func(reason string)
+}
+
+// Finish waits for the history. When it fails the store is closed.
+func (s *Store) Finish(l Later) error {
+	<-s.ready
+	if s.failed != nil {
+		return errors.Join(s.failed, s.Close())
+	}
+	s.options.Retention, s.options.OnDegraded = l.Retention, l.OnDegraded
 	s.upkeep = newUpkeep(s)
 	select {
 	case <-s.state.changed: // what the caller asks Degraded for; OnDegraded tells what changes from now on
 	default:
 	}
-	if !o.manual {
+	if !s.options.manual {
 		s.upkeep.start()
 	}
-	return s, nil
+	return nil
 }
+
+// Holds reports whether there is anything of a store in dir.
+func Holds(dir string) bool { return (&folder{path: dir}).holdsAnything() }
 
 func (s *Store) open(ctx context.Context) error {
 	o := s.options
@@ -120,8 +156,17 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.install = s.database.now.install
 	s.database.start()
+	go func() {
+		defer close(s.ready)
+		s.failed = s.openRest(ctx, still, spent)
+	}()
+	return nil
+}
+
+// openRest opens what no pairing needs.
+func (s *Store) openRest(ctx context.Context, still, spent bool) error {
 	if err := s.openJournal(ctx, still, spent); err != nil {
-		return errors.Join(err, s.database.close())
+		return err
 	}
 	if !still && s.state.refuse() == nil {
 		if err := s.reserve.fill(); err != nil {
@@ -153,15 +198,16 @@ func (s *Store) probe() (still bool) {
 }
 
 func (s *Store) openJournal(ctx context.Context, still, spent bool) error {
-	c := s.database.now
+	c, lost, err := s.database.content()
+	if err != nil {
+		return err
+	}
 	var p prior
-	if s.database.lost == nil {
-		var err error
+	if lost == nil {
 		if p, err = decodePrior(c); err != nil {
 			s.log.Error().Err(err).Msg("what is known of the journal cannot be read")
 		}
 	}
-	var err error
 	s.journal, err = openJournal(ctx, journalSetup{
 		log: s.log, folder: s.folder, disk: *s.options.disk, state: s.state, now: s.options.Now, boot: s.options.boot,
 		mono: sinceBoot, runtime: s.options.RuntimeDir, by: s.options.Version, prior: p, still: still, spent: spent, notes: s.notes,
@@ -236,8 +282,14 @@ func (s *Store) SetIdle(idle func() bool) { s.upkeep.setIdle(idle) }
 // Close makes everything durable and lets the next process in.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		s.upkeep.close()
-		err := s.closeJournal()
+		<-s.ready
+		var err error
+		if s.upkeep != nil {
+			s.upkeep.close()
+		}
+		if s.failed == nil {
+			err = s.closeJournal()
+		}
 		s.closed = errors.Join(err, s.database.close(), s.folder.close())
 	})
 	return s.closed

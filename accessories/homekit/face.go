@@ -33,7 +33,7 @@ func (f *face) thing(aid uint64) thing {
 	return nil
 }
 
-// connect gives a face a new server, which shows the group and has not started.
+// connect gives a face a new server, which shows the group, if there is one yet, and has not started.
 func (h *House) connect(f *face, g *group) error {
 	s, err := homekit.New(homekit.Config{
 		Name: f.name, Model: f.model, Category: f.category, Addr: h.addrFor(f.bridge),
@@ -53,6 +53,9 @@ func (h *House) connect(f *face, g *group) error {
 		return err
 	}
 	f.server.Store(s)
+	if g == nil {
+		return nil
+	}
 	return f.fill(g)
 }
 
@@ -170,7 +173,7 @@ func (h *House) reopen(f *face) bool {
 		h.opts.Log.Error().Err(err).Str("bridge", f.bridge).Msg("HomeKit server does not open")
 		return false
 	}
-	for _, t := range f.group.things {
+	for _, t := range f.group.shown() {
 		h.show(shown{f, t})
 	}
 	h.opts.Trouble(f.bridge, nil)

@@ -74,15 +74,11 @@ func newHome(t *testing.T, d *disk) *home {
 	h := &home{t: t, disk: d, journal: &devicetest.Journal{}, wake: make(chan struct{}), ads: map[string]homekit.Advertisement{},
 		roles: map[string]access.Controller{}, openers: map[string]*devicetest.Opener{}, bolts: map[string]*devicetest.Bolt{},
 		sensors: map[string]*devicetest.Sensor{}, sessions: map[string]session{}}
-	house, err := New(Options{
+	h.House = New(Options{
 		About: About{Install: "11112222", Firmware: "v1.4.0-rc1"}, Name: "Villa Rose", Addr: "127.0.0.1:0", Numbers: d.numbers,
 		Space:     func(bridge string) homekit.Storage { return d.space(bridge) },
 		Advertise: h.advertised, Rules: h, Changed: h.changed, Trouble: h.trouble, Log: zerolog.Nop(),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.House = house
 	return h
 }
 

@@ -98,6 +98,7 @@ type House struct {
 
 	mu      sync.RWMutex
 	faces   map[string]*face // by bridge
+	filled  bool             // devices were shown once
 	started bool
 	stopped bool
 
@@ -111,12 +112,8 @@ type shown struct {
 	thing thing
 }
 
-// New reads the table of numbers. SetItems fills the house, Start opens it.
-func New(opts Options) (*House, error) {
-	n, err := loadNumbers(opts.Numbers)
-	if err != nil {
-		return nil, err
-	}
+// New returns a house without devices. SetItems fills it, Start opens it.
+func New(opts Options) *House {
 	if opts.Advertise == nil {
 		opts.Advertise = func(string, homekit.Advertisement) {}
 	}
@@ -126,9 +123,40 @@ func New(opts Options) (*House, error) {
 	if opts.Answered == nil {
 		opts.Answered = func() {}
 	}
-	h := &House{opts: opts, numbers: n, faces: map[string]*face{}}
+	h := &House{opts: opts, faces: map[string]*face{}}
 	h.shown.Store(&map[string]shown{})
-	return h, nil
+	return h
+}
+
+// Ahead lets the controllers of the first bridge connect before SetItems: they prove who they are while
+// the devices are still being opened, and what they ask waits (Options.Settled). It does nothing for a
+// bridge that has no controllers, or that cannot be opened so: Start sees to those.
+func (h *House) Ahead(ctx context.Context) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.opts.Settled == nil || h.stopped || len(h.faces) > 0 {
+		return
+	}
+	if records, err := h.opts.Space(mainBridge).List(""); err != nil || len(records) == 0 {
+		return
+	}
+	f := &face{bridge: mainBridge, name: h.bridgeName(mainBridge), model: bridgeModel, category: accessory.TypeBridge, closing: make(chan struct{})}
+	if err := h.connect(f, nil); err != nil || !f.server.Load().Paired() {
+		return
+	}
+	if err := h.startFace(ctx, f); err != nil {
+		h.opts.Log.Debug().Err(err).Msg("controllers are let in later")
+		return
+	}
+	h.faces[mainBridge] = f
+}
+
+// read reads the table of numbers.
+func (h *House) read() (err error) {
+	if h.numbers == nil {
+		h.numbers, err = loadNumbers(h.opts.Numbers)
+	}
+	return err
 }
 
 // SetItems shows exactly these devices, before Start or at run time: what stays keeps its numbers and
@@ -143,9 +171,12 @@ func (h *House) SetItems(ctx context.Context, items []Item) error {
 	if h.stopped {
 		return errStopped
 	}
+	if err := h.read(); err != nil {
+		return err
+	}
 	groups := h.plan(items)
 	if err := h.numbers.save(); err != nil {
-		if len(h.faces) > 0 {
+		if h.filled {
 			return err
 		}
 		var left []string
@@ -173,7 +204,7 @@ func (h *House) SetItems(ctx context.Context, items []Item) error {
 			live[t.device()] = shown{f, t}
 		}
 	}
-	h.faces = faces
+	h.faces, h.filled = faces, true
 	h.shown.Store(&live)
 	for _, s := range live {
 		h.show(s) // whatever changed meanwhile
@@ -256,8 +287,12 @@ func (h *House) Start(ctx context.Context) error {
 	return nil
 }
 
+// startFace opens a server that is not open yet.
 func (h *House) startFace(ctx context.Context, f *face) error {
 	s := f.server.Load()
+	if s.Addr() != nil {
+		return nil
+	}
 	if err := s.Start(ctx); err != nil {
 		return fmt.Errorf("HomeKit bridge %s: %w", f.bridge, err)
 	}

@@ -580,13 +580,13 @@ func TestDamagedNumbersAreNotMadeUp(t *testing.T) {
 	} {
 		m := haptest.NewMemory()
 		m.Records["device/gate"] = []byte(record)
-		if _, err := New(Options{Numbers: m}); err == nil || !strings.Contains(err.Error(), "gate") {
+		if err := New(Options{Numbers: m}).SetItems(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "gate") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	m := haptest.NewMemory()
 	m.Records["next-aid/main"] = []byte("x")
-	if _, err := New(Options{Numbers: m}); err == nil {
+	if err := New(Options{Numbers: m}).SetItems(t.Context(), nil); err == nil {
 		t.Error("a torn mark was taken")
 	}
 }

@@ -57,8 +57,22 @@ type group struct {
 	things []thing
 }
 
+// bridgeModel is what a bridge says it is.
+const bridgeModel = "Bridge"
+
+// shown are the devices of a group; a server that is ahead of them has none yet.
+func (g *group) shown() []thing {
+	if g == nil {
+		return nil
+	}
+	return g.things
+}
+
 func (g *group) accessories() []*accessory.A {
 	var as []*accessory.A
+	if g == nil {
+		return nil
+	}
 	if g.self != nil {
 		as = append(as, g.self)
 	}
@@ -72,7 +86,7 @@ func (g *group) model() string {
 	if g.self == nil && len(g.things) == 1 {
 		return g.things[0].accessory().Info.Model.Value()
 	}
-	return "Bridge"
+	return bridgeModel
 }
 
 func (g *group) category() byte {
@@ -148,7 +162,7 @@ func (h *House) newThing(i Item, bridge string) thing {
 
 // bridgeAccessory is the first accessory of a bridge: itself (HAP R2 2.5.3.1), with the protocol version.
 func (h *House) bridgeAccessory(bridge, name string) *accessory.A {
-	f := fit(h.numbers, bridgeDevice(bridge), bridge, h.opts.About, name, "Bridge", accessory.TypeBridge)
+	f := fit(h.numbers, bridgeDevice(bridge), bridge, h.opts.About, name, bridgeModel, accessory.TypeBridge)
 	version := service.NewProtocolInformation()
 	version.Version.Val = "1.1.0"
 	f.service("protocol", version.S, member{"version", readOnly(version.Version.C)})

@@ -23,14 +23,20 @@ const (
 
 const controllers = 8
 
-// peers measures the servers one after another in each run, each time in another order.
-func peers(ctx context.Context, o *options) error {
+// chosen are the servers to be measured.
+func (o *options) chosen() []kind {
 	var who []kind
 	for _, k := range kinds() {
 		if slices.Contains(o.servers, k.name) {
 			who = append(who, k)
 		}
 	}
+	return who
+}
+
+// peers measures the servers one after another in each run, each time in another order.
+func peers(ctx context.Context, o *options) error {
+	who := o.chosen()
 	for run := 1; run <= o.runs; run++ {
 		for i := range who {
 			k := who[(i+run)%len(who)]
@@ -54,38 +60,18 @@ func (o *options) measure(ctx context.Context, run int, k kind) error {
 	}
 
 	// The first start makes the identity and pairs. The second is a cold start of a home in use.
-	s, err := k.start(o, dir)
+	h, took, err := k.paired(ctx, o, dir)
 	if err != nil {
 		return err
 	}
-	if err := s.await(ctx); err != nil {
+	if err := say(metricSetup, "ms", one(took)); err != nil {
 		return err
 	}
-	h, took, err := s.pair(ctx, controllers)
-	if err != nil {
-		return err
-	}
-	if err := say(metricSetup, "ms", one(float64(took)/1e6)); err != nil {
-		return err
-	}
-	if err := s.stop(); err != nil {
-		return err
-	}
-	if h.server, err = k.start(o, dir); err != nil {
+	if took, err = h.restart(ctx, o, dir); err != nil {
 		return err
 	}
 	defer h.stop()
-	err = within(ctx, o.startLimit(), func() error {
-		c, err := h.session(ctx, h.controllers[0])
-		if err == nil {
-			err = c.Close()
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := say(metricStart, "ms", one(sinceMS(h.began))); err != nil {
+	if err := say(metricStart, "ms", one(took)); err != nil {
 		return err
 	}
 	return h.exercise(ctx, o, k, say)

@@ -47,6 +47,9 @@ func NewGuard(ctx context.Context, opts Options, folder string, notes place.Stor
 	return g
 }
 
+// Moved reports whether the state may be a copy: then Check waits for the network.
+func (g *Guard) Moved() bool { return g.moved }
+
 // look asks the network for lookTime.
 func (g *Guard) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)

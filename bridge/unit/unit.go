@@ -49,6 +49,20 @@ type Unit struct {
 // Settled is closed at the first state that is known.
 func (u *Unit) Settled() <-chan struct{} { return u.settled }
 
+// Settle waits until every device has told where it is, or for the limit: nothing is announced before,
+// because a wrong first value makes phones ring.
+func Settle(ctx context.Context, units []*Unit, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for _, u := range units {
+		select {
+		case <-u.Settled():
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Busy reports whether something is owed to the device or moves.
 func (u *Unit) Busy() bool { return u.actor().Busy() }
 

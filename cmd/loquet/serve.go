@@ -19,6 +19,7 @@ import (
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/api/client"
 	"github.com/loquet/loquet/bridge"
+	"github.com/loquet/loquet/bridge/folder"
 	"github.com/loquet/loquet/cli"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/hw/sim"
@@ -72,23 +73,24 @@ func started() error {
 // run serves the house of a configuration until ctx ends.
 func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
 	collect(garbageStarting)
-	cfg, warnings, err := readConfig(o.Config)
-	if err != nil {
-		return err
-	}
 	log := logger(s.Err, o.LogFormat)
 	state := o.State
 	if state == "" {
 		state = defaultState()
 	}
+	ahead := folder.Ahead(ctx, state, os.Getenv("RUNTIME_DIRECTORY"), log)
+	cfg, warnings, err := readConfig(o.Config)
+	if err != nil {
+		return ahead.Drop(err)
+	}
 	opts := options(o.StartOptions, cfg, state, log)
-	opts.ConfigPath, opts.Warnings = o.Config, warnings
+	opts.ConfigPath, opts.Warnings, opts.Folder = o.Config, warnings, ahead
 	if !o.Set("homekit") {
 		opts.HomeKit = "" // the configuration's, or the usual one
 	}
 	app, err := bridge.New(opts)
 	if err != nil {
-		return err
+		return ahead.Drop(err)
 	}
 	return withRemedy(app.Run(ctx, started))
 }
