@@ -1,0 +1,279 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/e2e/chaos/disk/forgetful"
+)
+
+// faults are the ways in which the n-th operation fails.
+func faults() []forgetful.Fault {
+	return []forgetful.Fault{
+		{What: "eio"}, {What: "enospc"}, {What: "short"}, {What: "sync"},
+		{What: "eio", Ever: true}, {What: "full", Ever: true}, {What: "sync", Ever: true}, {What: "readonly", Ever: true},
+	}
+}
+
+// trouble is a house that lives through a fault.
+type trouble struct {
+	image *forgetful.Image // the state before; nil: a first start
+	phone *phone
+	books *books // what was promised in that state
+}
+
+// TestEveryOperationFails lets each operation of a short life fail, in each way: the first, the second, and
+// so on, until the life is over before it comes to the next; with LOQUET_STRIDE only every so many.
+func TestEveryOperationFails(t *testing.T) {
+	seed := number(t, "LOQUET_SEED", rand.Uint64())
+	stride := int(number(t, "LOQUET_STRIDE", 101))
+	t.Logf("one operation in %d, LOQUET_SEED=%d", stride, seed)
+	power, disk := newPower(t), newDisk(t)
+	settled := settledHouse(t, disk)
+	var lives, failed atomic.Int64
+	for _, house := range []struct {
+		name string
+		trouble
+	}{{"paired", settled}, {"new", trouble{}}} {
+		for _, f := range faults() {
+			name := house.name + "-" + f.What
+			if f.Ever {
+				name += "-ever"
+			}
+			t.Run(name, func(t *testing.T) {
+				n, m := house.all(t, disk, f, name, stride, 1+int(seed%uint64(stride)))
+				lives.Add(n)
+				failed.Add(m)
+			})
+		}
+	}
+	power.cut(t)
+	t.Logf("%d lives, %d operations failed", lives.Load(), failed.Load())
+	if lives.Load() < 30 || failed.Load() < lives.Load()/2 {
+		t.Errorf("this has shown too little")
+	}
+}
+
+// settledHouse is a house with an owner, a guest, codes and some history, after a clean stop.
+func settledHouse(t *testing.T, disk *forgetful.Control) trouble {
+	t.Helper()
+	log, p := record(t, newVolume(t, disk, "settled"), nil, load{commands: 3, changes: 4, rows: 5, guests: 2})
+	replay := forgetful.NewReplay(log, 0)
+	replay.Advance(len(log.Ops))
+	b, err := readBooks(log, len(log.Ops))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return trouble{image: replay.Image(uint64(forgetful.All)), phone: p, books: b}
+}
+
+// all lets the operations fail one after another. It returns how many lives there were, and how many
+// operations failed in them.
+func (h trouble) all(t *testing.T, disk *forgetful.Control, f forgetful.Fault, name string, stride, first int) (lives, failed int64) {
+	dir := inMemory(t)
+	var next, over atomic.Int64
+	next.Store(int64(first))
+	var workers sync.WaitGroup
+	var all atomic.Int64
+	for range 4 { // a life is mostly waiting for the other process
+		workers.Go(func() {
+			for over.Load() == 0 && !t.Failed() {
+				f := f
+				f.Nth = int(next.Add(int64(stride))) - stride
+				m, v := h.life(t.Context(), disk, dir, fmt.Sprintf("%s-%d", name, f.Nth), f)
+				if len(v) > 0 {
+					t.Errorf("%s at operation %d (for ever: %v):\n  %v", f.What, f.Nth, f.Ever, v)
+				}
+				if m == 0 {
+					over.Store(1)
+				}
+				all.Add(1)
+				atomic.AddInt64(&failed, int64(m))
+			}
+		})
+	}
+	workers.Wait()
+	return all.Load(), failed
+}
+
+// life is one life on a disk that fails, the next one on a disk that is well, and what a power cut at the
+// end of the first would have left. It returns how many operations failed.
+func (h trouble) life(ctx context.Context, disk *forgetful.Control, dir, name string, f forgetful.Fault) (failed int, v verdict) {
+	volume, err := disk.New(name)
+	if err != nil {
+		return 0, verdict{err.Error()}
+	}
+	defer volume.Remove()
+	run := filepath.Join(dir, name)
+	if err := os.Mkdir(run, 0o700); err != nil {
+		return 0, verdict{err.Error()}
+	}
+	defer os.RemoveAll(run)
+	if h.image != nil {
+		if err := put(h.image, volume.Path); err != nil {
+			return 0, verdict{err.Error()}
+		}
+	}
+	if err := volume.Fail(f); err != nil {
+		return 0, verdict{err.Error()}
+	}
+	said := h.suffer(ctx, volume, run, name, &v)
+	_, failed, err = volume.Count()
+	if err = errors.Join(err, volume.Fail(forgetful.Fault{})); err != nil {
+		return 0, verdict{err.Error()}
+	}
+	log, err := volume.Log()
+	if err != nil {
+		return failed, verdict{err.Error()}
+	}
+	h.recover(ctx, volume.Path, run, said, &v)
+	h.powerCut(ctx, log, filepath.Join(dir, name+"-cut"), said, f, &v)
+	return failed, v
+}
+
+// suffer lives on the disk that fails, and returns what it has promised there.
+func (h trouble) suffer(ctx context.Context, volume *forgetful.Volume, run, name string, v *verdict) *books {
+	said := newBooks()
+	if h.books != nil {
+		said = h.books.clone()
+	}
+	live, err := openHouse(ctx, volume.Path, options(run))
+	if err != nil {
+		if h.image != nil {
+			v.add("a paired house does not open: %v", err)
+		}
+		return said
+	}
+	var mu sync.Mutex
+	live.lives = name
+	live.mark = func(p promise) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if p.What == "row" {
+			said.rows[p.Seq] = p
+			said.highest = max(said.highest, p.Seq)
+		}
+		said.enter(p)
+		return nil
+	}
+	if h.image == nil {
+		_ = live.promised()
+	}
+	live.identity(said, v)
+	if err := live.start(ctx); err != nil {
+		v.add("it does not start: %v", err)
+	}
+	live.whatever(ctx, h.phone, v)
+	live.identity(said, v)
+	_ = live.close(ctx) // a disk that fails may say so
+	return said
+}
+
+// whatever does what a house does; what the disk refuses is refused. What may not fail is the way from a
+// phone to the relay.
+func (h *house) whatever(ctx context.Context, p *phone, v *verdict) {
+	unlocked := int64(0)
+	press := func() {}
+	if p != nil {
+		session, err := h.session(ctx, p)
+		if err != nil {
+			v.add("the owner's phone is not let in: %v", err)
+			return
+		}
+		defer session.Close()
+		press = func() {
+			unlocked++
+			if err := unlock(session, int(unlocked)%2); err != nil {
+				v.add("the door does not open: %v", err)
+			}
+		}
+		press()
+		if _, err := h.invite(session); err == nil {
+			press()
+		}
+	}
+	_ = h.apply(spaceCodes, someChanges())
+	_ = h.apply(spaceNumbers, someChanges())
+	press()
+	for range 3 {
+		if _, err := h.row(ctx, device.Entry{Kind: device.EntryObserved, State: "open"}); err != nil {
+			v.add("a row is not taken: %v", err)
+		}
+	}
+	_ = h.store.Journal().Flush(ctx)
+	_ = h.apply(spaceCodes, someChanges())
+	press()
+	if n := h.pulses.Load(); n != unlocked {
+		v.add("%d pulses for %d commands", n, unlocked)
+	}
+}
+
+// recover opens the house again on a disk that is well: nothing that was acknowledged is missing.
+func (h trouble) recover(ctx context.Context, state, run string, said *books, v *verdict) {
+	next, err := openHouse(ctx, state, options(run))
+	if err != nil {
+		v.add("it does not open when the disk is well again: %v", err)
+		return
+	}
+	if reason, bad := next.store.Degraded(); bad {
+		v.add("degraded when the disk is well again: %s", reason)
+	}
+	next.identity(said, v)
+	for _, name := range []string{spaceCodes, spaceNumbers} {
+		rows, err := next.store.Space(name).List("")
+		if err != nil {
+			v.add("space %s cannot be read: %v", name, err)
+			continue
+		}
+		*v = append(*v, said.space(name, rows)...)
+	}
+	for seq := range said.rows {
+		said.due[seq] = true // the power stayed: not one row may be missing
+	}
+	next.history(ctx, said, v)
+	if err := next.close(ctx); err != nil {
+		v.add("it does not close: %v", err)
+	}
+}
+
+// powerCut opens what a power cut after the first life would have left. History may be shorter: the disk
+// failed, and the owner was told.
+func (h trouble) powerCut(ctx context.Context, log *forgetful.Log, folder string, said *books, f forgetful.Fault, v *verdict) {
+	defer os.RemoveAll(folder)
+	for i := range 2 {
+		seed := uint64(f.Nth)*7 + uint64(i)
+		replay := forgetful.NewReplay(log, seed)
+		replay.Advance(len(log.Ops))
+		state, run := filepath.Join(folder, "state"), filepath.Join(folder, "run")
+		if err := layOut(replay.Image(seed), folder, state, run); err != nil {
+			v.add("%v", err)
+			return
+		}
+		next, err := openHouse(ctx, state, options(run))
+		if err != nil {
+			v.add("after a power cut (style %s, seed %d) it does not open: %v", forgetful.StyleOf(seed), seed, err)
+			continue
+		}
+		var found verdict
+		next.identity(said, &found)
+		for _, name := range []string{spaceCodes, spaceNumbers} {
+			if rows, err := next.store.Space(name).List(""); err == nil {
+				found = append(found, said.space(name, rows)...)
+			} else if _, bad := next.store.Degraded(); !bad {
+				found.add("space %s cannot be read, and the owner is not told: %v", name, err)
+			}
+		}
+		_ = next.close(ctx)
+		for _, w := range found {
+			v.add("after a power cut (style %s, seed %d): %s", forgetful.StyleOf(seed), seed, w)
+		}
+	}
+}
