@@ -46,7 +46,7 @@ func parse(body []byte, v any) error {
 	if !utf8.Valid(body) {
 		return badJSON("the body is not UTF-8")
 	}
-	if err := checkMembers(body, memberNames(reflect.TypeOf(v).Elem())); err != nil {
+	if err := checkMembers(body, reflect.TypeOf(v).Elem()); err != nil {
 		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -61,8 +61,9 @@ func parse(body []byte, v any) error {
 	return nil
 }
 
-// checkMembers walks over one object: its members must be known, and each may come once.
-func checkMembers(body []byte, known map[string]bool) error {
+// checkMembers walks over one object and those in it: members must be known, and each may come once.
+func checkMembers(body []byte, t reflect.Type) error {
+	known := members(t)
 	d := json.NewDecoder(bytes.NewReader(body))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return badJSON("the body is not a JSON object")
@@ -74,7 +75,8 @@ func checkMembers(body []byte, known map[string]bool) error {
 		if err != nil || !isName {
 			return badJSON("the body is not JSON")
 		}
-		if !known[name] {
+		inner, ok := known[name]
+		if !ok {
 			return invalid(name, "there is no member "+quote(name), "leave it out; /api/v1/openapi.json lists what there is")
 		}
 		if seen[name] {
@@ -88,6 +90,9 @@ func checkMembers(body []byte, known map[string]bool) error {
 		if string(value) == "null" {
 			return invalid(name, quote(name)+" may not be null", "leave it out instead")
 		}
+		if err := checkInner(value, inner); err != nil {
+			return err
+		}
 	}
 	if _, err := d.Token(); err != nil {
 		return badJSON("the body is not JSON")
@@ -98,13 +103,31 @@ func checkMembers(body []byte, known map[string]bool) error {
 	return nil
 }
 
-func memberNames(t reflect.Type) map[string]bool {
-	names := map[string]bool{}
+// checkInner looks into a list of objects. Anything else is left to the decoder.
+func checkInner(value []byte, t reflect.Type) error {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var items []json.RawMessage
+	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Struct || json.Unmarshal(value, &items) != nil {
+		return nil
+	}
+	for _, item := range items {
+		if err := checkMembers(item, t.Elem()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// members are the names that an object may have, and what each of them is.
+func members(t reflect.Type) map[string]reflect.Type {
+	known := map[string]reflect.Type{}
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		names[name] = true
+		known[name] = f.Type
 	}
-	return names
+	return known
 }
 
 func badJSON(why string) *Error {

@@ -36,7 +36,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/v1/openapi.json", "getDocument", "This document", nil, nil, ok("application/json"), nil, s.getDocument},
 		{"GET", "/metrics", "getMetrics", "Prometheus text", nil, nil, ok("text/plain"), nil, s.getMetrics},
 	}
-	return slices.Concat(rs, s.pairingRoutes(), s.keeperRoutes(), s.tokenRoutes(), s.simRoutes())
+	return slices.Concat(rs, s.pairingRoutes(), s.keeperRoutes(), s.ledgerRoutes(), s.keypadRoutes(), s.tokenRoutes(), s.simRoutes())
 }
 
 func (s *Server) pairingRoutes() []route {
@@ -89,13 +89,35 @@ func (s *Server) mux(routes []route) http.Handler {
 		}
 		slices.Sort(allowed)
 		allow := strings.Join(allowed, ", ")
-		mux.HandleFunc(p, func(w http.ResponseWriter, _ *http.Request) {
+		refuse := func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Allow", allow)
 			s.refuse(w, &Error{Status: http.StatusMethodNotAllowed, Code: "method-not-allowed", Why: "that cannot be done here", Remedy: "allowed are " + allow})
-		})
+		}
+		if !within(p, methods) {
+			mux.HandleFunc(p, refuse)
+			continue
+		}
+		for _, m := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			if !slices.Contains(allowed, m) {
+				mux.HandleFunc(m+" "+p, refuse)
+			}
+		}
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.refuse(w, noPath(r)) })
 	return mux
+}
+
+// within reports whether a path is one of those that a path with a wildcard stands for: /codes/explain is
+// within /codes/{id}. The mux wants to know then which methods of it are meant.
+func within(p string, paths map[string][]string) bool {
+	parts := strings.Split(p, "/")
+	for other := range paths {
+		pattern := strings.Split(other, "/")
+		if other != p && len(pattern) == len(parts) && slices.EqualFunc(pattern, parts, func(a, b string) bool { return a == b || strings.HasPrefix(a, "{") }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Server) handle(rt route) http.Handler {

@@ -26,8 +26,8 @@ const (
 	stopTimeout    = 3 * time.Second
 )
 
-// Options are what a Server needs beside the house. Only the zero value of Stream, Pairings, Keeper, Sim
-// and Tokens is replaced: a fresh stream, and paths that answer 404.
+// Options are what a Server needs beside the house. Only the zero value of Stream, Pairings, Keeper,
+// Ledger, Keypads, Sim and Tokens is replaced: a fresh stream, and paths that answer 404.
 type Options struct {
 	Log        zerolog.Logger
 	Version    Version
@@ -37,6 +37,8 @@ type Options struct {
 	Stream     *Stream         // what the program publishes to
 	Pairings   Pairings        // nil without HomeKit
 	Keeper     Keeper          // nil: no backups, no facts
+	Ledger     Ledger          // nil: no people, no codes
+	Keypads    Keypads         // nil without keypads
 	Sim        Simulator       // nil without simulated devices
 	Metrics    func(io.Writer) // more lines for /metrics; may be nil
 }

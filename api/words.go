@@ -71,6 +71,11 @@ func ContactDevice(id, name string, s device.ContactState, zone *time.Location) 
 	}}
 }
 
+// KeypadDevice shows a keypad that answers, or does not, since a moment; zone is the home's time zone.
+func KeypadDevice(id, name string, available bool, since time.Time, fault string, zone *time.Location) Device {
+	return Device{ID: id, Kind: KindKeypad, Name: CleanName(name), Available: available, State: State{Since: in(since, zone), Fault: fault}}
+}
+
 // EntryRow shows an entry of the journal. Seq, At, Trust, Prev and Hash are the caller's to fill in.
 func EntryRow(e device.Entry) Row {
 	return Row{

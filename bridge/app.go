@@ -21,8 +21,10 @@ import (
 	"github.com/loquet/loquet/bridge/boards"
 	"github.com/loquet/loquet/bridge/folder"
 	"github.com/loquet/loquet/bridge/history"
+	"github.com/loquet/loquet/bridge/keypads"
 	"github.com/loquet/loquet/bridge/pairings"
 	"github.com/loquet/loquet/bridge/unit"
+	"github.com/loquet/loquet/clock"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
@@ -70,7 +72,8 @@ type App struct {
 	announcer *announce.Announcer
 	guard     *announce.Guard
 	keeper    keeper
-	trust     func() string // how far the time is known
+	keypads   *keypads.Keypads
+	clock     *clock.Keeper
 	env       *hw.Env
 	builder   *unit.Builder
 
@@ -156,6 +159,7 @@ func (a *App) Start(ctx context.Context) error {
 		{"lines", a.openLines},
 		{"journal", a.openJournal},
 		{"devices", a.openDevices},
+		{"keypads", a.openKeypads},
 		{"copies", a.refuseCopies},
 		{"homekit", a.openHomeKit},
 		{"network", a.openNetwork},

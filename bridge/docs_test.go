@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/loquet/loquet/bridge/simulated"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/health"
 )
@@ -121,7 +122,7 @@ func TestExamples(t *testing.T) {
 					now, _ := r.Device(d.ID)
 					return now.Available && now.State.Position != "unknown" && now.State.Bolt != "unknown"
 				})
-				if s, ok := r.Sim(d.ID); ok && s.PulsesTotal != 0 {
+				if s, ok := (simulated.House{World: r.simulated}).Sim(d.ID); ok && s.PulsesTotal != 0 {
 					t.Errorf("%s: %d pulses", d.ID, s.PulsesTotal)
 				}
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/loquet/loquet/bridge/pairings"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
 	hap "github.com/loquet/loquet/homekit"
 	"github.com/loquet/loquet/store"
@@ -143,7 +144,12 @@ func (a *App) openNetwork(context.Context) error {
 }
 
 // nameOf is the owner's name for whoever caused something.
-func (a *App) nameOf(c api.Cause) string { return a.pairings.Name(c) }
+func (a *App) nameOf(c api.Cause) string {
+	if c.Kind == api.CauseWord(device.CauseCode) && a.keypads != nil {
+		return a.keypads.Name(c)
+	}
+	return a.pairings.Name(c)
+}
 
 // trouble tells the owner that a HomeKit server is down, or is back. The servers call it.
 func (a *App) trouble(bridge string, err error) {

@@ -27,6 +27,7 @@ func (a *App) catalog() config.Catalog {
 
 func (a *App) openLines(ctx context.Context) (err error) {
 	a.env = hw.NewEnv(a.log)
+	a.env.KeepIn(a.opts.StateDir)
 	a.onStop("lines", func(context.Context) error { return a.env.Close() })
 	if a.boards, err = boards.Open(ctx, a.env, a.opts.World, a.log); err != nil {
 		return err

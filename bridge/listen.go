@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/api/client"
+	"github.com/loquet/loquet/bridge/console"
 	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/store"
 )
@@ -46,7 +45,7 @@ func (a *App) openAPI(ctx context.Context) error {
 func (a *App) newAPI(ctx context.Context) (*api.Server, []net.Listener, error) {
 	server, err := api.New(a, api.Options{
 		Log: a.log, Version: a.opts.Version, StartToken: a.token, Tokens: a.store.Space("tokens", store.Precious), Stream: a.stream,
-		Pairings: a.pairings, Keeper: a.keeper, Sim: a.simulator(), Metrics: a.metrics,
+		Pairings: a.pairings, Keeper: a.keeper, Ledger: a.ledger(), Keypads: a.keypads, Sim: a.simulator(), Metrics: a.metrics,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -73,7 +72,7 @@ func (a *App) listen(ctx context.Context) ([]net.Listener, error) {
 	}
 	url := ""
 	if a.opts.Console != "" {
-		l, err := a.listenConsole(ctx)
+		l, err := console.Listen(ctx, a.opts.Console, a.log)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("console: %w: choose another address with --console", err), closeAll(listeners))
 		}
@@ -100,33 +99,6 @@ func (a *App) runtimeDir() string {
 		return a.opts.RuntimeDir
 	}
 	return a.opts.StateDir
-}
-
-// consoleTries is how far above a busy port a free one is looked for.
-const consoleTries = 100
-
-// listenConsole takes the next free port where somebody else has the one that was asked for: a second
-// bridge on a machine must not keep its doors shut because of a page.
-func (a *App) listenConsole(ctx context.Context) (net.Listener, error) {
-	var lc net.ListenConfig
-	addr := a.opts.Console
-	first, err := lc.Listen(ctx, "tcp", addr)
-	if !errors.Is(err, syscall.EADDRINUSE) {
-		return first, err
-	}
-	host, text, splitErr := net.SplitHostPort(addr)
-	port, portErr := strconv.Atoi(text)
-	if splitErr != nil || portErr != nil {
-		return nil, err
-	}
-	for k := 1; k <= consoleTries && port+k <= 65535; k++ {
-		l, nextErr := lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port+k)))
-		if nextErr == nil {
-			a.log.Warn().Str("asked", addr).Str("addr", l.Addr().String()).Msg("the console's port is busy, listening on another one")
-			return l, nil
-		}
-	}
-	return nil, err
 }
 
 // serveAPI answers until ctx ends. What ends before that is opened again, later each time.

@@ -15,12 +15,12 @@ func (a *App) metrics(w io.Writer) {
 	for _, c := range a.faces.Controllers() {
 		fmt.Fprintf(&b, "loquet_homekit_sessions{bridge=%q,controller=%q} %d\n", c.Bridge, c.ID, c.Sessions)
 	}
-	for _, u := range a.allUnits() {
+	for _, d := range a.Devices() {
 		up := 0
-		if u.View(a.zone.Load()).Available {
+		if d.Available {
 			up = 1
 		}
-		fmt.Fprintf(&b, "loquet_device_available{device=%q} %d\n", u.ID, up)
+		fmt.Fprintf(&b, "loquet_device_available{device=%q} %d\n", d.ID, up)
 	}
 	_, _ = b.WriteTo(w) // whoever asked went away
 }

@@ -87,9 +87,13 @@ func (a *App) apply(ctx context.Context, next *config.Config) error {
 		}
 		gone = append(gone, u)
 	}
+	a.keypads.Drop(stale) // their lines must be free
 	if err := a.replace(ctx, next, keep, gone, removed); err != nil {
-		return errors.Join(err, a.restore(ctx, keep, gone))
+		err = errors.Join(err, a.restore(ctx, keep, gone))
+		a.keypads.Apply(a.cfg)
+		return err
 	}
+	a.keypads.Apply(next)
 	a.mu.Lock()
 	a.cfg = next
 	a.mu.Unlock()

@@ -68,7 +68,7 @@ func (a *App) keepTime(time *clock.Keeper) {
 	if err := time.Recall(a.store.Space("clock")); err != nil {
 		failed(err)
 	}
-	a.trust = func() string { _, trust := time.Now(); return trust }
+	a.clock = time
 	a.raise(health.ClockUntrusted, "", "", a.trust() == clock.Floor.String())
 	a.work.run(func(ctx context.Context) { time.Run(ctx, failed) })
 	a.onStop("clock", func(context.Context) error {
@@ -77,6 +77,12 @@ func (a *App) keepTime(time *clock.Keeper) {
 		}
 		return time.Keep()
 	})
+}
+
+// trust is how far the time is known.
+func (a *App) trust() string {
+	_, trust := a.clock.Now()
+	return trust
 }
 
 // closeUnfinished writes the end of every move that a crash or a power cut left open. None of them is

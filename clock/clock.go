@@ -71,6 +71,8 @@ type Options struct {
 	Floor time.Time
 	// Anchor is what Anchor returned in the last process.
 	Anchor Anchor
+	// Lost is what Lost returned in the last process.
+	Lost time.Duration
 	// Battery says that the machine's own clock runs while it is switched off. Only an owner knows.
 	Battery bool
 	// Jumped is told of a step of the time that is doubted. It runs inside Now and must not call back.
@@ -98,6 +100,8 @@ type Clock struct {
 	floor     time.Time
 	anchor    Anchor          // zero: the time was never trusted in this boot
 	confirmed time.Duration   // up to this moment a person's word counts
+	lost      time.Duration   // for how long nobody had known the time at lostAt
+	lostAt    time.Duration   // up then
 	doubted   bool            // the time jumped: only two sources end that
 	voices    map[string]bool // those who confirmed it since
 }
@@ -107,7 +111,8 @@ func New(o Options) *Clock {
 	if o.machine.wall == nil {
 		o.machine = thisMachine()
 	}
-	c := &Clock{machine: o.machine, battery: o.Battery, jumped: o.Jumped, floor: o.Floor, started: o.machine.up()}
+	c := &Clock{machine: o.machine, battery: o.Battery, jumped: o.Jumped, floor: o.Floor, started: o.machine.up(), lost: o.Lost}
+	c.lostAt = c.started
 	if o.Anchor.Boot == o.machine.boot && o.Anchor.Since <= c.started {
 		c.anchor = o.Anchor
 	}
@@ -119,6 +124,18 @@ func New(o Options) *Clock {
 func (c *Clock) Now() (time.Time, Trust) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now, trust := c.now()
+	up := c.machine.up()
+	if trust == Floor {
+		c.lost += max(up-c.lostAt, 0)
+	} else {
+		c.lost = 0
+	}
+	c.lostAt = up
+	return now, trust
+}
+
+func (c *Clock) now() (time.Time, Trust) {
 	wall, up := c.machine.wall(), c.machine.up()
 	c.judge(wall, up)
 	if !c.doubted && c.sourced(up) && !wall.Before(c.floor) {
@@ -200,6 +217,16 @@ func (c *Clock) Floor() time.Time {
 		return c.floor
 	}
 	return c.floor.Add(c.machine.up() - c.started)
+}
+
+// Lost returns for how long nobody has known the time, as far as a process counted it; 0 while it is known.
+// Hours in which the machine was off are not in it: nobody can tell how many they were. The caller keeps it
+// with the floor, so that whoever cuts the power does not begin anew.
+func (c *Clock) Lost() time.Duration {
+	c.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost
 }
 
 // Anchor returns when the time was last trusted, for the next process of this boot.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"sync/atomic"
 	"time"
+
+	"github.com/loquet/loquet/access"
 )
 
 // Space is where a Keeper keeps the little that the next process needs.
@@ -21,8 +23,9 @@ const keptKey = "kept"
 
 // kept is the record.
 type kept struct {
-	Floor  time.Time `json:"floor"`
-	Anchor Anchor    `json:"anchor"`
+	Floor  time.Time     `json:"floor"`
+	Anchor Anchor        `json:"anchor"`
+	Lost   time.Duration `json:"lost,omitempty"`
 }
 
 // Keeper is a Clock that remembers over restarts. It tells the time before it knows what was
@@ -46,6 +49,23 @@ func (k *Keeper) Now() (time.Time, string) {
 	return t, trust.String()
 }
 
+var _ access.Clock = (*Keeper)(nil)
+
+// Moment implements access.Clock.
+func (k *Keeper) Moment() access.Moment {
+	c := k.clock.Load()
+	now, trust := c.Now()
+	m := access.Moment{Now: now, Trust: access.TrustFloor, Floor: c.Floor(), Lost: c.Lost()}
+	switch trust {
+	case Trusted:
+		m.Trust = access.Trusted
+	case Holdover:
+		m.Trust = access.TrustHoldover
+	case Floor:
+	}
+	return m
+}
+
 // Clock returns the clock that is read.
 func (k *Keeper) Clock() *Clock { return k.clock.Load() }
 
@@ -62,7 +82,7 @@ func (k *Keeper) Recall(space Space) error {
 		return err
 	}
 	o := k.options
-	o.Floor, o.Anchor = later(r.Floor, o.Floor), r.Anchor
+	o.Floor, o.Anchor, o.Lost = later(r.Floor, o.Floor), r.Anchor, max(r.Lost, 0)
 	k.clock.Store(New(o))
 	return nil
 }
@@ -70,7 +90,7 @@ func (k *Keeper) Recall(space Space) error {
 // Keep writes what the next process needs.
 func (k *Keeper) Keep() error {
 	c := k.clock.Load()
-	raw, err := json.Marshal(kept{Floor: c.Floor(), Anchor: c.Anchor()})
+	raw, err := json.Marshal(kept{Floor: c.Floor(), Anchor: c.Anchor(), Lost: c.Lost()})
 	if err != nil {
 		return err
 	}

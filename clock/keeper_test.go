@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/loquet/loquet/access"
 )
 
 type memory map[string][]byte
@@ -71,5 +73,40 @@ func TestKeeperWithADamagedRecordTrustsNothing(t *testing.T) {
 	}
 	if _, trust := k.Now(); trust != "floor" {
 		t.Errorf("trust is %q", trust)
+	}
+}
+
+// For how long nobody has known the time is counted on over restarts: a power cut wins a guest no grace.
+func TestTheTimeWithoutAClockAddsUp(t *testing.T) {
+	space := memory{}
+	when := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	f := &fake{at: when, sync: true, boot: "a"}
+	first := NewKeeper(f.options())
+	if m := first.Moment(); m.Trust != access.Trusted || m.Lost != 0 || !m.Now.Equal(when) {
+		t.Errorf("%+v", m)
+	}
+	if err := errors.Join(first.Recall(space), first.Keep()); err != nil {
+		t.Fatal(err)
+	}
+	lost := time.Duration(0)
+	for range 3 {
+		f = &fake{at: time.Unix(60, 0), boot: f.boot + "a"}
+		k := NewKeeper(f.options())
+		if err := k.Recall(space); err != nil {
+			t.Fatal(err)
+		}
+		f.pass(40 * time.Minute)
+		lost += 40 * time.Minute
+		if m := k.Moment(); m.Trust != access.TrustFloor || m.Lost != lost || m.Floor.Before(when) {
+			t.Errorf("%+v, want %s lost", m, lost)
+		}
+		if err := k.Keep(); err != nil {
+			t.Fatal(err)
+		}
+		if f.at, f.sync = when.Add(24*time.Hour), lost == 2*time.Hour; f.sync {
+			if m := k.Moment(); m.Trust != access.Trusted || m.Lost != 0 {
+				t.Errorf("known again: %+v", m)
+			}
+		}
 	}
 }

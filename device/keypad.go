@@ -15,6 +15,28 @@ type Keypad interface {
 	Feedback(ctx context.Context, v Verdict) error
 }
 
+// KeypadWatcher is a Keypad that tells how it is.
+type KeypadWatcher interface {
+	// Watch delivers the state whenever it changes, the first one on subscription, the newest to a slow
+	// reader. The channel ends with ctx or with the keypad.
+	Watch(ctx context.Context) <-chan KeypadStatus
+}
+
+// KeypadStatus is what is known about a keypad that tells.
+type KeypadStatus struct {
+	Online bool   // it answers, and what it says can be believed
+	Tamper bool   // its case was opened or it was taken off the wall
+	Power  bool   // it tells that its power fails
+	Why    string // why it is not online, for people
+}
+
+// KeypadInstaller is a Keypad that shares a key of its own with the bridge.
+type KeypadInstaller interface {
+	// Install lets a keypad that has no key yet, or was replaced, get one, until that time or until it has
+	// one. Whoever is on its cable meanwhile could read the key: only an owner asks for it.
+	Install(ctx context.Context) (until time.Time, err error)
+}
+
 // Keys are keys in the order they were pressed: 0 to 9, * and #. They never print themselves: what is typed
 // at a door is a secret, also where it is wrong, because it is often nearly right.
 type Keys string

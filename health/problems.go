@@ -36,6 +36,10 @@ const (
 	LockedOut         Code = "locked-out"
 	BatteryLow        Code = "battery-low"
 	InterlockHeld     Code = "interlock-held"
+	KeypadGuessed     Code = "keypad-guessed"
+	KeypadTampered    Code = "keypad-tampered"
+	KeypadUnsaved     Code = "keypad-unsaved"
+	CodesUnreadable   Code = "codes-unreadable"
 )
 
 // Codes of the problems with Apple Home and the network.
@@ -160,6 +164,18 @@ func devices() []Declared {
 		{InterlockHeld, Warning, "A mantrap waits for its door",
 			"The other doors of this mantrap stay closed because this one was not seen to close.",
 			"Close the door. If it is closed and still shown open, check its contact, then confirm the next move in person: `loquet open` with --confirm."},
+		{KeypadGuessed, Warning, "Somebody tried wrong codes",
+			"Five or more wrong codes in a row were typed at this keypad, so it stops to listen: a minute first, then longer each time. Keys, phones and other keypads work as always.",
+			"If it was you, wait until it listens again. If it was not, look at `loquet history --device` with this keypad's id; a right code at the keypad ends this warning."},
+		{KeypadTampered, Error, "A keypad was opened or taken off the wall",
+			"The keypad says that its case is open. Whoever has it in hand may listen to what is typed later.",
+			"Go and look at it. If it was not you, give everybody who used it a new code."},
+		{KeypadUnsaved, Warning, "A wrong code could not be counted on the disk",
+			"Wrong codes are counted in memory for now: a power cut would begin the count anew. Right codes work as always.",
+			"Check the disk: `loquet doctor` says what is wrong with it."},
+		{CodesUnreadable, Error, "People and codes cannot be read",
+			"No keypad lets anybody in, because the key file for codes is missing or damaged, or belongs to other codes, or cannot be made. Phones, keys and buttons work as always.",
+			"Put the newest backup back, or bring the file codes.key back into the folder with loquet's state; then restart loquet."},
 	}
 }
 

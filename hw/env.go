@@ -16,6 +16,7 @@ type Env struct {
 	Log zerolog.Logger
 
 	device string
+	folder string
 	house  *house
 	parent *Env // nil for that of the house
 
@@ -74,7 +75,7 @@ func (e *Env) Add(name string, b Board) error {
 // For returns an Env for one device, whose id errors and boards are told. It is closed with this one, or
 // before it to give back what that device borrowed.
 func (e *Env) For(device string) *Env {
-	child := &Env{Log: e.Log.With().Str("device", device).Logger(), device: device, house: e.house, parent: e}
+	child := &Env{Log: e.Log.With().Str("device", device).Logger(), device: device, folder: e.folder, house: e.house, parent: e}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	child.closed = e.closed
@@ -87,6 +88,13 @@ func (e *Env) For(device string) *Env {
 
 // Device is the id of the device that this Env belongs to.
 func (e *Env) Device() string { return e.device }
+
+// KeepIn says which folder drivers keep their keys in. It is set before the first For.
+func (e *Env) KeepIn(folder string) { e.folder = folder }
+
+// Folder is where a driver keeps what must not be lost, such as the key of a reader: files named
+// *.key, private, and part of every backup. It is empty where nothing can be kept.
+func (e *Env) Folder() string { return e.folder }
 
 // Output lends a line for output, once: the second request is refused and says who uses it.
 func (e *Env) Output(ctx context.Context, ref Ref, o OutputOptions) (Output, error) {

@@ -276,6 +276,19 @@ func (l *Ledger) Reveal(codeID string) (seal.Secret, error) {
 	return l.sealer.Open(codeID, r.Sealed)
 }
 
+// crowd are all PINs.
+func (l *Ledger) crowd() access.Crowd {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	crowd := access.Crowd{Keypads: l.keypads}
+	for _, r := range l.codes {
+		if r.Code.Kind == access.PIN {
+			crowd.Lengths[r.Code.Length]++
+		}
+	}
+	return crowd
+}
+
 // GeneratePIN returns a random PIN that is free in the group: with that many digits, or, if 0, six, or
 // more where there are many codes already.
 func (l *Ledger) GeneratePIN(group string, digits int) (device.Keys, error) {
@@ -283,13 +296,7 @@ func (l *Ledger) GeneratePIN(group string, digits int) (device.Keys, error) {
 		return "", err
 	}
 	if digits == 0 {
-		crowd := access.Crowd{Keypads: l.keypads}
-		for _, c := range l.Codes() {
-			if c.Kind == access.PIN {
-				crowd.Lengths[c.Length]++
-			}
-		}
-		digits = crowd.Suggest()
+		digits = l.crowd().Suggest()
 	}
 	if digits < access.MinDigits || digits > access.MaxDigits {
 		return "", fmt.Errorf("%w: it has %d to %d digits", access.ErrWeak, access.MinDigits, access.MaxDigits)

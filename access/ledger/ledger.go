@@ -59,15 +59,15 @@ func (r *record) ended(notBefore time.Time) bool {
 
 // Ledger holds people and codes. It is safe for use by several goroutines.
 type Ledger struct {
-	space   Space
-	sealer  *seal.Sealer
-	clock   access.Clock
-	keypads int
+	space  Space
+	sealer *seal.Sealer
+	clock  access.Clock
 
 	edit   sync.Mutex // held over a whole change, disk and all; whoever only asks does not wait for it
 	marked bool       // the space says which key it is for
 
 	mu      sync.RWMutex
+	keypads int
 	people  map[string]access.Person
 	codes   map[string]record
 	ids     map[seal.Tag]string
@@ -106,6 +106,20 @@ func Open(space Space, sealer *seal.Sealer, clock access.Clock, keypads int) (*L
 		}
 	}
 	return l, nil
+}
+
+// SetKeypads says how many keypads there are now. Codes that are there stay; the next one is judged by it.
+func (l *Ledger) SetKeypads(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keypads = n
+}
+
+// Used reports whether anything was ever sealed in the space: then its key must not be made anew. What
+// cannot be read counts as used.
+func Used(space Space) bool {
+	_, ok, err := space.Get(markKey)
+	return ok || err != nil
 }
 
 func (l *Ledger) mark() string { m := l.sealer.Mark(); return hex.EncodeToString(m[:]) }
@@ -238,6 +252,14 @@ func (l *Ledger) Codes() []access.Code {
 		list = append(list, l.codes[id].Code)
 	}
 	return list
+}
+
+// Whose is the person that a code belongs to; false if either is not known.
+func (l *Ledger) Whose(codeID string) (access.Person, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	p, ok := l.people[l.codes[codeID].Code.Person]
+	return p, ok
 }
 
 // Damaged are the keys of the records that could not be read, and why; under the empty key, why nobody

@@ -18,12 +18,12 @@ func Of(lines ...string) config.Catalog {
 		Openers: describe(all.Openers()),
 		Bolts:   describe(all.Bolts()),
 		Sensors: describe(all.Sensors()),
+		Keypads: describe(all.Keypads()),
 		Boards:  describe(all.Boards()),
 		Lines:   append([]string{Pins}, lines...),
 		Absent: map[string]string{
-			"matter":  "this build has no Matter server yet",
-			"mqtt":    "this build has no MQTT broker yet",
-			"keypads": "this build has no keypad drivers yet",
+			"matter": "this build has no Matter server yet",
+			"mqtt":   "this build has no MQTT broker yet",
 		},
 		Setting: setting,
 	}

@@ -20,8 +20,7 @@ type Config struct {
 	Port    string `yaml:"port" jsonschema_description:"the serial port of the RS-485 line, best by its place: /dev/serial/by-path/..."`
 	Baud    int    `yaml:"baud,omitempty" jsonschema_description:"bits a second"`
 	Address int    `yaml:"address,omitempty" jsonschema_description:"the reader's address on the line, 0 to 126"`
-	KeyFile string `yaml:"key_file" jsonschema_description:"the file that keeps the reader's own key"`
-	Install bool   `yaml:"install,omitempty" jsonschema_description:"give a new reader its key, within ten minutes after the start; without effect once it has one"`
+	KeyFile string `yaml:"key_file,omitempty" jsonschema_description:"the file that keeps the reader's own key; left out, it is kept with the rest of the state and is part of every backup"`
 }
 
 // Check implements hw.Checker.
@@ -33,8 +32,8 @@ func (c Config) Check() error {
 	if !filepath.IsAbs(c.Port) {
 		add("port", "the serial port is no path", "name it, for example /dev/serial/by-path/... (ls -l /dev/serial/by-path)")
 	}
-	if !filepath.IsAbs(c.KeyFile) {
-		add("key_file", "there is no place for the reader's key", "name a file that does not exist yet, for example /var/lib/loquet/front-reader.key")
+	if c.KeyFile != "" && !filepath.IsAbs(c.KeyFile) {
+		add("key_file", "this is not a whole path", "leave it out, or name a file as /etc/loquet/front-reader.key")
 	}
 	if !slices.Contains(serial.Bauds(), c.Baud) {
 		add("baud", fmt.Sprintf("a port cannot be set to %d", c.Baud), "leave it out for 9600")
@@ -51,14 +50,6 @@ func Driver() hw.Driver[device.Keypad] {
 		func(ctx context.Context, env *hw.Env, c Config) (device.Keypad, error) { return Open(ctx, env, c) })
 }
 
-// Status is what is known about a reader.
-type Status struct {
-	Online bool   // the secure channel stands, with the reader's own key
-	Tamper bool   // its case was opened or it was taken off the wall
-	Power  bool   // it tells that its power fails
-	Why    string // why it is not online, for people
-}
-
 // entryBuffer is how many keys and cards wait for a slow reader.
 const entryBuffer = 64
 
@@ -67,14 +58,14 @@ type Keypad struct {
 	log     zerolog.Logger
 	panel   panel
 	file    keyFile
-	until   time.Time // when the default key is refused
 	orders  chan order
 	cancel  context.CancelFunc
 	done    chan struct{}
-	changes hw.Feed[Status]
+	changes hw.Feed[device.KeypadStatus]
 
 	mu     sync.Mutex
-	status Status
+	status device.KeypadStatus
+	until  time.Time // when the default key is refused
 	subs   map[chan device.KeypadEntry]struct{}
 }
 
@@ -85,18 +76,25 @@ type order struct {
 	err  chan error
 }
 
-var _ device.Keypad = (*Keypad)(nil)
+var (
+	_ device.Keypad          = (*Keypad)(nil)
+	_ device.KeypadWatcher   = (*Keypad)(nil)
+	_ device.KeypadInstaller = (*Keypad)(nil)
+)
 
 // Open starts to speak with a reader. It need not be there yet. It ends with env.
 func Open(ctx context.Context, env *hw.Env, c Config) (*Keypad, error) {
+	if c.KeyFile == "" {
+		if env.Folder() == "" {
+			return nil, &hw.OpError{Op: "keep the reader's key", Err: errors.New("there is no folder for it"), Hint: "name a file with key_file"}
+		}
+		c.KeyFile = filepath.Join(env.Folder(), "reader-"+env.Device()+".key")
+	}
 	k := &Keypad{
 		log: env.Log, file: keyFile(c.KeyFile), orders: make(chan order),
 		done: make(chan struct{}), subs: make(map[chan device.KeypadEntry]struct{}),
 	}
-	k.changes.Publish(Status{})
-	if c.Install {
-		k.until = time.Now().Add(installFor)
-	}
+	k.changes.Publish(device.KeypadStatus{})
 	if _, _, err := k.file.read(); err != nil {
 		return nil, &hw.OpError{Op: "read the reader's key", Err: err, Hint: "restore the file from a backup, or reset the reader and remove the file to install it anew"}
 	}
@@ -132,14 +130,38 @@ func (k *Keypad) stop() error {
 }
 
 // Status is the newest state of the reader.
-func (k *Keypad) Status() Status {
+func (k *Keypad) Status() device.KeypadStatus {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.status
 }
 
-// Watch delivers the state whenever it changes, the first one on subscription.
-func (k *Keypad) Watch(ctx context.Context) <-chan Status { return k.changes.Subscribe(ctx) }
+// Watch implements device.KeypadWatcher.
+func (k *Keypad) Watch(ctx context.Context) <-chan device.KeypadStatus {
+	return k.changes.Subscribe(ctx)
+}
+
+// Install implements device.KeypadInstaller.
+func (k *Keypad) Install(context.Context) (until time.Time, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.until = time.Now().Add(installFor)
+	return k.until, nil
+}
+
+// installing reports whether the key that everybody knows is accepted now.
+func (k *Keypad) installing() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Now().Before(k.until)
+}
+
+// installed closes what Install opened.
+func (k *Keypad) installed() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.until = time.Time{}
+}
 
 // Entries implements device.Keypad. The channel is closed at once while the reader is not online.
 func (k *Keypad) Entries(ctx context.Context) <-chan device.KeypadEntry {
@@ -180,7 +202,7 @@ func (k *Keypad) deliver(e device.KeypadEntry) {
 }
 
 // note changes the state and tells it.
-func (k *Keypad) note(change func(*Status)) {
+func (k *Keypad) note(change func(*device.KeypadStatus)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	before := k.status

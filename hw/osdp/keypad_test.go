@@ -61,7 +61,7 @@ func begin(t *testing.T, c Config) (*Keypad, *hw.Env) {
 	return k, env
 }
 
-func wait(t *testing.T, k *Keypad, what string, ok func(Status) bool) Status {
+func wait(t *testing.T, k *Keypad, what string, ok func(device.KeypadStatus) bool) device.KeypadStatus {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -71,11 +71,11 @@ func wait(t *testing.T, k *Keypad, what string, ok func(Status) bool) Status {
 		}
 	}
 	t.Fatalf("%s: it does not come; last %+v", what, k.Status())
-	return Status{}
+	return device.KeypadStatus{}
 }
 
-func online(s Status) bool  { return s.Online }
-func offline(s Status) bool { return !s.Online && s.Why != "" }
+func online(s device.KeypadStatus) bool  { return s.Online }
+func offline(s device.KeypadStatus) bool { return !s.Online && s.Why != "" }
 
 // installed is a reader with a key, and the settings that know it.
 func installed(t *testing.T) (*reader, Config) {
@@ -121,7 +121,7 @@ func TestKeysAndCards(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	r.happen(nil, frame{id: repLocal, data: []byte{1, 0}})
-	wait(t, k, "tamper", func(s Status) bool { return s.Tamper && !s.Power && s.Online })
+	wait(t, k, "tamper", func(s device.KeypadStatus) bool { return s.Tamper && !s.Power && s.Online })
 }
 
 // Whatever goes wrong on the line, what was typed is delivered once, or not at all.
@@ -168,7 +168,7 @@ func TestInstall(t *testing.T) {
 	r := new(reader)
 	c := plug(t, r)
 	k, env := begin(t, c)
-	if s := wait(t, k, "refused", offline); !strings.Contains(s.Why, "install") {
+	if s := wait(t, k, "refused", offline); !strings.Contains(s.Why, "pair keypad") {
 		t.Errorf("why: %s", s.Why)
 	}
 	if err := env.Close(); err != nil {
@@ -178,9 +178,15 @@ func TestInstall(t *testing.T) {
 		t.Fatal("a key was given to the reader though nobody asked for it")
 	}
 
-	c.Install = true
 	k, env = begin(t, c)
+	wait(t, k, "refused again", offline)
+	if until, err := k.Install(t.Context()); err != nil || time.Until(until) > installFor {
+		t.Fatal(until, err)
+	}
 	wait(t, k, "installed", online)
+	if k.installing() {
+		t.Error("installing goes on")
+	}
 	own, ok, err := keyFile(c.KeyFile).read()
 	if err != nil || !ok || *r.key != own || own == defaultKey() || own == (key{}) {
 		t.Fatalf("the file and the reader do not agree: %v %v", ok, err)
@@ -192,7 +198,7 @@ func TestInstall(t *testing.T) {
 		t.Error(err)
 	}
 
-	// A reader that wants the key that everybody knows is not the reader any more, install or not.
+	// A reader that wants the key that everybody knows is not the reader any more, until its owner says so.
 	r.set(nil)
 	k, _ = begin(t, c)
 	wait(t, k, "downgrade refused", offline)
@@ -201,8 +207,16 @@ func TestInstall(t *testing.T) {
 	}
 	other := key{9}
 	r.set(&other)
-	if s := wait(t, k, "another key refused", func(s Status) bool { return strings.Contains(s.Why, "another key") }); s.Online {
+	if s := wait(t, k, "another key refused", func(s device.KeypadStatus) bool { return strings.Contains(s.Why, "another key") }); s.Online {
 		t.Error("it is online")
+	}
+	r.set(nil)
+	if _, err := k.Install(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, k, "installed anew", online)
+	if again, ok, err := keyFile(c.KeyFile).read(); err != nil || !ok || again == own || *r.key != again {
+		t.Errorf("the new reader: %v %v", ok, err)
 	}
 }
 
@@ -265,7 +279,7 @@ func TestSettings(t *testing.T) {
 	good := Config{Port: "/dev/ttyUSB0", KeyFile: "/k", Baud: 9600}
 	for field, c := range map[string]Config{
 		"port":     {KeyFile: "/k", Baud: 9600},
-		"key_file": {Port: "/dev/ttyUSB0", Baud: 9600},
+		"key_file": {Port: "/dev/ttyUSB0", Baud: 9600, KeyFile: "k"},
 		"baud":     {Port: "/dev/ttyUSB0", KeyFile: "/k", Baud: 9601},
 		"address":  {Port: "/dev/ttyUSB0", KeyFile: "/k", Baud: 9600, Address: 127},
 	} {

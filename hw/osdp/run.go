@@ -16,7 +16,7 @@ const (
 )
 
 // errNotInstalled is a reader that has no key of its own, outside of the time for it.
-var errNotInstalled = errors.New("the reader has no key of its own: set install: true and start again, with nobody else on the line")
+var errNotInstalled = errors.New("the reader has no key of its own: `loquet pair keypad` gives it one")
 
 // run keeps the secure channel up.
 func (k *Keypad) run(ctx context.Context) {
@@ -33,12 +33,12 @@ func (k *Keypad) run(ctx context.Context) {
 		if ctx.Err() == nil && k.Status().Why != err.Error() {
 			k.log.Warn().Err(err).Msg("the reader is offline")
 		}
-		k.note(func(s *Status) { s.Online, s.Why = false, err.Error() })
+		k.note(func(s *device.KeypadStatus) { s.Online, s.Why = false, err.Error() })
 		if sleep(ctx, backoff) == nil {
 			backoff = min(2*backoff, lastBackoff)
 		}
 	}
-	k.note(func(s *Status) { s.Online, s.Why = false, "the bridge stops" })
+	k.note(func(s *device.KeypadStatus) { s.Online, s.Why = false, "the bridge stops" })
 }
 
 // connect brings up the secure channel with the reader's own key, and gives it one if it may.
@@ -47,17 +47,22 @@ func (k *Keypad) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	refused := errNotInstalled
 	if ok {
-		return k.panel.connect(ctx, own, false)
+		if refused = k.panel.connect(ctx, own, false); refused == nil {
+			k.installed()
+			return nil
+		}
 	}
-	// The reader may have got the key, and the word of it may have been lost.
+	// The reader may have got a key, and the word of it may have been lost.
 	if waiting, ok, err := k.file.pending().read(); err != nil {
 		return err
 	} else if ok && k.panel.connect(ctx, waiting, false) == nil {
+		k.installed()
 		return k.file.confirm()
 	}
-	if !time.Now().Before(k.until) {
-		return errNotInstalled
+	if !k.installing() {
+		return refused
 	}
 	return k.install(ctx)
 }
@@ -82,6 +87,8 @@ func (k *Keypad) install(ctx context.Context) error {
 	if err := k.panel.connect(ctx, fresh, false); err != nil {
 		return err
 	}
+	k.installed()
+	k.log.Info().Msg("the reader has a key of its own now")
 	return k.file.confirm()
 }
 
@@ -90,7 +97,7 @@ func (k *Keypad) serve(ctx context.Context) error {
 	if err := k.do(ctx, cmdLStat, nil); err != nil {
 		return err
 	}
-	k.note(func(s *Status) { s.Online, s.Why = true, "" })
+	k.note(func(s *device.KeypadStatus) { s.Online, s.Why = true, "" })
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for {
@@ -150,5 +157,5 @@ func (k *Keypad) local(tamper, power bool) {
 	if tamper && !before.Tamper {
 		k.log.Warn().Msg("the reader was opened or taken off the wall")
 	}
-	k.note(func(s *Status) { s.Tamper, s.Power = tamper, power })
+	k.note(func(s *device.KeypadStatus) { s.Tamper, s.Power = tamper, power })
 }

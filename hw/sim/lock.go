@@ -191,14 +191,17 @@ func (l *lock) status(t time.Duration) Status {
 		s.Position = 1
 	}
 	if l.pad != nil {
-		s.Keys = l.pad.last
+		s.Keys, s.Lamp, s.Beeper = l.pad.last, l.pad.led.status(time.Now()), l.pad.beeper.status(time.Now())
 	}
 	return s
 }
 
-// keypad sends each key as a burst of four bits over two Wiegand wires that are high at rest.
+// keypad sends each key as a burst of four bits over two Wiegand wires that are high at rest, and has a green
+// light and a beeper.
 type keypad struct {
 	d0, d1 *line
+	led    *signal
+	beeper *signal
 	clock  time.Duration // the kernel's time of the last bit
 	last   string
 }
@@ -218,7 +221,13 @@ func newKeypad(u *unit, id string) *keypad {
 		l.set(true)
 		return l
 	}
-	return &keypad{d0: wire("d0"), d1: wire("d1")}
+	shows := func(name string) *signal {
+		s := &signal{line: &line{name: id + "/" + name, unit: u, output: true}}
+		s.line.drive = s.drive
+		u.world.lines[s.line.name] = s.line
+		return s
+	}
+	return &keypad{d0: wire("d0"), d1: wire("d1"), led: shows("led"), beeper: shows("beeper")}
 }
 
 func (k *keypad) enter(digits string) error {

@@ -28,6 +28,11 @@ func (c Config) Check() error {
 	if c.D0 != "" && c.D0 == c.D1 {
 		errs = append(errs, &hw.FieldError{Field: "d1", Problem: "both wires are the same line", Remedy: "give each wire a line of its own"})
 	}
+	zero, zeroErr := c.D0.Parse()
+	one, oneErr := c.D1.Parse()
+	if len(errs) == 0 && zeroErr == nil && oneErr == nil && (zero.Board != one.Board || zero.ActiveLow != one.ActiveLow) {
+		errs = append(errs, &hw.FieldError{Field: "d1", Problem: "the wires are on two boards, or one of them is inverted and the other is not", Remedy: "wire both to the same board in the same way"})
+	}
 	return errors.Join(errs...)
 }
 

@@ -83,7 +83,6 @@ func TestWhatBecomesOfAFrame(t *testing.T) {
 	}
 }
 
-// The lamp and the beeper of the demo's garage stand in for those of a reader.
 func TestFeedback(t *testing.T) {
 	for kind, want := range map[device.VerdictKind]struct {
 		lit   bool
@@ -97,7 +96,7 @@ func TestFeedback(t *testing.T) {
 		device.VerdictLocked:  {false, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			_, k := demo(t, Config{D0: "sim:studio-pad/d0", D1: "sim:studio-pad/d1", LED: "sim:garage/lamp", Beeper: "sim:garage/beeper"})
+			_, k := demo(t, Config{D0: "sim:studio-pad/d0", D1: "sim:studio-pad/d1", LED: "sim:studio-pad/led", Beeper: "sim:studio-pad/beeper"})
 			pad := k.(*Keypad)
 			led, beeper := pad.led.Watch(t.Context()), pad.beeper.Watch(t.Context())
 			<-led
@@ -135,10 +134,18 @@ func TestSettings(t *testing.T) {
 	if err := (Config{D0: "gpio:12", D1: "gpio:13"}).Check(); err != nil {
 		t.Error(err)
 	}
-	for field, c := range map[string]Config{"d0": {D1: "gpio:13"}, "d1": {D0: "gpio:12", D1: "gpio:12"}} {
+	for _, c := range []struct {
+		Config
+		field string
+	}{
+		{Config{D1: "gpio:13"}, "d0"},
+		{Config{D0: "gpio:12", D1: "gpio:12"}, "d1"},
+		{Config{D0: "gpio:12", D1: "barn:13"}, "d1"},
+		{Config{D0: "gpio:12", D1: "!gpio:13"}, "d1"},
+	} {
 		errs := hw.FieldErrors(c.Check())
-		if len(errs) != 1 || errs[0].Field != field || errs[0].Remedy == "" {
-			t.Errorf("%s: %v", field, c.Check())
+		if len(errs) != 1 || errs[0].Field != c.field || errs[0].Remedy == "" {
+			t.Errorf("%s: %v", c.field, c.Check())
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package bridge
+package simulated
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 // oneStatus is a simulation that knows one device.
 type oneStatus struct {
-	World
+	sim.Simulation
 	status sim.Status
 }
 
@@ -33,7 +33,7 @@ func TestSimulatedDoorOnTheAPI(t *testing.T) {
 		LastMove: sim.Move{UnixNS: 11, Direction: "down", Cause: "relay", Lamp: 12 * time.Second, Beeper: 13 * time.Second},
 		DoorOpen: true, Keys: "1234#",
 	}}
-	app := &App{world: world}
+	app := House{World: func() sim.Simulation { return world }}
 	shown, ok := app.Sim("garage")
 	if !ok {
 		t.Fatal("it is not simulated")

@@ -1,0 +1,27 @@
+package bridge
+
+import (
+	"context"
+
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/keypads"
+	"github.com/loquet/loquet/bridge/people"
+	"github.com/loquet/loquet/store"
+)
+
+// openKeypads reads people and codes and lets the keypads listen. Nothing of it is waited for.
+func (a *App) openKeypads(context.Context) error {
+	a.keypads = keypads.New(keypads.Options{
+		Folder: a.opts.StateDir, Codes: a.store.Space("codes", store.Precious), Tries: a.store.Space("tries"), Env: a.env,
+		Journal: a.journal, Flush: a.store.Journal().Flush, Clock: a.clock, Command: a.Command, Shown: a.stream.State,
+		Zone: a.zone.Load, Board: a.board, Log: a.log,
+	})
+	a.onStop("keypads", a.keypads.Stop)
+	a.keypads.Apply(a.cfg)
+	return nil
+}
+
+// ledger is what the API shows of people and codes.
+func (a *App) ledger() api.Ledger {
+	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.keypads.Opens, Clock: a.clock, Zone: a.zone.Load}
+}

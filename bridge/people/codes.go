@@ -1,0 +1,223 @@
+package people
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/access/ledger"
+	"github.com/loquet/loquet/access/seal"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/device"
+)
+
+// Codes implements api.Ledger.
+func (p *People) Codes(context.Context) ([]api.Code, error) {
+	l, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	var out []api.Code
+	for _, c := range l.Codes() {
+		out = append(out, p.codeOf(l, c))
+	}
+	return out, nil
+}
+
+func (p *People) codeOf(l *ledger.Ledger, c access.Code) api.Code {
+	person, _ := l.Whose(c.ID)
+	out := api.Code{ID: c.ID, Person: c.Person, PersonName: person.Name, Kind: string(c.Kind), Length: c.Length, Doors: c.Doors,
+		Windows: []api.Window{}, Revoked: c.Revoked}
+	for _, w := range c.Windows {
+		shown := api.Window{Kind: string(w.Kind), Zone: w.Zone}
+		if w.Kind == access.Dates {
+			shown.From, shown.To = w.From.String(), w.To.String()
+		}
+		out.Windows = append(out.Windows, shown)
+	}
+	if c.Grace > 0 {
+		out.Grace = c.Grace.String()
+	}
+	if !c.Created.IsZero() {
+		out.Created = c.Created.In(p.Zone())
+	}
+	return out
+}
+
+// AddCode implements api.Ledger.
+func (p *People) AddCode(_ context.Context, r api.CodeRequest) (api.NewCode, error) {
+	l, err := p.open()
+	if err != nil {
+		return api.NewCode{}, err
+	}
+	c := access.Code{Person: r.Person, Doors: doors(r.Doors)}
+	if c.Windows, err = p.windows(r.Windows); err == nil {
+		c.Grace, err = grace(r.Grace)
+	}
+	if err != nil {
+		return api.NewCode{}, explain(err)
+	}
+	secret, made, err := p.secret(l, r)
+	if err != nil {
+		return api.NewCode{}, explain(err)
+	}
+	added, err := l.AddCode(c, p.Group, secret)
+	if err != nil {
+		return api.NewCode{}, explain(err)
+	}
+	return api.NewCode{Code: p.codeOf(l, added), PIN: made}, nil
+}
+
+// secret is what the person will hold out; made is a PIN that nobody knows yet.
+func (p *People) secret(l *ledger.Ledger, r api.CodeRequest) (secret seal.Secret, made string, err error) {
+	switch {
+	case r.PIN != "":
+		return seal.Secret{Keys: device.Keys(r.PIN)}, "", access.CheckPIN(device.Keys(r.PIN))
+	case r.Card != "":
+		card, err := access.ParseCard(r.Card)
+		return seal.Secret{Card: &card}, "", err
+	}
+	keys, err := l.GeneratePIN(p.Group, r.Digits)
+	return seal.Secret{Keys: keys}, string(keys), err
+}
+
+// ChangeCode implements api.Ledger.
+func (p *People) ChangeCode(_ context.Context, id string, change api.CodeChange) (api.Code, error) {
+	l, err := p.open()
+	if err != nil {
+		return api.Code{}, err
+	}
+	all := l.Codes()
+	i := slices.IndexFunc(all, func(c access.Code) bool { return c.ID == id })
+	if i < 0 {
+		return api.Code{}, explain(access.ErrUnknownCode)
+	}
+	c := all[i]
+	if change.Doors != nil {
+		c.Doors = doors(change.Doors)
+	}
+	if change.Windows != nil {
+		c.Windows, err = p.windows(*change.Windows)
+	}
+	if err == nil && change.Grace != nil {
+		c.Grace, err = grace(*change.Grace)
+	}
+	if err != nil {
+		return api.Code{}, explain(err)
+	}
+	if change.Revoked != nil {
+		c.Revoked = *change.Revoked
+	}
+	if err := l.ChangeCode(c); err != nil {
+		return api.Code{}, explain(err)
+	}
+	return p.codeOf(l, c), nil
+}
+
+// RemoveCode implements api.Ledger.
+func (p *People) RemoveCode(_ context.Context, id string) error {
+	l, err := p.open()
+	if err != nil {
+		return err
+	}
+	return explain(l.RemoveCode(id))
+}
+
+// doors are the doors of a code; nil: all that its keypad opens.
+func doors(asked *[]string) []string {
+	if asked == nil || slices.Equal(*asked, []string{api.AllDoors}) {
+		return nil
+	}
+	return append([]string{}, *asked...)
+}
+
+func grace(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w: the grace is a time as 2h", access.ErrCode)
+	}
+	return d, nil
+}
+
+// windows reads the windows of a code: always where there are none, in the zone of the house where they name none.
+func (p *People) windows(asked []api.Window) ([]access.Window, error) {
+	if len(asked) == 0 {
+		return []access.Window{{Kind: access.Always}}, nil
+	}
+	var out []access.Window
+	for _, a := range asked {
+		w := access.Window{Kind: access.WindowKind(a.Kind), Zone: a.Zone}
+		if a.Kind == "" {
+			w.Kind = access.Dates
+		}
+		for text, into := range map[*string]*access.WallTime{&a.From: &w.From, &a.To: &w.To} {
+			if *text == "" {
+				continue
+			}
+			at, err := access.ParseWallTime(*text)
+			if err != nil {
+				return nil, err
+			}
+			*into = at
+		}
+		if w.Kind == access.Dates && w.Zone == "" {
+			if w.Zone = p.Zone().String(); w.Zone == "Local" {
+				return nil, &api.Error{Status: http.StatusUnprocessableEntity, Code: "no-zone", Title: "Nobody said where the house is", Field: "windows",
+					Why: "dates need the time zone of the house", Remedy: "add zone: under home: in the configuration, such as Europe/Paris, and reload; or send one with the dates"}
+			}
+		}
+		if err := w.Check(); err != nil {
+			return nil, err
+		}
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+// ExplainCode implements api.Ledger.
+func (p *People) ExplainCode(_ context.Context, q api.ExplainRequest) (api.Explanation, error) {
+	l, err := p.open()
+	if err != nil {
+		return api.Explanation{}, err
+	}
+	at := p.Clock.Moment()
+	if !q.At.IsZero() {
+		at = access.Moment{Now: q.At, Trust: access.Trusted, Floor: q.At}
+	}
+	id := q.CodeID
+	if q.Code != "" {
+		m, err := l.Find(p.Group, secretOf(q.Code))
+		switch {
+		case errors.Is(err, access.ErrUnknownCode):
+			return api.Explanation{Reason: "unknown-code", Why: []string{"there is no such code"}}, nil
+		case err != nil:
+			return api.Explanation{}, explain(err)
+		}
+		id = m.Code.ID
+	}
+	d, err := l.Explain(id, q.Door, at)
+	if err != nil {
+		return api.Explanation{}, explain(err)
+	}
+	out := api.Explanation{Allowed: d.Allowed, Reason: string(d.Reason), Why: d.Why}
+	if out.Allowed && !p.Opens(q.Door) {
+		out.Allowed, out.Reason = false, "no-keypad"
+		out.Why = append(out.Why, "but no keypad opens "+q.Door)
+	}
+	return out, nil
+}
+
+// secretOf is what was typed, or the card that is described.
+func secretOf(text string) seal.Secret {
+	if card, err := access.ParseCard(text); err == nil {
+		return seal.Secret{Card: &card}
+	}
+	return seal.Secret{Keys: device.Keys(text)}
+}
