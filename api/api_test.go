@@ -35,7 +35,7 @@ func villa() *apitest.House {
 
 func newServer(t *testing.T, h *apitest.House, change ...func(*api.Options)) *api.Server {
 	t.Helper()
-	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Sim: h, Tokens: &apitest.Space{},
+	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Ledger: &apitest.Ledger{}, Keypads: &apitest.Ledger{}, Sim: h, Tokens: &apitest.Space{},
 		Version: api.Version{Version: "1.2.3"}, Hosts: []string{"door.example.org"}}
 	for _, c := range change {
 		c(&o)

@@ -87,6 +87,7 @@ func villa(now time.Time) *apitest.House {
 	h.Put(api.LockDevice("front", "Front", device.LockState{Bolt: device.BoltSecured, DoorOpen: device.No, Since: now.Add(-50 * time.Hour), Confidence: device.ConfidenceSensed,
 		Cause: device.Cause{Kind: device.CauseConsole, Actor: "uid:1000"}, Available: true, Battery: device.Battery{Known: true, Percent: 9, Low: true}}, zone))
 	h.Put(api.LockDevice("studio", "Studio", device.LockState{Bolt: device.BoltUnsecured, Cause: device.Cause{Kind: device.CauseCode, Actor: "c7", Place: "studio-pad"}}, zone))
+	h.Put(api.KeypadDevice("studio-pad", "studio-pad", true, now.Add(-time.Hour), "", zone))
 	h.Put(api.ContactDevice("window", "Window", device.ContactState{Open: device.Yes, Available: true}, zone))
 	at := time.Date(2026, 11, 21, 19, 0, 0, 0, zone)
 	console := api.Cause{Kind: "console", Actor: "uid:1000"}
@@ -111,7 +112,8 @@ func villa(now time.Time) *apitest.House {
 
 // start serves the house in a folder of state until the test ends.
 func start(h *apitest.House, folder string, stop func(func())) error {
-	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Keeper: keeper(), Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
+	ledger := &apitest.Ledger{}
+	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Keeper: keeper(), Ledger: ledger, Keypads: ledger, Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
 	if err != nil {
 		return err
 	}
@@ -255,7 +257,7 @@ func TestEveryListingHasJSON(t *testing.T) {
 	if err := start(h, state, t.Cleanup); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"devices"}, {"history"}, {"history", "verify"}, {"doctor"}, {"pair", "list"}, {"pair", "homekit"}, {"token", "list"}, {"token", "create", "x"}, {"open", "garage"}} {
+	for _, args := range [][]string{{"devices"}, {"history"}, {"history", "verify"}, {"doctor"}, {"pair", "list"}, {"people", "list"}, {"people", "add", "Ida"}, {"codes", "list"}, {"codes", "add", "--person", "Ida"}, {"codes", "explain", "code-2", "--door", "studio"}, {"pair", "keypad", "studio-pad"}, {"pair", "homekit"}, {"token", "list"}, {"token", "create", "x"}, {"open", "garage"}} {
 		code, out, errs := run(t, t.Context(), append(args, "--json", "--state", state)...)
 		if code != 0 || !json.Valid([]byte(out)) {
 			t.Errorf("%v: %d %q %q", args, code, out, errs)

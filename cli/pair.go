@@ -21,10 +21,10 @@ func (a *app) pairCommand() *cobra.Command {
 		GroupID: groupHouse,
 		Args:    noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: homekit, list, name, role, doors or remove", cmd}
+			return &usage{"say what: homekit, keypad, list, name, role, doors or remove", cmd}
 		},
 	}
-	cmd.AddCommand(a.pairHomeKitCommand(), a.pairListCommand(), a.pairNameCommand(), a.pairRoleCommand(), a.pairDoorsCommand(), a.pairRemoveCommand())
+	cmd.AddCommand(a.pairHomeKitCommand(), a.pairKeypadCommand(), a.pairListCommand(), a.pairNameCommand(), a.pairRoleCommand(), a.pairDoorsCommand(), a.pairRemoveCommand())
 	return cmd
 }
 
@@ -50,6 +50,34 @@ func (a *app) pairHomeKitCommand() *cobra.Command {
 					return err
 				}
 			}
+			return nil
+		},
+	}))
+}
+
+func (a *app) pairKeypadCommand() *cobra.Command {
+	return a.client(a.listing(&cobra.Command{
+		Use:   "keypad KEYPAD",
+		Short: "Let a new keypad on an encrypted line get its key, for 10 minutes",
+		Args:  exactly("keypad"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.bridge(cmd.Context())
+			if err != nil {
+				return err
+			}
+			d, err := findDevice(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			i, err := c.InstallKeypad(cmd.Context(), d.ID)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(i)
+			}
+			a.say("%s gets its key when it answers, until %s.", d.Name, i.Until.Format("15:04"))
+			a.say("Nobody else may be on its cable meanwhile: whoever listens would have the key as well.")
 			return nil
 		},
 	}))

@@ -36,15 +36,33 @@ func (a *app) secret(s secret, twice bool) (string, error) {
 	if !ok || !terminal(in) {
 		return firstLine(a.streams.In)
 	}
-	phrase, err := a.ask(in, "Passphrase: ")
+	return a.askTwice(in, "Passphrase", "passphrases", twice)
+}
+
+// typed returns what is typed at a keypad: from a person, who does not see it, or from the first line of
+// standard input.
+func (a *app) typed(what string, twice bool) (string, error) {
+	in, ok := a.streams.In.(*os.File)
+	if !ok || !terminal(in) {
+		text, err := firstLine(a.streams.In)
+		if err != nil {
+			err = &Failure{Why: "there is no " + what, Remedy: "type it, or pass it on standard input", Err: err}
+		}
+		return text, err
+	}
+	return a.askTwice(in, what, what+"s", twice)
+}
+
+func (a *app) askTwice(in *os.File, what, several string, twice bool) (string, error) {
+	text, err := a.ask(in, what+": ")
 	if err != nil || !twice {
-		return phrase, err
+		return text, err
 	}
 	again, err := a.ask(in, "The same again: ")
-	if err == nil && again != phrase {
-		err = &Failure{Why: "those were two different passphrases", Remedy: "begin again"}
+	if err == nil && again != text {
+		err = &Failure{Why: "those were two different " + several, Remedy: "begin again"}
 	}
-	return phrase, err
+	return text, err
 }
 
 // ask reads a line that is not shown. The prompt goes where errors go, so that output can be piped.

@@ -1,0 +1,70 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/loquet/loquet/api"
+)
+
+// errOpen refuses to send or fetch a PIN where others can read it.
+func errOpen() error {
+	return &Error{Why: "the code would go over the network for everybody to read", Remedy: "do it on the machine of the bridge, or through https or ssh"}
+}
+
+// People lists the people who may have codes.
+func (c *Client) People(ctx context.Context) (list []api.Person, err error) {
+	return list, c.get(ctx, "/api/v1/people", &list)
+}
+
+// AddPerson adds a person.
+func (c *Client) AddPerson(ctx context.Context, r api.PersonRequest) (p api.Person, err error) {
+	return p, c.do(ctx, http.MethodPost, "/api/v1/people", r, &p)
+}
+
+// ChangePerson gives a person another name or kind.
+func (c *Client) ChangePerson(ctx context.Context, id string, change api.PersonChange) (p api.Person, err error) {
+	return p, c.do(ctx, http.MethodPatch, "/api/v1/people/"+url.PathEscape(id), change, &p)
+}
+
+// RemovePerson removes a person and all their codes.
+func (c *Client) RemovePerson(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodDelete, "/api/v1/people/"+url.PathEscape(id), nil, nil)
+}
+
+// Codes lists the codes.
+func (c *Client) Codes(ctx context.Context) (list []api.Code, err error) {
+	return list, c.get(ctx, "/api/v1/codes", &list)
+}
+
+// AddCode gives a person a code. A PIN that the bridge makes is in this answer only.
+func (c *Client) AddCode(ctx context.Context, r api.CodeRequest) (n api.NewCode, err error) {
+	if !c.private() {
+		return n, errOpen()
+	}
+	return n, c.do(ctx, http.MethodPost, "/api/v1/codes", r, &n)
+}
+
+// ChangeCode changes when and where a code opens, or takes it back.
+func (c *Client) ChangeCode(ctx context.Context, id string, change api.CodeChange) (k api.Code, err error) {
+	return k, c.do(ctx, http.MethodPatch, "/api/v1/codes/"+url.PathEscape(id), change, &k)
+}
+
+// RemoveCode removes a code.
+func (c *Client) RemoveCode(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodDelete, "/api/v1/codes/"+url.PathEscape(id), nil, nil)
+}
+
+// ExplainCode asks whether a code opens a door at a moment, and why.
+func (c *Client) ExplainCode(ctx context.Context, q api.ExplainRequest) (e api.Explanation, err error) {
+	if q.Code != "" && !c.private() {
+		return e, errOpen()
+	}
+	return e, c.do(ctx, http.MethodPost, "/api/v1/codes/explain", q, &e)
+}
+
+// InstallKeypad lets a keypad on an encrypted line get a key of its own.
+func (c *Client) InstallKeypad(ctx context.Context, id string) (i api.KeypadInstall, err error) {
+	return i, c.do(ctx, http.MethodPost, "/api/v1/pair/keypad/"+url.PathEscape(id), nil, &i)
+}
