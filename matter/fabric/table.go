@@ -85,7 +85,8 @@ func Open(s Storage, most int) (*Table, error) {
 
 func keyOf(index uint8) string { return fmt.Sprintf("%s%03d", prefix, index) }
 
-// Watch calls tell after every change that counts, one at a time per caller; tell may read the table.
+// Watch calls tell after every change that counts, in the goroutine that made it; tell may read the table and must not
+// touch a fail-safe, which may be what makes the change.
 func (t *Table) Watch(tell func(Change)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
