@@ -24,6 +24,7 @@ type Doctor struct {
 	Network     func(context.Context) (mdns.Facts, []announce.Copy)
 	Controllers func() []api.ControllerFacts
 	Zone        func() *time.Location
+	Runs        Notes // where it is noted that the program runs
 	Board       *health.Board
 	Log         zerolog.Logger
 
@@ -39,6 +40,8 @@ const (
 // Run looks again and again until ctx ends, and keeps the board true.
 func (d *Doctor) Run(ctx context.Context) {
 	d.started = time.Now()
+	d.begin(thisBoot())
+	defer d.end()
 	told := map[finding]bool{}
 	timer := time.NewTimer(firstLook)
 	defer timer.Stop()
@@ -52,6 +55,9 @@ func (d *Doctor) Run(ctx context.Context) {
 			d.Log.Warn().Err(err).Msg("the state folder's disk cannot be looked at")
 		} else {
 			told = d.tell(told, judge(facts, d.Interfaces, d.started))
+		}
+		if time.Since(d.started) > crashShown {
+			d.Board.Clear(health.ProgramRestarted, "")
 		}
 		timer.Reset(lookEvery)
 	}

@@ -102,6 +102,7 @@ func rig(t *testing.T, trust *atomic.Value, controllers *atomic.Pointer[[]api.Co
 				[]announce.Copy{{Bridge: "AA", Host: "x.local", Addrs: []netip.Addr{netip.MustParseAddr("192.0.2.9")}}}
 		},
 		Zone:  func() *time.Location { return time.UTC },
+		Runs:  notes{},
 		Board: health.NewBoard(),
 		Log:   zerolog.Nop(),
 	}
