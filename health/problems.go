@@ -71,7 +71,7 @@ func storage() []Declared {
 	return []Declared{
 		{DiskFull, Error, "The disk is full",
 			"Doors and locks still work for everybody who could operate them. Nothing can be paired or changed, and history is kept only until the next restart.",
-			"Free some space on the disk that holds loquet's state, then restart loquet."},
+			"Free some space on the disk that holds loquet's state. Within a minute loquet goes on as before; if the disk was full when it started, restart it."},
 		{DiskLow, Warning, "The disk is nearly full",
 			"Little room is left on the disk that holds loquet's state. When there is none, nothing can be paired or changed.",
 			"Free some space: old logs and packages (`apt-get clean`, `journalctl --vacuum-size=50M`) are often the most of it."},
