@@ -12,7 +12,7 @@ build: ## one static binary in bin/
 deps: ## what the tests need beside Go: says what it installs, does it once
 	bash e2e/deps.sh
 
-test: deps unit race cross e2e ## everything a push must pass
+test: deps gpio-kernel unit race cross e2e ## everything a push must pass; race and e2e boot the kernel of the GPIO tests
 
 unit: ## all packages, without what needs Node, root or a namespace
 	$(GO) vet $(PKGS)
@@ -41,11 +41,10 @@ kills: ## 2,000 kills instead of 200
 long: ## a minute of events under full reads, ten times the damage to a state folder
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 60m ./homekit ./e2e/state
 
-test-gpio: ## hw/gpio on a real kernel with simulated chips: LOQUET_GPIO_KERNEL, or what gpio-kernel built
-	@test -n "$(LOQUET_GPIO_KERNEL)" || $(MAKE) --no-print-directory gpio-kernel
-	$(GO) test -count=1 -v -run TestOnARealKernel ./hw/gpio
+test-gpio: gpio-kernel ## lines on a real kernel with simulated chips, alone: LOQUET_GPIO_KERNEL, or what gpio-kernel built
+	$(GO) test -count=1 -v -run OnARealKernel ./hw/gpio ./e2e/gpio
 
-gpio-kernel: ## that kernel, from Debian's sources into the cache: 2 to 15 minutes, once
+gpio-kernel: ## that kernel, from Debian's sources into the cache: some four minutes, once
 	bash e2e/gpio/kernel/build.sh
 
 package: ## dist/: static binaries, .deb packages, a container image where buildah is installed

@@ -45,6 +45,7 @@ type Options struct {
 	ReadyFile  string
 	Folder     *folder.Folder // StateDir, if somebody began to open it already
 	World      World          // the simulated house; nil unless there is one
+	Guard      []string       // the command that starts the guard of this machine's output lines; nil: none
 	Log        zerolog.Logger
 	Version    api.Version
 }

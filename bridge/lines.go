@@ -5,6 +5,7 @@ import (
 
 	"github.com/loquet/loquet/bridge/boards"
 	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/catalog"
 )
@@ -28,6 +29,7 @@ func (a *App) catalog() config.Catalog {
 func (a *App) openLines(ctx context.Context) (err error) {
 	a.env = hw.NewEnv(a.log)
 	a.env.KeepIn(a.opts.StateDir)
+	a.env.Guard, a.env.Report = a.opts.Guard, func(p hw.Problem, detail string, on bool) { a.raise(health.Code(p), "", detail, on) }
 	a.onStop("lines", func(context.Context) error { return a.env.Close() })
 	if a.boards, err = boards.Open(ctx, a.env, a.opts.World, a.log); err != nil {
 		return err

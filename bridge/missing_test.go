@@ -11,6 +11,7 @@ import (
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
+	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/sim"
 )
 
@@ -96,4 +97,17 @@ func (r *residence) text() string {
 		r.t.Fatal(err)
 	}
 	return string(b)
+}
+
+// What a driver tells of its machine is a declared problem.
+func TestProblemsOfTheMachineAreDeclared(t *testing.T) {
+	declared := map[health.Code]bool{}
+	for _, d := range health.All() {
+		declared[d.Code] = true
+	}
+	for _, p := range []hw.Problem{hw.GuardDown, hw.OutputsKept} {
+		if !declared[health.Code(p)] {
+			t.Errorf("%s has no words", p)
+		}
+	}
 }

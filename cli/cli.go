@@ -41,6 +41,10 @@ type Program struct {
 	Run   func(ctx context.Context, o RunOptions, s Streams) error
 	Demo  func(ctx context.Context, o DemoOptions, s Streams) error
 	World func(ctx context.Context, o WorldOptions, s Streams) error
+	// Guard is the guard of the output lines, which the bridge starts.
+	Guard func() error
+	// Safe brings the outputs of a configuration to rest.
+	Safe func(ctx context.Context, config string, s Streams) error
 	// Check judges a configuration without starting it. An error means that it could not be read.
 	Check func(ctx context.Context, config string) ([]Finding, error)
 	// Drivers lists the drivers in this build.

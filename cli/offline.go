@@ -39,10 +39,48 @@ func (a *app) offlineCommands() []*cobra.Command {
 	if a.program.Schema != nil {
 		commands = append(commands, a.schemaCommand())
 	}
+	if a.program.Safe != nil {
+		commands = append(commands, a.safeCommand())
+	}
+	if a.program.Guard != nil {
+		commands = append(commands, a.guardCommand())
+	}
 	if a.program.Restore != nil {
 		commands = append(commands, a.restoreCommand())
 	}
 	return commands
+}
+
+func (a *app) safeCommand() *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:   "outputs-safe",
+		Short: "Bring all outputs to rest, after a bridge that was killed",
+		Long: "Bring every output of the configuration to its rest level and let go of it: relays, strikes, lights. A maglock\n" +
+			"gets the rest that its configuration states. The service does this after each end that was not a clean stop.",
+		GroupID: groupHouse,
+		Args:    exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.program.Safe(cmd.Context(), config, a.streams)
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", DefaultConfig, "the configuration `file`")
+	return cmd
+}
+
+func (a *app) guardCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "guard",
+		Short:  "Bring the outputs of a bridge that stopped to rest; the bridge starts it",
+		Hidden: true,
+		Args:   exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			if err := a.program.Guard(); err != nil {
+				return &Failure{Why: err.Error(), Remedy: "start the bridge: it starts its guard", Err: err}
+			}
+			return nil
+		},
+	}
 }
 
 func (a *app) checkCommand() *cobra.Command {

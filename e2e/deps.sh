@@ -16,6 +16,16 @@ need dbus-daemon dbus
 need systemd-analyze systemd
 need node nodejs
 need npm npm
+if [ "$(uname -m)" = x86_64 ] && [ -z "${LOQUET_GPIO_KERNEL:-}" ]; then # for the kernel of the GPIO tests
+  need gcc gcc
+  need make make
+  need patch patch
+  need flex flex
+  need bison bison
+  need bc bc
+  [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+fi
+[ "$(uname -m)" != x86_64 ] || need xz xz-utils
 need qemu-arm qemu-user
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -27,6 +27,8 @@ const (
 	ContactsDisagree  Code = "contacts-disagree"
 	ContactBounces    Code = "contact-bounces"
 	RelayStuck        Code = "relay-stuck"
+	GuardDown         Code = "guard-down"
+	OutputsKept       Code = "outputs-kept"
 	WarningFailed     Code = "warning-failed"
 	Suspended         Code = "door-suspended"
 	CloseSuspended    Code = "close-suspended"
@@ -137,6 +139,12 @@ func devices() []Declared {
 		{RelayStuck, Error, "A relay is stuck",
 			"A relay did not go back to rest after its pulse, or the door did not move although it should have. The bridge has stopped using it.",
 			"Switch the power of the relay board off and on. If the relay stays on, replace it: a stuck relay holds the opener's button down."},
+		{GuardDown, Error, "The guard of the relays is down",
+			"A second process brings the relays on this machine's pins to rest when the bridge hangs or dies. It ended, and is started again by itself. Relays still go to rest by the bridge's own timers.",
+			"If this stays, restart loquet. If it comes again, please report it with the output of `loquet doctor`."},
+		{OutputsKept, Warning, "This machine keeps relays on when a program dies",
+			"Its kernel leaves a pin as it was driven when the program that held it ends. The guard and the service bring relays to rest all the same; only when both are killed at once with the bridge, a relay stays on.",
+			"On Raspberry Pi OS write `dtparam=strict_gpiod` into config.txt and start the machine again."},
 		{WarningFailed, Error, "The warning light or beeper does not work",
 			"The door cannot warn before it closes, so it is not closed unless a person stands at it.",
 			"Check the light, the beeper and their wires."},

@@ -14,6 +14,10 @@ import (
 // Env is all that a driver may use from the outside: the log, lines, and buses shared with others.
 type Env struct {
 	Log zerolog.Logger
+	// Guard is the command that starts the guard of this machine's output lines; nil: there is none.
+	Guard []string
+	// Report hears of problems that are nobody's device's; nil: nobody listens. Use Problem.
+	Report func(p Problem, detail string, on bool)
 
 	device string
 	folder string
@@ -75,7 +79,7 @@ func (e *Env) Add(name string, b Board) error {
 // For returns an Env for one device, whose id errors and boards are told. It is closed with this one, or
 // before it to give back what that device borrowed.
 func (e *Env) For(device string) *Env {
-	child := &Env{Log: e.Log.With().Str("device", device).Logger(), device: device, folder: e.folder, house: e.house, parent: e}
+	child := &Env{Log: e.Log.With().Str("device", device).Logger(), Guard: e.Guard, Report: e.Report, device: device, folder: e.folder, house: e.house, parent: e}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	child.closed = e.closed
@@ -84,6 +88,23 @@ func (e *Env) For(device string) *Env {
 	}
 	e.children[child] = struct{}{}
 	return child
+}
+
+// Problem is something wrong with the machine that a driver runs on. Its text is the code of a declared
+// problem of the house.
+type Problem string
+
+// Problems of machines.
+const (
+	GuardDown   Problem = "guard-down"   // the guard of the output lines does not run
+	OutputsKept Problem = "outputs-kept" // the kernel leaves outputs as they are when the program dies
+)
+
+// Problem tells the owner that a problem is there, or is over.
+func (e *Env) Problem(p Problem, detail string, on bool) {
+	if e.Report != nil {
+		e.Report(p, detail, on)
+	}
 }
 
 // Device is the id of the device that this Env belongs to.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/loquet/loquet/cli"
+	"github.com/loquet/loquet/hw/gpio"
 )
 
 func main() {
@@ -17,6 +18,8 @@ func main() {
 		Run:     run,
 		Demo:    demo,
 		World:   world,
+		Guard:   gpio.Guard,
+		Safe:    outputsSafe,
 		Check:   check,
 		Drivers: drivers,
 		Schema:  schema,

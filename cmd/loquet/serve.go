@@ -98,7 +98,7 @@ func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
 func options(o cli.StartOptions, cfg *config.Config, state string, log zerolog.Logger) bridge.Options {
 	return bridge.Options{
 		Config: cfg, StateDir: state, RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Console: o.Console, HomeKit: o.HomeKit,
-		Interfaces: o.Interfaces, ReadyFile: o.ReadyFile, Log: log, Version: version(),
+		Interfaces: o.Interfaces, ReadyFile: o.ReadyFile, Log: log, Version: version(), Guard: guardCommand(),
 	}
 }
 

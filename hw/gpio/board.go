@@ -22,6 +22,8 @@ type Board struct {
 	config Config
 	log    zerolog.Logger
 	warn   sync.Once
+	guard  *guard // nil: there is none
+	report func(p hw.Problem, detail string, on bool)
 	began  time.Time     // one moment,
 	origin time.Duration // and what the kernel's clock said at it
 
@@ -37,7 +39,7 @@ var (
 )
 
 func newBoard(k kernel, c Config, log zerolog.Logger) *Board {
-	b := &Board{kernel: k, config: c, log: log, lent: make(map[io.Closer]struct{})}
+	b := &Board{kernel: k, config: c, log: log, report: func(hw.Problem, string, bool) {}, lent: make(map[io.Closer]struct{})}
 	b.began, b.origin = align(k)
 	return b
 }
@@ -200,5 +202,6 @@ func (b *Board) warnOfKept() {
 	if b.kernel.keepsOutputs() {
 		b.log.Warn().Str("remedy", "add dtparam=strict_gpiod to config.txt and start the machine again").
 			Msg("this kernel leaves outputs as they are when the program is killed")
+		b.report(hw.OutputsKept, "", true)
 	}
 }

@@ -18,5 +18,6 @@
 // # How long
 //
 // hw.Bounded bounds every order; a second timer here drives the line to rest should that one fail. Both die
-// with the process: what a chip does with the line then is the kernel's affair (see keepsOutputs).
+// with the process, and what a chip does with the line then is the kernel's affair (see keepsOutputs). Hence
+// the guard: a second process that has the lines, too (docs/adr/0009).
 package gpio

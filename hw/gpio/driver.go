@@ -70,7 +70,16 @@ func (c Config) bias(activeLow bool) (uint64, bool) {
 // BoardDriver is the board driver "gpio".
 func BoardDriver() hw.Driver[hw.Board] {
 	return hw.New("gpio", "the pins of this machine, and every other GPIO chip that Linux knows", defaults(),
-		func(_ context.Context, env *hw.Env, c Config) (hw.Board, error) { return Open(c, env.Log), nil })
+		func(ctx context.Context, env *hw.Env, c Config) (hw.Board, error) {
+			b := Open(c, env.Log)
+			b.report = env.Problem
+			var err error
+			b.guard, err = hw.Share(ctx, env, "gpio-guard", func(context.Context) (*guard, func() error, error) {
+				g := newGuard(env)
+				return g, g.Close, nil
+			})
+			return b, err
+		})
 }
 
 // Open returns the lines of this machine. No chip is touched before a line is asked for. On anything but

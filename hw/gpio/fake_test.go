@@ -294,6 +294,8 @@ func (r *fakeRequest) events(buf []lineEvent, wait time.Duration) (int, error) {
 	}
 }
 
+func (r *fakeRequest) file() *os.File { return nil }
+
 func (r *fakeRequest) Close() error {
 	r.chip.k.mu.Lock()
 	defer r.chip.k.mu.Unlock()

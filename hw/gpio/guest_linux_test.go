@@ -16,6 +16,7 @@ import (
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/hwtest"
 	"github.com/loquet/loquet/hw/lines"
+	"github.com/loquet/loquet/internal/gpiolab"
 )
 
 func (p *probed) board(t *testing.T, c Config) *Board {
@@ -31,12 +32,12 @@ func (p *probed) board(t *testing.T, c Config) *Board {
 func quick() Config { return Config{Bias: biasAsIs} }
 
 func TestGuestBoard(t *testing.T) {
-	guest(t)
+	gpiolab.Guest(t)
 	rigs := 0
 	hwtest.TestBoard(t, func(t *testing.T) hwtest.BoardRig {
 		rigs++ // the suite has several at a time
 		label := fmt.Sprintf("relays-%d", rigs)
-		c := plug(t, label, 8, nil)
+		c := gpiolab.Plug(t, label, 8, nil)
 		p := probe1(c, 3)
 		b := newBoard(p, defaults(), zerolog.Nop())
 		return hwtest.BoardRig{
@@ -52,8 +53,8 @@ func TestGuestBoard(t *testing.T) {
 // An active-low relay board, a strike that rests energised: whatever the pin was before, the request takes
 // it to rest in one step.
 func TestGuestRequestIsOneStep(t *testing.T) {
-	guest(t)
-	c := plug(t, "relays", 4, nil)
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "relays", 4, nil)
 	p := probe1(c, 2)
 	b := p.board(t, quick())
 	for _, o := range []hw.OutputOptions{{}, {ActiveLow: true}, {Rest: true}, {Rest: true, ActiveLow: true}} {
@@ -77,7 +78,7 @@ func TestGuestRequestIsOneStep(t *testing.T) {
 	}
 	// The probe can see a glitch: direction first and level afterwards, as other programs do it.
 	c.Drive(2, true)
-	ch, err := p.open(c.path(t))
+	ch, err := p.open(c.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,18 +96,9 @@ func TestGuestRequestIsOneStep(t *testing.T) {
 	}
 }
 
-func (c *simChip) path(t *testing.T) string {
-	chips, _, err := scan(linux{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := slices.IndexFunc(chips, func(f found) bool { return strings.HasSuffix(c.config, "/"+f.label) })
-	return chips[i].path
-}
-
 func TestGuestToggles(t *testing.T) {
-	guest(t)
-	c := plug(t, "relays", 2, map[int]string{1: "RELAY1"})
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "relays", 2, map[int]string{1: "RELAY1"})
 	out, err := probe1(c, 1).board(t, quick()).Output(t.Context(), "RELAY1", hw.OutputOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -127,8 +119,8 @@ func TestGuestToggles(t *testing.T) {
 }
 
 func TestGuestEdges(t *testing.T) {
-	guest(t)
-	c := plug(t, "contacts", 2, nil)
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "contacts", 2, nil)
 	in, err := probe1(c, 0).board(t, quick()).Input(t.Context(), "0", hw.InputOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -168,8 +160,8 @@ func TestGuestEdges(t *testing.T) {
 
 // Two wires in one request: every edge, in order, with nothing lost in a burst that nobody reads.
 func TestGuestEdgesTogether(t *testing.T) {
-	guest(t)
-	c := plug(t, "reader", 2, nil)
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "reader", 2, nil)
 	e, err := probe1(c, 0).board(t, quick()).Edges(t.Context(), []string{"1", "0"}, hw.InputOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -199,8 +191,8 @@ func TestGuestEdgesTogether(t *testing.T) {
 }
 
 func TestGuestDebounce(t *testing.T) {
-	guest(t)
-	c := plug(t, "contacts", 1, nil)
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "contacts", 1, nil)
 	b := probe1(c, 0).board(t, Config{Bias: biasAsIs, Debounce: 20 * time.Millisecond})
 	in, err := b.Input(t.Context(), "0", hw.InputOptions{})
 	if err != nil {
@@ -219,8 +211,8 @@ func TestGuestDebounce(t *testing.T) {
 // A busy host takes the processor away from the whole kernel, hence the second run in virtual time: there
 // every pulse counts, in real time the best one.
 func TestGuestPulse(t *testing.T) {
-	guest(t)
-	c := plug(t, "relays", 1, nil)
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "relays", 1, nil)
 	out, err := probe1(c, 0).board(t, quick()).Output(t.Context(), "0", hw.OutputOptions{Cap: time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +244,7 @@ func TestGuestPulse(t *testing.T) {
 	}
 	slices.Sort(wrong)
 	judged := wrong[0]
-	if os.Getenv("VIRTUAL") != "" {
+	if gpiolab.Virtual() {
 		judged = wrong[len(wrong)-1]
 	}
 	if judged > tolerance {
@@ -262,9 +254,9 @@ func TestGuestPulse(t *testing.T) {
 }
 
 func TestGuestBusyLine(t *testing.T) {
-	guest(t)
-	c := plug(t, "relays", 4, nil)
-	ch, err := linux{}.open(c.path(t))
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "relays", 4, nil)
+	ch, err := linux{}.open(c.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,8 +282,8 @@ func TestGuestBusyLine(t *testing.T) {
 
 // The chip goes while a relay is energised, and comes back: the relay is at rest, and nothing clicked.
 func TestGuestChipGoesAndComesBack(t *testing.T) {
-	guest(t)
-	c := plug(t, "relays", 4, map[int]string{1: "RELAY1"})
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "relays", 4, map[int]string{1: "RELAY1"})
 	p := probe1(c, 1)
 	b := p.board(t, quick())
 	out, err := b.Output(t.Context(), "RELAY1", hw.OutputOptions{ActiveLow: true})
@@ -311,7 +303,7 @@ func TestGuestChipGoesAndComesBack(t *testing.T) {
 	}
 	outs, ins, edges := out.Watch(t.Context()), in.Watch(t.Context()), pair.Watch(t.Context())
 	began := time.Now()
-	c.live(false)
+	c.Live(false)
 	for range outs { // ends
 	}
 	for range ins { // ends
@@ -328,7 +320,7 @@ func TestGuestChipGoesAndComesBack(t *testing.T) {
 	p.seen()
 	outs, ins, edges = out.Watch(t.Context()), in.Watch(t.Context()), pair.Watch(t.Context())
 	began = time.Now()
-	c.live(true)
+	c.Live(true)
 	c.Drive(2, true)
 	if level := <-outs; level.Active {
 		t.Error("the output came back energised")
@@ -364,8 +356,8 @@ func TestGuestChipGoesAndComesBack(t *testing.T) {
 // What a configuration says goes all the way to the pin: one click of an active-low relay, and no second
 // master for it.
 func TestGuestOpenerThroughEnv(t *testing.T) {
-	guest(t)
-	c := plug(t, "pinctrl-sim", 28, map[int]string{17: "GPIO17"})
+	gpiolab.Guest(t)
+	c := gpiolab.Plug(t, "pinctrl-sim", 28, map[int]string{17: "GPIO17"})
 	p := probe1(c, 17)
 	env := hw.NewEnv(zerolog.Nop())
 	defer env.Close()
@@ -405,10 +397,10 @@ func TestGuestOpenerThroughEnv(t *testing.T) {
 }
 
 func TestGuestNames(t *testing.T) {
-	guest(t)
-	a := plug(t, "expander-a", 8, map[int]string{2: "GATE"})
-	plug(t, "expander-b", 4, map[int]string{0: "DOOR", 1: "GATE"})
-	if err := os.Symlink(a.path(t), "/dev/gpiochip99"); err != nil { // as on Raspberry Pi OS
+	gpiolab.Guest(t)
+	a := gpiolab.Plug(t, "expander-a", 8, map[int]string{2: "GATE"})
+	gpiolab.Plug(t, "expander-b", 4, map[int]string{0: "DOOR", 1: "GATE"})
+	if err := os.Symlink(a.Path(), "/dev/gpiochip99"); err != nil { // as on Raspberry Pi OS
 		t.Fatal(err)
 	}
 	defer func() { _ = os.Remove("/dev/gpiochip99") }()

@@ -1,6 +1,9 @@
 package gpio
 
-import "time"
+import (
+	"os"
+	"time"
+)
 
 // kernel is what this package asks of Linux; tests have one of their own.
 type kernel interface {
@@ -28,5 +31,6 @@ type request interface {
 	set(bits, mask uint64) error
 	// events waits for at least one; os.ErrDeadlineExceeded when none comes. Close ends it.
 	events(buf []lineEvent, wait time.Duration) (int, error)
+	file() *os.File // what another process can be given; nil where there is nothing of the kind
 	Close() error
 }

@@ -53,11 +53,16 @@ func (linux) clock() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-// keepsOutputs reads the parameter that Raspberry Pi OS adds to its pin controller and switches on;
+// keepsOutputs reads the parameter that Raspberry Pi OS adds to its pin controllers and switches on;
 // dtparam=strict_gpiod switches it off (github.com/raspberrypi/linux, issue 6117).
 func (linux) keepsOutputs() bool {
-	b, err := os.ReadFile("/sys/module/pinctrl_bcm2835/parameters/persist_gpio_outputs")
-	return err == nil && strings.TrimSpace(string(b)) == "Y"
+	paths, _ := filepath.Glob("/sys/module/*/parameters/persist_gpio_outputs")
+	for _, path := range paths {
+		if b, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(b)) == "Y" {
+			return true
+		}
+	}
+	return false
 }
 
 type chipFile struct{ *os.File }
@@ -99,6 +104,8 @@ func (l lineFile) set(bits, mask uint64) error {
 	v := lineValues{Bits: bits, Mask: mask}
 	return call(l.File, setValues, unsafe.Pointer(&v))
 }
+
+func (l lineFile) file() *os.File { return l.File }
 
 func (l lineFile) events(buf []lineEvent, wait time.Duration) (int, error) {
 	if err := l.SetReadDeadline(time.Now().Add(wait)); err != nil {

@@ -25,6 +25,7 @@ type output struct {
 	rest bool
 
 	mu    sync.Mutex
+	ward  *ward  // for the guard process; nil where there is none
 	order uint64 // counts what was driven; an older timer has no say
 	timer *time.Timer
 }
@@ -34,6 +35,7 @@ var _ hw.Output = (*output)(nil)
 func newOutput(h *held, o hw.OutputOptions) *output {
 	out := &output{held: h, rest: o.Rest}
 	out.Bounded = hw.NewBounded(out.drive, out.free, o)
+	out.ward = h.board.guard.add(h.req, o.Rest)
 	go h.keep(out)
 	return out
 }
@@ -48,7 +50,10 @@ func (o *output) free() error {
 	o.mu.Lock()
 	o.order++
 	o.stop()
+	ward := o.ward
+	o.ward = nil
 	o.mu.Unlock()
+	ward.drop() // the kernel gives the line to somebody else when nobody has it any more
 	o.held.end()
 	return nil
 }
@@ -59,12 +64,28 @@ func (o *output) drive(_ context.Context, active bool, max time.Duration) error 
 	defer o.mu.Unlock()
 	o.order++
 	o.stop()
-	if active != o.rest && max > 0 {
-		o.guard(o.order, max+grace) // before the line changes
+	if active == o.rest {
+		err := o.set(active)
+		if err == nil {
+			o.ward.calm()
+		}
+		return err
 	}
-	err := o.set(active)
-	if err != nil && active != o.rest && !errors.Is(err, device.ErrUnsure) {
+	began := time.Now()
+	if max > 0 { // before the line changes
+		o.second(o.order, max+grace)
+		o.ward.arm(max)
+	}
+	var err error
+	if max > 0 && time.Since(began) > max { // stopped in between: the guard's time is up, and so is that of the order
+		err = &hw.OpError{Op: "set line " + o.held.places[0].String(), Err: context.DeadlineExceeded,
+			Hint: "try again: the machine stood still, and nothing was energised"}
+	} else {
+		err = o.set(active)
+	}
+	if err != nil && !errors.Is(err, device.ErrUnsure) {
 		o.stop()
+		o.ward.calm()
 	}
 	return err
 }
@@ -79,8 +100,8 @@ func (o *output) set(active bool) error {
 	})
 }
 
-// guard is the second timer: it drives the line to rest, should hw.Bounded not have done so by then.
-func (o *output) guard(order uint64, after time.Duration) {
+// second is the second timer: it drives the line to rest, should hw.Bounded not have done so by then.
+func (o *output) second(order uint64, after time.Duration) {
 	o.timer = time.AfterFunc(after, func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -88,7 +109,7 @@ func (o *output) guard(order uint64, after time.Duration) {
 			return
 		}
 		if err := o.set(o.rest); err != nil && !errors.Is(err, device.ErrUnavailable) {
-			o.guard(order, again)
+			o.second(order, again)
 		}
 	})
 }
@@ -118,13 +139,21 @@ func (o *output) watch(ctx context.Context, r request) {
 	}
 }
 
-func (o *output) lost() { o.Lost() }
+func (o *output) lost() {
+	o.mu.Lock()
+	ward := o.ward
+	o.ward = nil
+	o.mu.Unlock()
+	ward.drop()
+	o.Lost()
+}
 
 // back implements keeper: the request brought the rest level.
-func (o *output) back(request) error {
+func (o *output) back(r request) error {
 	o.mu.Lock()
 	o.order++
 	o.stop()
+	o.ward = o.held.board.guard.add(r, o.rest)
 	o.mu.Unlock()
 	o.Back()
 	return nil
