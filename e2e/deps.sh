@@ -27,6 +27,7 @@ if [ "$(uname -m)" = x86_64 ] && [ -z "${LOQUET_GPIO_KERNEL:-}" ]; then # for th
 fi
 [ "$(uname -m)" != x86_64 ] || need xz xz-utils
 need qemu-arm qemu-user
+/usr/bin/python3 -c 'import pymodbus, serial_asyncio' 2>/dev/null || missing+=(python3-pymodbus python3-serial python3-serial-asyncio)
 
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

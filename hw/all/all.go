@@ -6,6 +6,7 @@ import (
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/gpio"
 	"github.com/loquet/loquet/hw/lines"
+	"github.com/loquet/loquet/hw/modbus"
 	"github.com/loquet/loquet/hw/osdp"
 	"github.com/loquet/loquet/hw/sim"
 	"github.com/loquet/loquet/hw/usbrelay"
@@ -39,6 +40,7 @@ func Sensors() *hw.Registry[device.Sensor] {
 func Boards() *hw.Registry[hw.Board] {
 	return hw.NewRegistry(
 		gpio.BoardDriver(),
+		modbus.BoardDriver(),
 		sim.BoardDriver(),
 		usbrelay.BoardDriver(),
 	)
