@@ -103,10 +103,21 @@ func Open(ctx context.Context, env *hw.Env, c Config) (*Board, error) {
 	if err != nil {
 		return nil, err
 	}
-	type line struct {
-		*bus
-		mode serial.Mode
+	mine := env.For(env.Device()) // given back at once where the board cannot be opened
+	board, err := join(ctx, mine, c, where)
+	if err != nil {
+		return nil, errors.Join(err, mine.Close())
 	}
+	return board, nil
+}
+
+// line is what boards with the same url share.
+type line struct {
+	*bus
+	mode serial.Mode
+}
+
+func join(ctx context.Context, env *hw.Env, c Config, where address) (*Board, error) {
 	shared, err := hw.Share(ctx, env, where.key(), func(context.Context) (line, func() error, error) {
 		b := newBus(env.Log, where)
 		return line{b, where.mode}, b.Close, nil
@@ -115,7 +126,7 @@ func Open(ctx context.Context, env *hw.Env, c Config) (*Board, error) {
 		return nil, err
 	}
 	if where.scheme == schemeRTU && shared.mode != where.mode {
-		return nil, &hw.OpError{Op: "open " + c.URL, Err: errors.New("another board on this line has other settings"),
+		return nil, &hw.OpError{Op: "open " + c.URL, Device: env.Device(), Err: errors.New("another board on this line has other settings"),
 			Hint: "give all boards on one line the same baud and parity"}
 	}
 	// The second thing that is borrowed is given back first: the board falls silent before its line closes.
@@ -124,7 +135,8 @@ func Open(ctx context.Context, env *hw.Env, c Config) (*Board, error) {
 		return board, board.Close, nil
 	})
 	if err == nil && speaks != board {
-		err = &hw.OpError{Op: fmt.Sprintf("open unit %d on %s", c.Unit, c.URL), Err: hw.ErrInUse, Hint: "give each board on a line a unit of its own, and one section under boards"}
+		err = &hw.OpError{Op: fmt.Sprintf("open unit %d on %s", c.Unit, c.URL), Device: env.Device(), Err: hw.ErrInUse,
+			Hint: "give each board on a line a unit of its own, and one section under boards"}
 	}
 	if err != nil {
 		return nil, errors.Join(err, board.Close())

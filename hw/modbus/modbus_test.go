@@ -178,7 +178,7 @@ func TestSharedLine(t *testing.T) {
 		t.Run(scheme, func(t *testing.T) {
 			t.Parallel()
 			one, two := newFake(1), newFake(2)
-			_, url := line(t, scheme, one, two)
+			_, url := plug(t, scheme, one, two)
 			env := hw.NewEnv(zerolog.Nop())
 			boards := map[int]*Board{}
 			for unit := 1; unit <= 3; unit++ {

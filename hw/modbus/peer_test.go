@@ -165,8 +165,8 @@ func serve(conn net.Conn, numbered bool, boards []*fake) {
 	}
 }
 
-// line is a simulated line with boards on it, and its url.
-func line(t *testing.T, scheme string, boards ...*fake) (*hwtest.Wire, string) {
+// plug is a simulated line with boards on it, and its url.
+func plug(t *testing.T, scheme string, boards ...*fake) (*hwtest.Wire, string) {
 	t.Helper()
 	network, place := "tcp", "127.0.0.1:0"
 	if scheme == schemeRTU {
@@ -227,7 +227,7 @@ type rig struct {
 func newRig(t *testing.T, scheme string, kind Kind) rig {
 	t.Helper()
 	f := newFake(1)
-	wire, url := line(t, scheme, f)
+	wire, url := plug(t, scheme, f)
 	env := hw.NewEnv(zerolog.Nop())
 	return rig{f, open(t, env, settings(url, kind)), env, wire}
 }
