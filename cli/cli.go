@@ -51,6 +51,8 @@ type Program struct {
 	Drivers func() []Driver
 	// Schema returns the JSON Schema of the configuration.
 	Schema func() ([]byte, error)
+	// Wire leads through the wiring of one door, in a terminal.
+	Wire func(ctx context.Context, o WireOptions, s Streams) error
 	// Backup makes a backup of a folder that no bridge uses. nil: only a running bridge can be asked.
 	Backup func(ctx context.Context, o BackupOptions, out io.Writer) error
 	// Restore puts a backup back.

@@ -60,6 +60,9 @@ func (a *app) startCommands() []*cobra.Command {
 	if a.program.Demo != nil {
 		commands = append(commands, a.demoCommand())
 	}
+	if a.program.Wire != nil {
+		commands = append(commands, a.wireCommand())
+	}
 	if a.program.World != nil {
 		commands = append(commands, a.worldCommand())
 	}

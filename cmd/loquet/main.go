@@ -20,6 +20,7 @@ func main() {
 		World:   world,
 		Guard:   gpio.Guard,
 		Safe:    outputsSafe,
+		Wire:    wiring,
 		Check:   check,
 		Drivers: drivers,
 		Schema:  schema,

@@ -13,7 +13,7 @@ type Rule struct {
 // Rules returns the map. The first rule whose path matches a package decides.
 func Rules() []Rule {
 	return []Rule{
-		{Path: "cmd/loquet", May: []string{"cli", "bridge", "bridge/backup", "bridge/boards", "bridge/folder", "bridge/history", "config", "api", "api/client", "hw", "hw/all", "hw/gpio", "hw/lines", "hw/sim", "internal/..."},
+		{Path: "cmd/loquet", May: []string{"cli", "bridge", "bridge/backup", "bridge/boards", "bridge/folder", "bridge/history", "bridge/wire", "config", "api", "api/client", "hw", "hw/all", "hw/gpio", "hw/lines", "hw/sim", "internal/..."},
 			Reason: "main is flags and signals; it reads like a table of contents"},
 		{Path: "cli", May: []string{"api", "api/client", "device", "internal/..."},
 			Reason: "all but run, demo and a few offline commands are clients of the API; main hands those in"},
@@ -68,6 +68,8 @@ func Rules() []Rule {
 			Reason: "what the network is told and tells, and whether the state may be a copy: nothing of doors or of the disk"},
 		{Path: "bridge/doctor", May: []string{"api", "bridge/announce", "health", "mdns", "store"},
 			Reason: "it looks at what is around the doors, and never at the doors"},
+		{Path: "bridge/wire", May: []string{"bridge/boards", "config", "device", "hw", "hw/catalog", "hw/sim"},
+			Reason: "the first wiring of a door speaks with lines and the configuration, and with no running bridge"},
 		{Path: "bridge/backup", May: []string{"api", "bridge/place", "internal/sealed", "store"},
 			Reason: "a house is packed and unpacked by what knows the files of the store and the sealed stream, and no device"},
 		{Path: "bridge/boards", May: []string{"config", "device", "hw", "hw/all", "hw/catalog", "hw/lines", "hw/sim"},
