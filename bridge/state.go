@@ -88,7 +88,9 @@ func (a *App) trust() string {
 // closeUnfinished writes the end of every move that a crash or a power cut left open. None of them is
 // acted on again: the sensors tell where the doors are.
 func (a *App) closeUnfinished(ctx context.Context) error {
+	a.builder.Interrupted = map[string]bool{}
 	for _, u := range a.store.Unfinished() {
+		a.builder.Interrupted[u.Row.Device] = true
 		action, _ := api.ParseAction(u.Row.Action)
 		e := device.Entry{Kind: device.EntryOutcome, Device: u.Row.Device, Action: action, Intent: u.Row.Seq,
 			Outcome: device.OutcomeUnknown, Detail: "restart"}

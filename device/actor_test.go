@@ -14,12 +14,13 @@ import (
 
 // bench is a door on a bench, in a synctest bubble.
 type bench struct {
-	t       *testing.T
-	opener  *devicetest.Opener
-	journal *devicetest.Journal
-	memory  *devicetest.Memory
-	door    *device.Door
-	stop    func()
+	interrupted bool // the journal knows a move without an end
+	t           *testing.T
+	opener      *devicetest.Opener
+	journal     *devicetest.Journal
+	memory      *devicetest.Memory
+	door        *device.Door
+	stop        func()
 
 	mu      sync.Mutex
 	states  []device.DoorState
@@ -49,7 +50,7 @@ func newBench(t *testing.T, cfg device.DoorConfig, at device.Place) *bench {
 func (b *bench) start(cfg device.DoorConfig) {
 	b.t.Helper()
 	door, err := device.NewDoor(cfg, b.opener, device.Deps[device.DoorState]{
-		Journal: b.journal, Memory: b.memory,
+		Journal: b.journal, Memory: b.memory, Interrupted: b.interrupted,
 		Publish: func(s device.DoorState) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

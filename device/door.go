@@ -13,6 +13,9 @@ type Deps[S any] struct {
 	Publish func(S)      // called with every state that differs from the one before; may be nil
 	Notice  func(Notice) // called when a problem begins or ends; may be nil
 	Limit   *PulseLimit  // shared by all devices; nil: none
+	// Interrupted says that the journal knows a move of this device without an end: the program may have
+	// ended right after an edge of its relay, so that the first two seconds see no other.
+	Interrupted bool
 }
 
 // Door is one real door. All its methods may be called from any goroutine.
@@ -46,7 +49,9 @@ func NewDoor(cfg DoorConfig, o Opener, deps Deps[DoorState]) (*Door, error) {
 	if i, ok := o.(Identifier); ok {
 		d.identify = i.Identify
 	}
-	a, err := newActor(cfg.ID, newDoorMachine(cfg, caps, deps.Limit), d, deps)
+	m := newDoorMachine(cfg, caps, deps.Limit)
+	m.interrupted = deps.Interrupted
+	a, err := newActor(cfg.ID, m, d, deps)
 	if err != nil {
 		return nil, err
 	}

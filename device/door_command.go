@@ -99,7 +99,7 @@ func (m *doorMachine) row(k EntryKind) Entry {
 // intend owes the pulse: the token and the limit are taken, and the intent is written before
 // anything else happens.
 func (m *doorMachine) intend(now time.Time, d decision) {
-	if d.step == stepMove && d.heading != TargetClosed && m.e.action != ActionStop {
+	if m.e.opens(d) {
 		holder, ok := m.cfg.Interlock.take(m.id, m.e.confirm)
 		if !ok {
 			ref := m.refusal(RefusedInterlock, nil)
@@ -118,6 +118,11 @@ func (m *doorMachine) intend(now time.Time, d decision) {
 		m.e.from = m.place.truth
 	}
 	m.fx.do(op{kind: opRecord, errand: m.e.id, entry: m.row(EntryIntent)})
+}
+
+// opens reports whether the plan may open the door.
+func (e *errand) opens(plan decision) bool {
+	return plan.step == stepMove && plan.heading != TargetClosed && e.action != ActionStop
 }
 
 // release gives the token back if nothing moved and the door is seen closed.

@@ -38,16 +38,17 @@ type doorMachine struct {
 	st    DoorState
 	mem   Remembered
 
-	recalled bool
-	up       bool // the driver answers
-	upAt     time.Time
-	r        Reading
-	place    steady[Place]
-	fresh    time.Time // readings taken before are from before a suspend
-	moving   time.Time // until then a door that somebody else moved counts as moving; zero: at rest
-	guessed  Place     // where a door must be by now that no sensor sees there
-	stopped  bool      // our own stop left it between its ends
-	opened   bool      // the last opening was ours
+	recalled    bool
+	interrupted bool // there may have been an edge right before the start
+	up          bool // the driver answers
+	upAt        time.Time
+	r           Reading
+	place       steady[Place]
+	fresh       time.Time // readings taken before are from before a suspend
+	moving      time.Time // until then a door that somebody else moved counts as moving; zero: at rest
+	guessed     Place     // where a door must be by now that no sensor sees there
+	stopped     bool      // our own stop left it between its ends
+	opened      bool      // the last opening was ours
 
 	e       errand
 	mv      move
@@ -143,6 +144,9 @@ func (m *doorMachine) busy() bool { return m.e.phase != phaseNone || m.mv.live |
 
 func (m *doorMachine) begin(now time.Time) {
 	m.quiet(now) // of a run before
+	if m.interrupted {
+		m.interrupted, m.edges = false, [4]time.Time{now, now, now, now}
+	}
 	m.fx.do(op{kind: opRecall})
 	if m.cfg.RemoteClose == RemoteCloseDeclared && m.mayClose() {
 		m.note(ActionNone, Cause{}, "owner-declares-protected")

@@ -153,6 +153,9 @@ func (m *doorMachine) triggered(now time.Time, r result[Reading]) {
 	if e.confirm {
 		m.confirmed()
 	}
+	if e.confirm && e.opens(e.plan) {
+		m.cfg.Interlock.override(m.id)
+	}
 	if e.warned {
 		m.warnOff = now.Add(warnTail)
 	}

@@ -2,6 +2,7 @@ package device_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +89,31 @@ func TestMantrap(t *testing.T) {
 		code(t, err, device.RefusedInterlock)
 		ans, err = a.confirm(device.ActionOpen, by("a"))
 		accepted(t, ans, err)
+		a.stop()
+		b.stop()
+	})
+}
+
+// A person's confirmation frees the token of a mantrap when a door opens because of it, and not before: one
+// that could not be written down has changed nothing.
+func TestMantrapIsNotFreedByWhatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := garage(), garage()
+		first.ID, second.ID = "first", "second"
+		first.Interlock = device.NewInterlock()
+		second.Interlock = first.Interlock
+		a, b := newBench(t, first, device.PlaceOpen), newBench(t, second, device.PlaceClosed)
+		b.journal.Fail(errors.New("the disk is full"))
+		_, err := b.confirm(device.ActionOpen, by("a"))
+		code(t, err, device.RefusedJournal)
+		b.journal.Fail(nil)
+		b.opener.Fail(device.ErrUnavailable)
+		_, err = b.confirm(device.ActionOpen, by("b"))
+		code(t, err, device.RefusedDriver)
+		b.opener.Fail(nil)
+		time.Sleep(time.Minute)
+		_, err = b.do(device.ActionOpen, by("c"))
+		code(t, err, device.RefusedInterlock)
 		a.stop()
 		b.stop()
 	})

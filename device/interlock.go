@@ -27,7 +27,7 @@ func (i *Interlock) join(id string) {
 }
 
 // take takes the token for a device that is about to open, and names the door in the way if it may
-// not. A person's confirmation takes it from everybody.
+// not. A person's confirmation passes by all doors; the token is theirs until it has opened (override).
 func (i *Interlock) take(id string, confirmed bool) (holder string, ok bool) {
 	if i == nil {
 		return "", true
@@ -39,13 +39,21 @@ func (i *Interlock) take(id string, confirmed bool) (holder string, ok bool) {
 			return other, false
 		}
 	}
-	if confirmed {
-		for other := range i.open {
-			i.open[other] = false
-		}
-	}
 	i.open[id] = true
 	return "", true
+}
+
+// override frees the token of all other doors: a device has begun to open because a person looked at the
+// doors and confirmed it.
+func (i *Interlock) override(id string) {
+	if i == nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for other := range i.open {
+		i.open[other] = other == id
+	}
 }
 
 // seen tells where a device was seen.

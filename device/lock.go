@@ -30,7 +30,9 @@ func NewLock(cfg LockConfig, b Bolt, deps Deps[LockState]) (*Lock, error) {
 	if i, ok := b.(Identifier); ok {
 		d.identify = i.Identify
 	}
-	a, err := newActor(cfg.ID, newLockMachine(cfg, asks, deps.Limit), d, deps)
+	m := newLockMachine(cfg, asks, deps.Limit)
+	m.interrupted = deps.Interrupted
+	a, err := newActor(cfg.ID, m, d, deps)
 	if err != nil {
 		return nil, err
 	}

@@ -25,14 +25,15 @@ type lockMachine struct {
 	st    LockState
 	mem   Remembered
 
-	recalled bool
-	up       bool
-	upAt     time.Time
-	r        LockReading
-	bolt     steady[BoltPosition]
-	door     steady[Tri]
-	fresh    time.Time // readings taken before are from before a suspend
-	switched time.Time // readings of a relay taken before do not know of the last order
+	recalled    bool
+	interrupted bool // there may have been an edge right before the start
+	up          bool
+	upAt        time.Time
+	r           LockReading
+	bolt        steady[BoltPosition]
+	door        steady[Tri]
+	fresh       time.Time // readings taken before are from before a suspend
+	switched    time.Time // readings of a relay taken before do not know of the last order
 
 	e        lockErrand
 	th       throw
@@ -86,7 +87,12 @@ func newLockMachine(cfg LockConfig, asks bool, limit *PulseLimit) *lockMachine {
 func (m *lockMachine) state() LockState { return m.st }
 func (m *lockMachine) busy() bool       { return m.e.phase != phaseNone || m.th.live || m.rel.intent != 0 }
 
-func (m *lockMachine) begin(time.Time) { m.fx.do(op{kind: opRecall}) }
+func (m *lockMachine) begin(now time.Time) {
+	if m.interrupted {
+		m.interrupted, m.edges = false, [3]time.Time{now, now, now}
+	}
+	m.fx.do(op{kind: opRecall})
+}
 
 func (m *lockMachine) strike() bool { return m.cfg.Traits.Drive == BoltDriveStrike }
 

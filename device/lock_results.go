@@ -99,6 +99,9 @@ func (m *lockMachine) thrown(now time.Time, r result[LockReading]) {
 		return
 	}
 	m.edges[m.relay(target)], m.switched = now, now
+	if e.confirm && e.action == ActionUnlock {
+		m.cfg.Interlock.override(m.id)
+	}
 	if m.th.live {
 		m.outcome(m.th.intent, m.th.action, m.th.cause, OutcomeUnknown, "superseded")
 	}
