@@ -1,6 +1,6 @@
 // Package attest holds what a device shows to say what it is (Matter 1.4 6.2, 6.3): its attestation certificates and key,
 // and the declaration that it is certified. NewTest makes a chain of its own for each installation under the public test
-// authority; a maker with a vendor id of the Alliance puts a real chain in its place with Parse or a literal.
+// authority; a maker with a vendor id of the Alliance puts a real chain in its place with New.
 package attest
 
 import (
@@ -30,10 +30,26 @@ const TestVendor uint16 = 0xFFF1
 
 // Chain is a device's attestation.
 type Chain struct {
-	DAC, PAI    []byte            // certificates of the device and of its maker's authority, in DER
-	Key         *ecdsa.PrivateKey // of the DAC
-	Declaration []byte            // the certification declaration, in CMS
+	dac, pai    []byte
+	key         *ecdsa.PrivateKey
+	declaration []byte
 }
+
+// New makes a chain of certificates in DER, the key of the DAC, and the declaration in CMS; ErrChain says that they do
+// not belong together.
+func New(dac, pai []byte, key *ecdsa.PrivateKey, declaration []byte) (Chain, error) {
+	c := Chain{dac, pai, key, declaration}
+	return c, c.check()
+}
+
+// DAC is the certificate of the device, in DER.
+func (c Chain) DAC() []byte { return c.dac }
+
+// PAI is the certificate of the authority that signed the device's, in DER.
+func (c Chain) PAI() []byte { return c.pai }
+
+// Declaration is the certification declaration, in CMS.
+func (c Chain) Declaration() []byte { return c.declaration }
 
 // NewTest makes a chain under the public test authority, with keys that nobody else has.
 func NewTest(vendor, product uint16, deviceType uint32) (Chain, error) {
@@ -53,14 +69,14 @@ func NewTest(vendor, product uint16, deviceType uint32) (Chain, error) {
 	if err != nil {
 		return Chain{}, err
 	}
-	c := Chain{PAI: pai}
-	if c.Key, err = crypto.NewKey(); err != nil {
+	c := Chain{pai: pai}
+	if c.key, err = crypto.NewKey(); err != nil {
 		return Chain{}, err
 	}
-	if c.DAC, err = issue(certificate("Matter Test DAC", vendor, &product), issuer, c.Key, paiKey); err != nil {
+	if c.dac, err = issue(certificate("Matter Test DAC", vendor, &product), issuer, c.key, paiKey); err != nil {
 		return Chain{}, err
 	}
-	c.Declaration, err = TestDeclaration(vendor, []uint16{product}, deviceType)
+	c.declaration, err = TestDeclaration(vendor, []uint16{product}, deviceType)
 	return c, err
 }
 
@@ -95,7 +111,7 @@ func certificate(name string, vendor uint16, product *uint16) *x509.Certificate 
 	if product != nil {
 		names = append(names, text(oidProduct(), fmt.Sprintf("%04X", *product)))
 	} else {
-		c.IsCA, c.MaxPathLenZero, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
+		c.IsCA, c.MaxPathLenZero, c.keyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 	}
 	c.Subject = pkix.Name{ExtraNames: names}
 	return c
@@ -120,22 +136,22 @@ func issue(c, issuer *x509.Certificate, key, issuerKey *ecdsa.PrivateKey) ([]byt
 	return x509.CreateCertificate(rand.Reader, c, issuer, &key.PublicKey, issuerKey)
 }
 
-// Check makes sure that the parts belong together: DAC signed by PAI, key of the DAC, a declaration there.
-func (c Chain) Check() error {
-	dac, err := x509.ParseCertificate(c.DAC)
+// check makes sure that the parts belong together: DAC signed by PAI, key of the DAC, a declaration there.
+func (c Chain) check() error {
+	dac, err := x509.ParseCertificate(c.dac)
 	if err != nil {
 		return fmt.Errorf("%w: the device's certificate", ErrChain)
 	}
-	pai, err := x509.ParseCertificate(c.PAI)
+	pai, err := x509.ParseCertificate(c.pai)
 	if err != nil {
 		return fmt.Errorf("%w: the authority's certificate", ErrChain)
 	}
 	switch {
-	case c.Key == nil || !c.Key.PublicKey.Equal(dac.PublicKey):
+	case c.key == nil || !c.key.PublicKey.Equal(dac.PublicKey):
 		return fmt.Errorf("%w: the key is another one", ErrChain)
 	case !bytes.Equal(dac.RawIssuer, pai.RawSubject) || dac.CheckSignatureFrom(pai) != nil:
 		return fmt.Errorf("%w: the authority did not sign it", ErrChain)
-	case len(c.Declaration) == 0:
+	case len(c.declaration) == 0:
 		return fmt.Errorf("%w: no declaration", ErrChain)
 	}
 	return nil
@@ -143,13 +159,13 @@ func (c Chain) Check() error {
 
 // Bytes encodes a chain with its private key, to be kept where secrets are.
 func (c Chain) Bytes() ([]byte, error) {
-	key, err := c.Key.Bytes()
+	key, err := c.key.Bytes()
 	if err != nil {
 		return nil, err
 	}
 	w := tlv.NewWriter(nil)
 	w.Struct(tlv.Anonymous())
-	for i, b := range [][]byte{c.DAC, c.PAI, key, c.Declaration} {
+	for i, b := range [][]byte{c.dac, c.pai, key, c.declaration} {
 		w.Octets(tlv.Context(uint8(i+1)), b)
 	}
 	w.End()
@@ -163,16 +179,16 @@ func Parse(b []byte) (Chain, error) {
 		return Chain{}, fmt.Errorf("%w: %w", ErrChain, err)
 	}
 	f := tlv.OpenStruct(e)
-	c := Chain{DAC: f.Octets(1, 1, 600), PAI: f.Octets(2, 1, 600)}
+	c := Chain{dac: f.Octets(1, 1, 600), pai: f.Octets(2, 1, 600)}
 	key := f.Octets(3, 32, 32)
-	c.Declaration = f.Octets(4, 1, 1024)
+	c.declaration = f.Octets(4, 1, 1024)
 	if err := f.Err(); err != nil {
 		return Chain{}, fmt.Errorf("%w: %w", ErrChain, err)
 	}
-	if c.Key, err = ecdsa.ParseRawPrivateKey(elliptic.P256(), key); err != nil {
+	if c.key, err = ecdsa.ParseRawPrivateKey(elliptic.P256(), key); err != nil {
 		return Chain{}, fmt.Errorf("%w: key", ErrChain)
 	}
-	return c, c.Check()
+	return c, c.check()
 }
 
 // Elements is what an AttestationResponse carries (Matter 1.4 11.18.4.7). The time is in seconds since the year 2000; 0
@@ -180,15 +196,13 @@ func Parse(b []byte) (Chain, error) {
 func (c Chain) Elements(nonce []byte, seconds uint32) ([]byte, error) {
 	w := tlv.NewWriter(nil)
 	w.Struct(tlv.Anonymous())
-	w.Octets(tlv.Context(1), c.Declaration)
+	w.Octets(tlv.Context(1), c.declaration)
 	w.Octets(tlv.Context(2), nonce)
 	w.Uint(tlv.Context(3), uint64(seconds))
 	w.End()
 	return w.Finish()
 }
 
-// Sign signs elements, those of an attestation or of a certificate request, with the challenge of the session they
-// are asked for over.
-func (c Chain) Sign(elements, challenge []byte) ([]byte, error) {
-	return crypto.Sign(c.Key, elements, challenge)
-}
+// Sign signs the parts, put together: the elements of an attestation or of a certificate request, and the challenge of
+// the session they are asked for over.
+func (c Chain) Sign(parts ...[]byte) ([]byte, error) { return crypto.Sign(c.key, parts...) }

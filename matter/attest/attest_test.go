@@ -22,18 +22,18 @@ func TestATestChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Check(); err != nil {
+	if err := c.check(); err != nil {
 		t.Fatal(err)
 	}
 	paa, _, err := testAuthority()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pai, err := x509.ParseCertificate(c.PAI)
+	pai, err := x509.ParseCertificate(c.PAI())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dac, err := x509.ParseCertificate(c.DAC)
+	dac, err := x509.ParseCertificate(c.DAC())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,17 +60,17 @@ func TestATestChain(t *testing.T) {
 		}
 	}
 	other, err := NewTest(TestVendor, 0x8000, 14)
-	if err != nil || bytes.Equal(other.DAC, c.DAC) {
+	if err != nil || bytes.Equal(other.dac, c.dac) {
 		t.Error("two installations have one key", err)
 	}
 	mixed := c
-	mixed.PAI = other.PAI
-	if err := mixed.Check(); !errors.Is(err, ErrChain) {
+	mixed.pai = other.pai
+	if err := mixed.check(); !errors.Is(err, ErrChain) {
 		t.Error(err)
 	}
 	mixed = c
-	mixed.Key = other.Key
-	if err := mixed.Check(); !errors.Is(err, ErrChain) {
+	mixed.key = other.key
+	if err := mixed.check(); !errors.Is(err, ErrChain) {
 		t.Error(err)
 	}
 	raw, err := c.Bytes()
@@ -78,7 +78,7 @@ func TestATestChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	back, err := Parse(raw)
-	if err != nil || !bytes.Equal(back.DAC, c.DAC) || !back.Key.Equal(c.Key) {
+	if err != nil || !bytes.Equal(back.dac, c.dac) || !back.key.Equal(c.key) {
 		t.Error(err)
 	}
 }
@@ -129,7 +129,7 @@ func TestElements(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pub, err := crypto.PublicKey(c.Key)
+	pub, err := crypto.PublicKey(c.key)
 	if err != nil || !crypto.Verify(pub, sig, elements, challenge) || crypto.Verify(pub, sig, elements) {
 		t.Error("the signature is not over elements and challenge", err)
 	}
@@ -146,7 +146,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(raw)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if c, err := Parse(b); err == nil && c.Check() != nil {
+		if c, err := Parse(b); err == nil && c.check() != nil {
 			t.Fatal("parsed, but not a chain")
 		}
 	})
