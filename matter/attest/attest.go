@@ -111,7 +111,7 @@ func certificate(name string, vendor uint16, product *uint16) *x509.Certificate 
 	if product != nil {
 		names = append(names, text(oidProduct(), fmt.Sprintf("%04X", *product)))
 	} else {
-		c.IsCA, c.MaxPathLenZero, c.keyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
+		c.IsCA, c.MaxPathLenZero, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 	}
 	c.Subject = pkix.Name{ExtraNames: names}
 	return c
