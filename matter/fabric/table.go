@@ -131,8 +131,8 @@ func (t *Table) All() []*Fabric {
 	return slices.SortedFunc(maps.Values(list), func(a, b *Fabric) int { return cmp.Compare(a.Index, b.Index) })
 }
 
-// Sessions returns the fabrics as far as sessions need them.
-func (t *Table) Sessions() []session.Fabric {
+// Fabrics returns the fabrics as far as sessions need them.
+func (t *Table) Fabrics() []session.Fabric {
 	var out []session.Fabric
 	for _, f := range t.All() {
 		out = append(out, f.Fabric)

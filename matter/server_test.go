@@ -1,0 +1,438 @@
+package matter
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/loquet/loquet/matter/cluster"
+	"github.com/loquet/loquet/matter/commissioning"
+	"github.com/loquet/loquet/matter/conformance"
+	"github.com/loquet/loquet/matter/crypto"
+	"github.com/loquet/loquet/matter/mattertest"
+	"github.com/loquet/loquet/matter/model"
+	"github.com/loquet/loquet/matter/tlv"
+)
+
+type memory struct {
+	mu   sync.Mutex
+	kept map[string][]byte
+}
+
+func (m *memory) Get(key string) ([]byte, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.kept[key]
+	return bytes.Clone(b), ok, nil
+}
+
+func (m *memory) List(prefix string) (map[string][]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[string][]byte{}
+	for k, v := range m.kept {
+		if strings.HasPrefix(k, prefix) {
+			out[k] = bytes.Clone(v)
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Apply(changes map[string][]byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.Copy(m.kept, changes)
+	maps.DeleteFunc(m.kept, func(_ string, v []byte) bool { return v == nil })
+	return nil
+}
+
+// paper attests with a key that nobody certified.
+type paper struct{ key *ecdsa.PrivateKey }
+
+func (paper) DAC() []byte                            { return make([]byte, 400) }
+func (paper) PAI() []byte                            { return make([]byte, 400) }
+func (paper) Declaration() []byte                    { return make([]byte, 200) }
+func (p paper) Sign(parts ...[]byte) ([]byte, error) { return crypto.Sign(p.key, parts...) }
+
+// contact is the simplest device: BooleanState.
+type contact struct {
+	model.Base
+	mu     sync.Mutex
+	closed bool
+}
+
+var contactClass = model.NewClass(model.Class{ID: 0x45, Revision: 3, Attributes: []model.Attribute{{ID: 0, Read: model.View}}})
+
+func newContact() *contact {
+	c := &contact{}
+	c.Init(contactClass)
+	return c
+}
+
+func (c *contact) set(v bool) {
+	c.mu.Lock()
+	c.closed = v
+	c.mu.Unlock()
+	c.Changed(0)
+}
+
+func (c *contact) ReadAttribute(_ *model.Caller, _ uint32, w *tlv.Writer, tag tlv.Tag) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w.Bool(tag, c.closed)
+	return nil
+}
+
+// house is a server in a network in memory.
+type house struct {
+	*Server
+	store *memory
+	conn  *mattertest.Conn
+
+	mu        sync.Mutex
+	announced []Advertisement
+	changed   chan struct{}
+}
+
+func product() cluster.Product {
+	return cluster.Product{VendorName: "Loquet", ProductName: "Bridge", VendorID: 0xFFF1, ProductID: 0x8000, HardwareVersionText: "1", SoftwareVersionText: "1.0",
+		SerialNumber: "S1", UniqueID: "U1", Label: "Villa"}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func start(t testing.TB, n *mattertest.Network, store *memory, change func(*Config)) *house {
+	t.Helper()
+	h := &house{store: store, conn: n.Listen("house"), changed: make(chan struct{}, 1)}
+	c := Config{Product: product(), Storage: store, Attestation: paper{mattertest.NewKey(t)}, Conns: []net.PacketConn{h.conn}, Fabrics: 5, Advertise: h.advertise,
+		Failed: func(err error) { t.Logf("failed: %v", err) }}
+	if change != nil {
+		change(&c)
+	}
+	var err error
+	h.Server, err = New(c)
+	must(t, err)
+	must(t, h.Start(t.Context()))
+	t.Cleanup(h.Stop)
+	return h
+}
+
+func (h *house) advertise(list []Advertisement) {
+	h.mu.Lock()
+	h.announced = list
+	h.mu.Unlock()
+	select {
+	case h.changed <- struct{}{}:
+	default:
+	}
+}
+
+// await waits until the announcements are as wanted.
+func (h *house) await(t testing.TB, what string, want func([]Advertisement) bool) []Advertisement {
+	t.Helper()
+	limit := time.After(30 * time.Second)
+	for {
+		h.mu.Lock()
+		list := h.announced
+		h.mu.Unlock()
+		if want(list) {
+			return list
+		}
+		select {
+		case <-h.changed:
+		case <-limit:
+			t.Fatalf("not announced: %s; announced are %+v", what, list)
+		}
+	}
+}
+
+func count(kind string, n int) func([]Advertisement) bool {
+	return func(list []Advertisement) bool {
+		got := 0
+		for _, a := range list {
+			if a.Type == kind {
+				got++
+			}
+		}
+		return got == n
+	}
+}
+
+func (h *house) bridge(t testing.TB, name string) *contact {
+	t.Helper()
+	number, err := h.EndpointFor(name)
+	must(t, err)
+	c := newContact()
+	_, err = h.Bridge(model.EndpointConfig{ID: number, DeviceTypes: []model.DeviceType{{ID: 0x15, Revision: 2}}, Clusters: []model.Cluster{c,
+		cluster.NewIdentify(cluster.IdentifyActuator, nil), cluster.NewBridged(cluster.BridgedDevice{Label: name, UniqueID: name, VendorName: "Loquet", ProductName: "Contact", Reachable: true})}})
+	must(t, err)
+	return c
+}
+
+func newStore() *memory { return &memory{kept: map[string][]byte{}} }
+
+func TestCommissioningEndToEnd(t *testing.T) {
+	for name, weather := range map[string]mattertest.Weather{"fine": {}, "one in ten lost": {Loss: 0.1, Twice: 0.1, Delay: 5 * time.Millisecond}} {
+		for _, intermediate := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+				defer cancel()
+				n := mattertest.NewNetwork(weather, 7)
+				h := start(t, n, newStore(), nil)
+				gate := h.bridge(t, "gate")
+				list := h.await(t, "commissionable", count("_matterc._udp", 1))
+				if !slices.Contains(list[0].Subtypes, "_CM") || len(list[0].Instance) != 16 {
+					t.Errorf("%+v", list[0])
+				}
+				c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, intermediate), 112233)
+				s, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
+				must(t, err)
+				h.await(t, "no longer commissionable", count("_matterc._udp", 0))
+				if list := h.await(t, "operational", count("_matter._tcp", 1)); !strings.HasSuffix(list[0].Instance, "-0000000000000005") {
+					t.Errorf("%+v", list)
+				}
+				primed, err := c.Subscribe(ctx, s, 0, 60)
+				must(t, err)
+				if parts := primed.Items[model.Change{Endpoint: 1, Cluster: 0x1D, Attribute: 3}]; len(parts) != 1 || len(primed.Values) < 100 || len(primed.Statuses) != 0 {
+					t.Errorf("primed with %d values, %d statuses, %d parts", len(primed.Values), len(primed.Statuses), len(parts))
+				}
+				gate.set(true)
+				for {
+					r := <-c.Reports
+					if v, ok := r.Values[model.Change{Endpoint: 2, Cluster: 0x45}]; ok {
+						if closed, _ := v.Bool(); !closed {
+							t.Error("reported open")
+						}
+						break
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestTheWholeNodeConforms(t *testing.T) {
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	h := start(t, n, newStore(), nil)
+	h.bridge(t, "gate")
+	h.bridge(t, "garage")
+	found, err := conformance.Check(h.Node(), conformance.Options{Conditions: []string{"Ethernet"}})
+	must(t, err)
+	for _, f := range found {
+		t.Error(f)
+	}
+}
+
+func TestAFabricLeavesAndTheNodeIsOpenAgain(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	h := start(t, n, newStore(), nil)
+	c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
+	h.await(t, "commissionable", count("_matterc._udp", 1))
+	s, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
+	must(t, err)
+	f, err := c.Invoke(ctx, s, mattertest.Command{Cluster: 0x3E, ID: 10, Fill: func(w *tlv.Writer) { w.Uint(tlv.Context(0), 1) }})
+	must(t, err)
+	if status := f.Uint8(0); status != 0 {
+		t.Errorf("remove: %d", status)
+	}
+	<-s.Done()
+	h.await(t, "commissionable again", func(l []Advertisement) bool { return count("_matterc._udp", 1)(l) && count("_matter._tcp", 0)(l) })
+	if _, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 6); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestAnotherAdministratorIsInvited(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	h := start(t, n, newStore(), nil)
+	first := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
+	h.await(t, "commissionable", count("_matterc._udp", 1))
+	s, err := first.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
+	must(t, err)
+	h.await(t, "closed", count("_matterc._udp", 0))
+	salt := crypto.Random(32)
+	v, err := crypto.NewVerifier(34567890, salt, 1000)
+	must(t, err)
+	open := mattertest.Command{Cluster: 0x3C, ID: 0, Timed: true, Fill: func(w *tlv.Writer) {
+		w.Uint(tlv.Context(0), 300)
+		w.Octets(tlv.Context(1), v.Bytes())
+		w.Uint(tlv.Context(2), 0xABC)
+		w.Uint(tlv.Context(3), 1000)
+		w.Octets(tlv.Context(4), salt)
+	}}
+	untimed := open
+	untimed.Timed = false
+	if _, err := first.Invoke(ctx, s, untimed); !errors.Is(err, model.NeedsTimedInteraction) {
+		t.Errorf("untimed: %v", err)
+	}
+	_, err = first.Invoke(ctx, s, open)
+	must(t, err)
+	list := h.await(t, "commissionable", count("_matterc._udp", 1))
+	if !slices.ContainsFunc(list, func(a Advertisement) bool {
+		return slices.Contains(a.TXT, "CM=2") && slices.Contains(a.Subtypes, "_L2748")
+	}) {
+		t.Errorf("%+v", list)
+	}
+	second := mattertest.NewController(t, n, "speaker", mattertest.NewAuthority(t, 0xFAB2, true), 2)
+	if _, err := second.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 9); err == nil {
+		t.Error("the node's own passcode opens another's window")
+	}
+	s2, err := second.Commission(ctx, t, h.conn.LocalAddr(), 34567890, 9)
+	must(t, err)
+	r, err := second.Read(ctx, s2, model.Change{Cluster: 0x3E, Attribute: 3}, model.Change{Cluster: 0x3E, Attribute: 1})
+	must(t, err)
+	if n, _ := r.Values[model.Change{Cluster: 0x3E, Attribute: 3}].Uint(); n != 2 || len(r.Items[model.Change{Cluster: 0x3E, Attribute: 1}]) != 1 {
+		t.Errorf("%d fabrics, %d of them shown", n, len(r.Items[model.Change{Cluster: 0x3E, Attribute: 1}]))
+	}
+	h.await(t, "two operational", func(l []Advertisement) bool { return count("_matterc._udp", 0)(l) && count("_matter._tcp", 2)(l) })
+}
+
+// TestARestartForgetsWhatWasNotComplete stops the node in the middle of commissioning, and after it.
+func TestARestartForgetsWhatWasNotComplete(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	store := newStore()
+	h := start(t, n, store, nil)
+	setup := h.Setup()
+	c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
+	h.await(t, "commissionable", count("_matterc._udp", 1))
+	_, err := c.Join(ctx, t, h.conn.LocalAddr(), setup.Passcode, 5)
+	must(t, err)
+	if len(h.Fabrics()) != 1 {
+		t.Error("the fabric is not there before it is complete")
+	}
+	cut := &memory{kept: map[string][]byte{}}
+	kept, _ := store.List("")
+	maps.Copy(cut.kept, kept)
+	h.Stop()
+	h = start(t, n, cut, nil)
+	if h.Setup() != setup {
+		t.Error("another passcode after a restart")
+	}
+	if len(h.Fabrics()) != 0 {
+		t.Error("a fabric is left of what was not complete")
+	}
+	h.await(t, "commissionable", count("_matterc._udp", 1))
+	_, err = c.Commission(ctx, t, h.conn.LocalAddr(), setup.Passcode, 6)
+	must(t, err)
+	h.Stop()
+	h = start(t, n, cut, nil)
+	h.await(t, "operational", func(l []Advertisement) bool { return count("_matterc._udp", 0)(l) && count("_matter._tcp", 1)(l) })
+	s, err := c.CASE(ctx, h.conn.LocalAddr(), 6)
+	must(t, err)
+	if _, err := c.Read(ctx, s); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheFailsafeRunsOut(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	h := start(t, n, newStore(), nil)
+	h.await(t, "commissionable", count("_matterc._udp", 1))
+	c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
+	pase, err := c.Join(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
+	must(t, err)
+	s, err := c.CASE(ctx, h.conn.LocalAddr(), 5)
+	must(t, err)
+	_, err = c.Invoke(ctx, pase, mattertest.Command{Cluster: 0x30, ID: 0, Fill: func(w *tlv.Writer) { w.Uint(tlv.Context(0), 0); w.Uint(tlv.Context(1), 0) }})
+	must(t, err)
+	<-pase.Done()
+	<-s.Done()
+	if len(h.Fabrics()) != 0 {
+		t.Error("the fabric is still there")
+	}
+	h.await(t, "no longer operational", count("_matter._tcp", 0))
+	if _, err := c.CASE(ctx, h.conn.LocalAddr(), 5); err == nil {
+		t.Error("CASE on a fabric that is not")
+	}
+	if _, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5); err != nil {
+		t.Errorf("again: %v", err)
+	}
+}
+
+func TestGuessingClosesTheWindow(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	h := start(t, n, newStore(), nil)
+	h.await(t, "commissionable", count("_matterc._udp", 1))
+	c := mattertest.NewController(t, n, "thief", mattertest.NewAuthority(t, 0xFAB1, false), 1)
+	wrong := h.Setup().Passcode ^ 1
+	for range 20 {
+		if _, err := c.PASE(ctx, h.conn.LocalAddr(), wrong); err == nil {
+			t.Fatal("a wrong passcode")
+		}
+	}
+	h.await(t, "closed", count("_matterc._udp", 0))
+	if _, err := c.PASE(ctx, h.conn.LocalAddr(), h.Setup().Passcode); err == nil {
+		t.Error("the right passcode, after twenty wrong ones")
+	}
+	must(t, h.OpenWindow(commissioning.LeastTime))
+	if _, err := c.PASE(ctx, h.conn.LocalAddr(), h.Setup().Passcode); err != nil {
+		t.Errorf("after the owner opened it: %v", err)
+	}
+}
+
+func TestEndpointNumbersAreForEver(t *testing.T) {
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	store := newStore()
+	h := start(t, n, store, nil)
+	number := func(h *house, name string) uint16 {
+		e, err := h.EndpointFor(name)
+		must(t, err)
+		return e
+	}
+	gate, garage := number(h, "gate"), number(h, "garage")
+	if gate == garage || gate < 2 || number(h, "gate") != gate {
+		t.Errorf("gate %d, garage %d", gate, garage)
+	}
+	h.Stop()
+	h = start(t, n, store, nil)
+	if number(h, "studio") <= garage || number(h, "garage") != garage {
+		t.Error("numbers changed with a restart")
+	}
+}
+
+func TestConfigIsRefused(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"no vendor name":   func(c *Config) { c.Product.VendorName = "" },
+		"no serial number": func(c *Config) { c.Product.SerialNumber = "" },
+		"a long unique id": func(c *Config) { c.Product.UniqueID = strings.Repeat("x", 33) },
+		"a long label":     func(c *Config) { c.Product.Label = strings.Repeat("x", 33) },
+		"no attestation":   func(c *Config) { c.Attestation = nil },
+		"no storage":       func(c *Config) { c.Storage = nil },
+	} {
+		c := Config{Product: product(), Storage: newStore(), Attestation: paper{}}
+		change(&c)
+		if _, err := New(c); !errors.Is(err, ErrConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, key := range []string{setupKey, "fabrics/001", "events/next"} {
+		store := newStore()
+		store.kept[key] = []byte{1}
+		if _, err := New(Config{Product: product(), Storage: store, Attestation: paper{}}); err == nil {
+			t.Errorf("a damaged %s is taken for a new node", key)
+		}
+	}
+}
