@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/loquet/loquet/matter/attest"
 	"github.com/loquet/loquet/matter/cluster"
 	"github.com/loquet/loquet/matter/model"
 )
@@ -40,11 +41,13 @@ type Advertisement struct {
 	TXT      []string // "SII=500"
 }
 
-// Config says what a server is. Product, Storage and Attestation are needed.
+// Config says what a server is. Product and Storage are needed.
 type Config struct {
-	Product     cluster.Product
-	Storage     Storage
-	Attestation cluster.Attestation
+	Product cluster.Product
+	Storage Storage
+	// Attestation proves what the device is. nil makes one for this installation under the public test authority, and
+	// keeps it; the product's vendor id is then attest.TestVendor.
+	Attestation *attest.Chain
 
 	// Addr is the UDP address to serve, ":5540" when empty; when that port is taken, another one is. Conns are sockets to
 	// serve instead, which the server closes.
@@ -89,8 +92,11 @@ func (c *Config) check() error {
 	if len(p.Label) > 32 {
 		return fmt.Errorf("%w: the label has over 32 octets", ErrConfig)
 	}
-	if c.Storage == nil || c.Attestation == nil {
-		return fmt.Errorf("%w: storage and attestation are needed", ErrConfig)
+	if c.Storage == nil {
+		return fmt.Errorf("%w: storage is needed", ErrConfig)
+	}
+	if c.Attestation == nil && p.VendorID != attest.TestVendor {
+		return fmt.Errorf("%w: vendor 0x%04x needs an attestation of its own", ErrConfig, p.VendorID)
 	}
 	return nil
 }

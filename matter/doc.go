@@ -10,6 +10,18 @@
 //	mrp          exchanges over UDP with the Message Reliability Protocol
 //	securechannel, pase, sigma   how a session begins: with a passcode, or with certificates
 //	cert, attest, onboarding     certificates of a fabric, of a device, and what is printed on the box
+//	model, events                endpoints, clusters, attributes; what happened
+//	fabric, acl, commissioning   memberships and who may do what; the fail-safe and the window
+//	im                           reads, writes, invokes, subscriptions
+//	cluster                      the clusters of a root node and of bridged devices
+//	conformance, mattertest      the data model to hold a node against; a network and a controller for tests
+//
+// Server puts them together:
+//
+//	server, err := matter.New(matter.Config{Product: product, Storage: storage, Advertise: advertise})
+//	number, err := server.EndpointFor("garage")
+//	_, err = server.Bridge(model.EndpointConfig{ID: number, DeviceTypes: types, Clusters: clusters})
+//	err = server.Start(ctx)
 //
 // It imports the standard library and filippo.io/nistec only.
 package matter

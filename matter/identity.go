@@ -1,18 +1,20 @@
 package matter
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"math/big"
 
+	"github.com/loquet/loquet/matter/attest"
 	"github.com/loquet/loquet/matter/crypto"
+	"github.com/loquet/loquet/matter/onboarding"
 )
 
 // Setup is what a commissioner needs to know, the same for the life of the node.
 type Setup struct {
 	Passcode      uint32 // eight decimal digits
 	Discriminator uint16 // 12 bits
+	Manual        string // the code to type, 11 digits
+	QR            string // the content of the code to scan
 }
 
 // secret is how the node proves its own passcode.
@@ -24,53 +26,80 @@ type secret struct {
 }
 
 const (
-	setupKey   = "setup"
-	rebootsKey = "reboots"
-	iterations = 10000
+	setupKey       = "setup"
+	attestationKey = "attestation"
+	rebootsKey     = "reboots"
+	iterations     = 10000
 )
 
 // loadSecret reads the passcode, or makes one at the first start.
-func loadSecret(s Storage) (secret, error) {
+func loadSecret(c *Config) (secret, error) {
+	s := c.Storage
 	b, ok, err := s.Get(setupKey)
 	switch {
 	case err != nil:
 		return secret{}, fmt.Errorf("%w: the passcode: %w", ErrState, err)
 	case !ok:
-		if b, err = newSecret(); err == nil {
-			err = s.Apply(map[string][]byte{setupKey: b})
-		}
-		if err != nil {
+		b = newSecret()
+		if err := s.Apply(map[string][]byte{setupKey: b}); err != nil {
 			return secret{}, fmt.Errorf("matter: keep the passcode: %w", err)
 		}
 	case len(b) != 38:
 		return secret{}, fmt.Errorf("%w: the passcode is damaged", ErrState)
 	}
-	out := secret{Setup: Setup{binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint16(b[4:])}, salt: b[6:38], iterations: iterations}
+	out := secret{salt: b[6:38], iterations: iterations}
+	out.Passcode, out.Discriminator = binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint16(b[4:])
+	p := onboarding.Payload{Passcode: out.Passcode, Discriminator: out.Discriminator, VendorID: c.Product.VendorID, ProductID: c.Product.ProductID,
+		Rendezvous: onboarding.OnNetwork}
+	if out.Manual, err = p.Manual(); err == nil {
+		out.QR, err = p.QR()
+	}
+	if err != nil {
+		return secret{}, fmt.Errorf("%w: the passcode: %w", ErrState, err)
+	}
 	out.verifier, err = crypto.NewVerifier(out.Passcode, out.salt, out.iterations)
 	return out, err
 }
 
 // newSecret draws a passcode, a discriminator and a salt.
-func newSecret() ([]byte, error) {
-	for {
-		n, err := rand.Int(rand.Reader, big.NewInt(99999998))
-		if err != nil {
-			return nil, err
-		}
-		passcode := uint32(n.Uint64()) + 1
-		if !guessable(passcode) {
-			b := binary.LittleEndian.AppendUint32(nil, passcode)
-			b = append(b, crypto.Random(2)...)
-			b[5] &= 0x0F
-			return append(b, crypto.Random(32)...), nil
-		}
-	}
+func newSecret() []byte {
+	b := binary.LittleEndian.AppendUint32(nil, onboarding.NewPasscode())
+	b = binary.LittleEndian.AppendUint16(b, onboarding.NewDiscriminator())
+	return append(b, crypto.Random(32)...)
 }
 
-// guessable says whether a passcode may not be used (Matter 1.4 section 5.1.7.1).
-func guessable(passcode uint32) bool {
-	return passcode%11111111 == 0 || passcode == 12345678 || passcode == 87654321
+// loadAttestation reads the attestation of this installation, or makes one under the public test authority.
+func loadAttestation(c *Config) (*attest.Chain, error) {
+	if c.Attestation != nil {
+		return c.Attestation, c.Attestation.Check()
+	}
+	b, ok, err := c.Storage.Get(attestationKey)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the attestation: %w", ErrState, err)
+	}
+	if ok {
+		chain, err := attest.Parse(b)
+		if err != nil {
+			return nil, fmt.Errorf("%w: the attestation: %w", ErrState, err)
+		}
+		return &chain, nil
+	}
+	chain, err := attest.NewTest(c.Product.VendorID, c.Product.ProductID, deviceTypeAggregator)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = chain.Bytes(); err == nil {
+		err = c.Storage.Apply(map[string][]byte{attestationKey: b})
+	}
+	return &chain, err
 }
+
+// paper shows an attestation to the cluster that asks for it.
+type paper struct{ *attest.Chain }
+
+func (p paper) DAC() []byte         { return p.Chain.DAC }
+func (p paper) PAI() []byte         { return p.Chain.PAI }
+func (p paper) Declaration() []byte { return p.Chain.Declaration }
 
 // countReboot counts this start.
 func countReboot(s Storage) (uint16, error) {

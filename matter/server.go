@@ -63,7 +63,10 @@ func New(c Config) (*Server, error) {
 	c.defaults()
 	s := &Server{c: c, wake: make(chan struct{}, 1), sessions: session.NewTable(session.DefaultSize)}
 	var err error
-	if s.secret, err = loadSecret(c.Storage); err != nil {
+	if s.secret, err = loadSecret(&c); err != nil {
+		return nil, err
+	}
+	if s.c.Attestation, err = loadAttestation(&c); err != nil {
 		return nil, err
 	}
 	if s.table, err = fabric.Open(c.Storage, c.Fabrics); err != nil {

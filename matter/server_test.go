@@ -3,7 +3,6 @@ package matter
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
 	"errors"
 	"maps"
 	"net"
@@ -53,14 +52,6 @@ func (m *memory) Apply(changes map[string][]byte) error {
 	maps.DeleteFunc(m.kept, func(_ string, v []byte) bool { return v == nil })
 	return nil
 }
-
-// paper attests with a key that nobody certified.
-type paper struct{ key *ecdsa.PrivateKey }
-
-func (paper) DAC() []byte                            { return make([]byte, 400) }
-func (paper) PAI() []byte                            { return make([]byte, 400) }
-func (paper) Declaration() []byte                    { return make([]byte, 200) }
-func (p paper) Sign(parts ...[]byte) ([]byte, error) { return crypto.Sign(p.key, parts...) }
 
 // contact is the simplest device: BooleanState.
 type contact struct {
@@ -117,7 +108,7 @@ func must(t testing.TB, err error) {
 func start(t testing.TB, n *mattertest.Network, store *memory, change func(*Config)) *house {
 	t.Helper()
 	h := &house{store: store, conn: n.Listen("house"), changed: make(chan struct{}, 1)}
-	c := Config{Product: product(), Storage: store, Attestation: paper{mattertest.NewKey(t)}, Conns: []net.PacketConn{h.conn}, Fabrics: 5, Advertise: h.advertise,
+	c := Config{Product: product(), Storage: store, Conns: []net.PacketConn{h.conn}, Fabrics: 5, Advertise: h.advertise,
 		Failed: func(err error) { t.Logf("failed: %v", err) }}
 	if change != nil {
 		change(&c)
@@ -419,19 +410,19 @@ func TestConfigIsRefused(t *testing.T) {
 		"no serial number": func(c *Config) { c.Product.SerialNumber = "" },
 		"a long unique id": func(c *Config) { c.Product.UniqueID = strings.Repeat("x", 33) },
 		"a long label":     func(c *Config) { c.Product.Label = strings.Repeat("x", 33) },
-		"no attestation":   func(c *Config) { c.Attestation = nil },
+		"no attestation":   func(c *Config) { c.Product.VendorID = 0x1234 },
 		"no storage":       func(c *Config) { c.Storage = nil },
 	} {
-		c := Config{Product: product(), Storage: newStore(), Attestation: paper{}}
+		c := Config{Product: product(), Storage: newStore()}
 		change(&c)
 		if _, err := New(c); !errors.Is(err, ErrConfig) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, key := range []string{setupKey, "fabrics/001", "events/next"} {
+	for _, key := range []string{setupKey, attestationKey, "fabrics/001", "events/next"} {
 		store := newStore()
 		store.kept[key] = []byte{1}
-		if _, err := New(Config{Product: product(), Storage: store, Attestation: paper{}}); err == nil {
+		if _, err := New(Config{Product: product(), Storage: store}); err == nil {
 			t.Errorf("a damaged %s is taken for a new node", key)
 		}
 	}
