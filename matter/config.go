@@ -47,7 +47,7 @@ type Config struct {
 	Storage Storage
 	// Attestation proves what the device is. nil makes one for this installation under the public test authority, and
 	// keeps it; the product's vendor id is then attest.TestVendor.
-	Attestation *attest.Chain
+	Attestation cluster.Attestation
 
 	// Addr is the UDP address to serve, ":5540" when empty; when that port is taken, another one is. Conns are sockets to
 	// serve instead, which the server closes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/loquet/loquet/matter/attest"
+	"github.com/loquet/loquet/matter/cluster"
 	"github.com/loquet/loquet/matter/crypto"
 	"github.com/loquet/loquet/matter/onboarding"
 )
@@ -69,9 +70,9 @@ func newSecret() []byte {
 }
 
 // loadAttestation reads the attestation of this installation, or makes one under the public test authority.
-func loadAttestation(c *Config) (*attest.Chain, error) {
+func loadAttestation(c *Config) (cluster.Attestation, error) {
 	if c.Attestation != nil {
-		return c.Attestation, c.Attestation.Check()
+		return c.Attestation, nil
 	}
 	b, ok, err := c.Storage.Get(attestationKey)
 	if err != nil {
@@ -82,7 +83,7 @@ func loadAttestation(c *Config) (*attest.Chain, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: the attestation: %w", ErrState, err)
 		}
-		return &chain, nil
+		return chain, nil
 	}
 	chain, err := attest.NewTest(c.Product.VendorID, c.Product.ProductID, deviceTypeAggregator)
 	if err != nil {
@@ -91,15 +92,8 @@ func loadAttestation(c *Config) (*attest.Chain, error) {
 	if b, err = chain.Bytes(); err == nil {
 		err = c.Storage.Apply(map[string][]byte{attestationKey: b})
 	}
-	return &chain, err
+	return chain, err
 }
-
-// paper shows an attestation to the cluster that asks for it.
-type paper struct{ *attest.Chain }
-
-func (p paper) DAC() []byte         { return p.Chain.DAC }
-func (p paper) PAI() []byte         { return p.Chain.PAI }
-func (p paper) Declaration() []byte { return p.Chain.Declaration }
 
 // countReboot counts this start.
 func countReboot(s Storage) (uint16, error) {

@@ -35,7 +35,7 @@ func (s *Server) build() error {
 			cluster.NewNetworkCommissioning(s.c.NetworkName),
 			cluster.NewAdministrator(s.window, s.failsafe, s.table),
 			cluster.NewOperationalCredentials(cluster.CredentialsConfig{Table: s.table, Failsafe: s.failsafe, Window: s.window, Certificates: verifier{s},
-				Attestation: paper{s.c.Attestation}, Access: access, Basic: s.basic}),
+				Attestation: s.c.Attestation, Access: access, Basic: s.basic}),
 			cluster.NewGroupKeyManagement(s.table)}, s.c.RootClusters...)})
 	if err != nil {
 		return err

@@ -71,8 +71,8 @@ type Attestation interface {
 	DAC() []byte
 	PAI() []byte
 	Declaration() []byte
-	// Sign signs elements and the challenge of the session they are asked for over, with the key of the DAC: r and s.
-	Sign(elements, challenge []byte) ([]byte, error)
+	// Sign signs the parts, put together, with the key of the DAC: r and s.
+	Sign(parts ...[]byte) ([]byte, error)
 }
 
 var credentialsClass = model.NewClass(model.Class{ID: OperationalCredentialsID, Revision: 2,
