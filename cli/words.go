@@ -143,7 +143,10 @@ func rowWords(r api.Row) string {
 	case "observed":
 		return "is " + placeWord(r.State)
 	case "refused":
-		return join(join("refused to", r.Action, " "), strings.ReplaceAll(r.Code, "-", " "), ": ")
+		if r.Action == "" {
+			return join("refused", strings.ReplaceAll(r.Code, "-", " "), ": ")
+		}
+		return join("refused to "+r.Action, strings.ReplaceAll(r.Code, "-", " "), ": ")
 	}
 	return join(r.Detail, r.State, ": ")
 }

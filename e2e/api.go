@@ -47,6 +47,8 @@ func (d Device) At() string { return d.State.Position + d.State.Bolt }
 type Cause struct {
 	Kind  string `json:"kind"`
 	Actor string `json:"actor"`
+	Name  string `json:"name"`
+	Place string `json:"place"`
 }
 
 // Row is a row of the history.

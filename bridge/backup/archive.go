@@ -12,7 +12,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/loquet/loquet/store"
@@ -45,12 +44,13 @@ type File struct {
 	SHA256 string `json:"sha256"`
 }
 
-// names are the files that a backup may hold.
-func names() []string { return append(store.Files(), configName) }
-
 // measure lists the files in dir.
 func (m *Manifest) measure(dir string) error {
-	for _, name := range names() {
+	keys, err := keysIn(dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range append(append(store.Files(), keys...), configName) {
 		f, err := os.Open(filepath.Join(dir, name))
 		if errors.Is(err, os.ErrNotExist) && name == configName {
 			continue
@@ -187,17 +187,28 @@ func readManifest(archive *tar.Reader) (m Manifest, err error) {
 	return m, m.check()
 }
 
-// check wants the files of a house, each once and in their order.
+// check wants the files of a house, each once and in their order: those of the store, keys, the configuration.
 func (m *Manifest) check() error {
 	var have []string
 	for _, f := range m.Files {
-		if f.Size < 0 || f.Name == configName && f.Size > mostConfig {
+		if f.Size < 0 || f.Name == configName && f.Size > mostConfig || keyName(f.Name) && f.Size > mostKey {
 			return fmt.Errorf("%w: %s is %d bytes long", ErrContent, f.Name, f.Size)
 		}
 		have = append(have, f.Name)
 	}
-	if !slices.Equal(have, names()) && !slices.Equal(have, store.Files()) {
-		return fmt.Errorf("%w: its files are %v", ErrContent, have)
+	rest, whole := have, len(have) <= mostKeys
+	for _, name := range store.Files() {
+		whole = whole && len(rest) > 0 && rest[0] == name
+		rest = rest[min(1, len(rest)):]
+	}
+	if len(rest) > 0 && rest[len(rest)-1] == configName {
+		rest = rest[:len(rest)-1]
+	}
+	for i, name := range rest {
+		whole = whole && keyName(name) && (i == 0 || rest[i-1] < name)
+	}
+	if !whole {
+		return fmt.Errorf("%w: its files are %.1000v", ErrContent, have)
 	}
 	return nil
 }

@@ -2,7 +2,8 @@
 // that no phone notices, with its history, in another folder or on another machine.
 //
 // The file is a stream of internal/sealed. In it is a tar archive, compressed with gzip: manifest.json
-// first, then the databases and the identity as they lie in a state folder, then the configuration.
+// first, then the databases and the identity as they lie in a state folder, then the keys for codes and
+// readers, then the configuration.
 package backup
 
 import (
@@ -90,7 +91,7 @@ func (s *Source) Backup(ctx context.Context, passphrase string, out io.Writer) e
 	m := Manifest{Format: format, Created: time.Now().UTC().Truncate(time.Second), Loquet: s.Version, Install: copied.Install,
 		Whole: copied.Whole, Last: copied.Last}
 	m.Host, _ = os.Hostname() // only for people
-	if err := s.addConfig(dir); err != nil {
+	if err := errors.Join(copyKeys(s.State, dir), s.addConfig(dir)); err != nil {
 		return err
 	}
 	if err := m.measure(dir); err != nil {
@@ -116,6 +117,9 @@ func (s *Source) Stopped(ctx context.Context, passphrase string, out io.Writer) 
 	if err := store.CopyStopped(s.State, dir); errors.Is(err, store.ErrLocked) {
 		return refuse(http.StatusConflict, "in-use", "leave out --state: the bridge that uses it makes the backup", err)
 	} else if err != nil {
+		return err
+	}
+	if err := copyKeys(s.State, dir); err != nil {
 		return err
 	}
 	opened, err := store.Open(ctx, dir, store.Options{Version: s.Version})

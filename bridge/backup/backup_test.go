@@ -348,7 +348,7 @@ func FuzzUnpack(f *testing.F) {
 			t.Skip("a whole archive")
 		}
 		for _, name := range files(t, dir) {
-			if !slices.Contains(names(), name) {
+			if !slices.Contains(append(store.Files(), "codes.key", configName), name) {
 				t.Errorf("wrote %q", name)
 			}
 		}

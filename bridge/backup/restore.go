@@ -191,7 +191,11 @@ func (t Target) clear(present []string) (aside string, err error) {
 // fill moves the tried house into the folder, in an order in which a power cut in between leaves a house
 // that is refused or a whole one.
 func (t Target) fill(dir string) error {
-	order := append([]string{"reserve"}, store.Files()...)
+	keys, err := keysIn(dir)
+	if err != nil {
+		return err
+	}
+	order := append(append([]string{"reserve"}, keys...), store.Files()...)
 	for _, name := range order {
 		from, to := filepath.Join(dir, name), filepath.Join(t.State, name)
 		if err := errors.Join(giveTo(t.State, from), os.Rename(from, to)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/lines"
 	"github.com/loquet/loquet/hw/sim"
+	"github.com/loquet/loquet/hw/wiegand"
 )
 
 // demoConfig is the configuration of a simulated house: the same file an owner would write for real
@@ -18,6 +19,9 @@ func demoConfig(h sim.House) *config.Config {
 	}
 	for _, l := range h.Locks {
 		cfg.Locks = append(cfg.Locks, demoLock(l))
+		if l.Keypad != "" {
+			cfg.Keypads = append(cfg.Keypads, demoKeypad(l))
+		}
 	}
 	return cfg
 }
@@ -39,6 +43,12 @@ func demoDoor(d sim.DoorSpec) config.Door {
 	door.RemoteClose = config.RemoteCloseWarned
 	door.Warning = &config.Warning{Light: config.Line(line("lamp")), Beeper: config.Line(line("beeper")), Time: 5 * time.Second}
 	return door
+}
+
+func demoKeypad(l sim.LockSpec) config.Keypad {
+	line := func(name string) hw.Ref { return hw.Ref("sim:" + l.Keypad + "/" + name) }
+	return config.Keypad{ID: l.Keypad, Name: l.Name + " keypad", Opens: []string{l.ID},
+		Part: config.NewPart("wiegand", wiegand.Config{D0: line("d0"), D1: line("d1"), LED: line("led"), Beeper: line("beeper")})}
 }
 
 func demoLock(l sim.LockSpec) config.Lock {

@@ -63,6 +63,14 @@ func (w *World) Happen(t testing.TB, id, event string) {
 	}
 }
 
+// Type lets somebody type at a keypad.
+func (w *World) Type(t testing.TB, id, digits string) {
+	t.Helper()
+	if err := w.sim.Event(id, sim.Event{Name: sim.Keypad, Digits: digits}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // shortestWarning is what nobody can configure away before an unattended close (16 CFR 1211.14).
 const shortestWarning = 5 * time.Second
 
