@@ -29,6 +29,7 @@ type Device struct {
 	State     struct {
 		Position   string `json:"position"`
 		Bolt       string `json:"bolt"`
+		Open       string `json:"open"`
 		Target     string `json:"target"`
 		Obstructed string `json:"obstructed"`
 		DoorOpen   string `json:"door_open"`
@@ -40,8 +41,8 @@ type Device struct {
 	} `json:"state"`
 }
 
-// At is where a door or a bolt is.
-func (d Device) At() string { return d.State.Position + d.State.Bolt }
+// At is where a door or a bolt is, or whether a contact is open (yes, no).
+func (d Device) At() string { return d.State.Position + d.State.Bolt + d.State.Open }
 
 // Cause says who moved a device.
 type Cause struct {

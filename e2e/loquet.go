@@ -54,7 +54,7 @@ type Bridge struct {
 }
 
 // startLimit is far above what a start takes (a fraction of a second), for a machine that is busy.
-const startLimit = 20 * time.Second
+const startLimit = time.Minute
 
 // Start starts loquet and waits until it is ready.
 func (l *Lab) Start(t testing.TB, o Options) *Loquet {

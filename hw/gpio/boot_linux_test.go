@@ -31,6 +31,6 @@ func TestOnARealKernel(t *testing.T) {
 	lab := gpiolab.New(t, nil)
 	t.Run("in real time", func(t *testing.T) { lab.Boot(t, 4*time.Minute, "--", "-test.v", "-test.run=^TestGuest") })
 	t.Run("in virtual time", func(t *testing.T) {
-		lab.Boot(t, 4*time.Minute, "time-travel=inf-cpu", "VIRTUAL=1", "--", "-test.v", "-test.run=^TestGuest(Pulse|Wiegand)$")
+		lab.Boot(t, 4*time.Minute, "time-travel=inf-cpu", "VIRTUAL=1", "--", "-test.v", "-test.run=^TestGuest(Pulse|Wiegand|GuardBoundsAPulse)$")
 	})
 }

@@ -15,7 +15,8 @@ import (
 const (
 	guardGrace  = 40 * time.Millisecond // what the daemon has before the guard steps in
 	guardBeat   = time.Second           // between two questions whether the guard lives
-	guardAnswer = 2 * time.Second       // for an answer; the second time that none comes it is taken for dead
+	guardAnswer = 2 * time.Second       // for an answer
+	guardSilent = 5                     // answers in a row that do not come, and it is taken for dead
 	guardFirst  = 100 * time.Millisecond
 	guardLast   = 10 * time.Second // between two starts
 )
@@ -173,8 +174,8 @@ func (g *guard) beat(link *guardLink) error {
 				g.report(hw.GuardDown, "", false)
 				well = true
 			}
-		case <-answer.C: // the daemon itself may have been stopped: once is not enough
-			if silent++; silent > 1 {
+		case <-answer.C: // the daemon itself may have been stopped, or the machine be busy: once is not enough
+			if silent++; silent >= guardSilent {
 				return errors.New("it does not answer")
 			}
 		case <-link.dead:

@@ -136,9 +136,6 @@ func TestGuestWiegand(t *testing.T) {
 	if whole != frames && gpiolab.Virtual() {
 		t.Error("a frame was lost")
 	}
-	if whole == 0 {
-		t.Error("no frame was read")
-	}
 }
 
 func bitsOf(c *device.Card) []int {

@@ -113,7 +113,7 @@ func (c *Chip) High(offset int) bool {
 	return high
 }
 
-// Drive pulls a pin.
+// Drive pulls a pin. A request with a bias pulls it, too: what is wired to an input is driven after it.
 func (c *Chip) Drive(offset int, high bool) {
 	c.t.Helper()
 	if err := c.Pull(offset, high); err != nil {
