@@ -37,6 +37,8 @@ func (t *talk) watching(ctx context.Context, in hw.Input, loud bool, stop <-chan
 				return s
 			case heard && level.Seq > seq:
 				s.changes += int(level.Seq - seq) // a slow reader misses levels, never the count
+			case heard && level.Active != s.made:
+				s.changes++ // a chip that is asked again and again counts nothing
 			}
 			if s.changes > 0 && s.first == 0 {
 				s.first = time.Since(began)

@@ -15,7 +15,7 @@
 // questions, so a late answer is known. RTU does not: bytes that nobody waits for are thrown away, an
 // answer must have the unit, the function, the length and, for an order, the very address and value that
 // were sent, and after a question that was not answered the same board is asked nothing for a second
-// (docs/adr/0009).
+// (docs/adr/0010).
 //
 // # When nobody releases the relay
 //
