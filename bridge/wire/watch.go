@@ -15,7 +15,11 @@ type seen struct {
 	changes int
 	first   time.Duration // until the first change
 	lost    bool          // it became unavailable
+	heard   bool          // it said anything at all
 }
+
+// bounce is how long a contact gets to come to rest after the owner says that the door stands.
+const bounce = 300 * time.Millisecond
 
 // watching reads a contact until stop is closed or ctx ends, and says each change.
 func (t *talk) watching(ctx context.Context, in hw.Input, loud bool, stop <-chan struct{}) seen {
@@ -24,9 +28,9 @@ func (t *talk) watching(ctx context.Context, in hw.Input, loud bool, stop <-chan
 	levels := in.Watch(ctx)
 	began := time.Now()
 	var (
-		s     seen
-		heard bool
-		seq   uint64
+		s    seen
+		seq  uint64
+		rest <-chan time.Time // once it is stopped: when what bounces is at rest
 	)
 	for {
 		select {
@@ -35,24 +39,41 @@ func (t *talk) watching(ctx context.Context, in hw.Input, loud bool, stop <-chan
 			case !ok:
 				s.lost = ctx.Err() == nil
 				return s
-			case heard && level.Seq > seq:
+			case s.heard && level.Seq > seq:
 				s.changes += int(level.Seq - seq) // a slow reader misses levels, never the count
-			case heard && level.Active != s.made:
+			case s.heard && level.Active != s.made:
 				s.changes++ // a chip that is asked again and again counts nothing
 			}
 			if s.changes > 0 && s.first == 0 {
 				s.first = time.Since(began)
 			}
-			if loud && (!heard || level.Active != s.made) {
+			if loud && (!s.heard || level.Active != s.made) {
 				t.say("   %s", contactWord(level.Active))
 			}
-			heard, seq, s.made = true, level.Seq, level.Active
+			s.heard, seq, s.made = true, level.Seq, level.Active
 		case <-stop:
-			return s
+			stop = nil
+			rest = time.After(bounce)
+		case <-rest:
+			return now(ctx, in, s)
 		case <-ctx.Done():
 			return s
 		}
 	}
+}
+
+// now asks the contact once more: what it told last may still be on its way.
+func now(ctx context.Context, in hw.Input, s seen) seen {
+	level, err := in.Read(ctx)
+	if err != nil {
+		s.lost = true
+		return s
+	}
+	if s.heard && level.Active != s.made {
+		s.changes++
+	}
+	s.made = level.Active
+	return s
 }
 
 func contactWord(made bool) string {
