@@ -57,6 +57,7 @@ func (a *App) openDevices(ctx context.Context) error {
 	if err := a.faces.SetItems(ctx, items(units)); err != nil {
 		return err
 	}
+	a.work.run(a.builder.Awake.Run)
 	for _, u := range units {
 		a.run(u)
 	}

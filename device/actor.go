@@ -55,6 +55,8 @@ type actor[S comparable, R any] struct {
 	memory  Memory
 	publish func(S)
 	notice  func(Notice)
+	awake   *Awake
+	seeds   seeds
 
 	inbox    chan *message // pointers: there is room for many, and a house has many devices
 	snapshot atomic.Pointer[S]
@@ -69,7 +71,7 @@ func newActor[S comparable, R any](id string, m machine[S, R], d driver[R], deps
 	}
 	a := &actor[S, R]{
 		id: id, m: m, driver: d, journal: deps.Journal, memory: deps.Memory, publish: deps.Publish, notice: deps.Notice,
-		inbox: make(chan *message, 64),
+		inbox: make(chan *message, 64), awake: deps.Awake, seeds: newSeeds(),
 	}
 	s := m.state()
 	a.snapshot.Store(&s)
@@ -283,6 +285,9 @@ func (a *actor[S, R]) ask(ctx context.Context, msg message) (Answer, error) {
 	}
 	msg.r.id = a.ids.Add(1)
 	msg.r.entered = time.Now()
+	if at := a.awake.look(msg.r.entered); msg.r.cmd.Arrived.IsZero() || at.Before(msg.r.cmd.Arrived) {
+		msg.r.cmd.Arrived = at
+	}
 	msg.to = make(chan reply, 1)
 	select {
 	case a.inbox <- &msg:

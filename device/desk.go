@@ -33,6 +33,7 @@ type asker struct {
 // to it that every command is answered once.
 type desk struct {
 	id        string
+	seeds     seeds
 	fx        effects
 	waiting   []request    // behind the errand in hand
 	askers    []asker      // of the errand in hand
@@ -234,12 +235,17 @@ func (d *desk) withdraw(_ time.Time, id uint64) {
 	}
 }
 
+// expired reports whether the command is too old to move anything.
+func (d *desk) expired(now time.Time, r request) bool {
+	return r.expired(now) && !d.seeds.has(seedNoExpiry)
+}
+
 // overdue refuses those who have waited too long behind others.
 func (d *desk) overdue(now time.Time) {
 	kept := d.waiting[:0]
 	for _, r := range d.waiting {
 		switch {
-		case r.expired(now):
+		case d.expired(now, r):
 			d.reject(r, d.refusal(RefusedExpired, nil))
 		case !now.Before(r.due()):
 			d.reject(r, d.refusal(RefusedBusy, nil))

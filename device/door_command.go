@@ -10,7 +10,7 @@ func (m *doorMachine) command(now time.Time, r request) {
 
 func (m *doorMachine) admit(now time.Time, r request) {
 	switch {
-	case r.expired(now):
+	case m.expired(now, r):
 		m.reject(r, m.refusal(RefusedExpired, nil))
 	case !m.valid(r.cmd.Action):
 		m.reject(r, m.refusal(RefusedUnsupported, nil))
@@ -52,7 +52,7 @@ func (m *doorMachine) pump(now time.Time) {
 
 // consider starts an errand, unless the command is a repeat.
 func (m *doorMachine) consider(now time.Time, r request) {
-	if first, ok := m.repeated(now, r.cmd); ok {
+	if first, ok := m.repeated(now, r.cmd); ok && !m.seeds.has(seedSameValue) {
 		m.fx.tell(reply{id: r.id, answer: first.answer, err: first.err})
 		return
 	}
@@ -118,6 +118,9 @@ func (m *doorMachine) intend(now time.Time, d decision) {
 		m.e.from = m.place.truth
 	}
 	m.fx.do(op{kind: opRecord, errand: m.e.id, entry: m.row(EntryIntent)})
+	if m.seeds.has(seedEarlyAnswer) {
+		m.answer(now, Answer{Intent: 1}, nil)
+	}
 }
 
 // opens reports whether the plan may open the door.

@@ -134,7 +134,7 @@ const releaseTime = 10 * time.Second
 
 func newDoorMachine(cfg DoorConfig, caps capabilities, limit *PulseLimit) *doorMachine {
 	cfg.WarnTime = max(cfg.WarnTime, MinWarnTime)
-	return &doorMachine{desk: desk{id: cfg.ID}, cfg: cfg, caps: caps, limit: limit}
+	return &doorMachine{desk: desk{id: cfg.ID, seeds: newSeeds()}, cfg: cfg, caps: caps, limit: limit}
 }
 
 func (m *doorMachine) state() DoorState { return m.st }

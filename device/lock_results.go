@@ -63,7 +63,7 @@ func (m *lockMachine) intentWritten(now time.Time, r result[LockReading]) {
 	ref := e.giveUp
 	switch {
 	case ref != nil:
-	case !e.timer && e.first.expired(now):
+	case !e.timer && m.expired(now, e.first):
 		ref = m.refusal(RefusedExpired, nil)
 	case !m.up:
 		ref = m.refusal(RefusedUnavailable, nil)

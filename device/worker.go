@@ -201,6 +201,10 @@ func (a *actor[S, R]) call(ctx context.Context, o op) (r result[R]) {
 		r.seq, r.err = a.journal.Record(ctx, o.entry)
 	case opMove:
 		r.err = a.driver.move(ctx, o.target)
+		if errors.Is(r.err, ErrUnsure) && a.seeds.has(seedRetry) {
+			time.Sleep(time.Second)
+			r.err = a.driver.move(ctx, o.target)
+		}
 	case opStop:
 		r.err = a.driver.stop(ctx)
 	case opWarn:

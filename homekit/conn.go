@@ -122,7 +122,7 @@ func (c *conn) deadline(head bool) error {
 			at = end
 		}
 	}
-	if at.IsZero() && !c.limited {
+	if at.IsZero() && !c.limited || c.s.seeds.has(seedNoLease) {
 		return nil
 	}
 	c.limited = !at.IsZero()

@@ -72,6 +72,7 @@ type Server struct {
 	quiet       time.Duration
 	rand        io.Reader
 	log         zerolog.Logger
+	seeds       seeds
 
 	vault     *vault
 	table     *table
@@ -138,7 +139,8 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		name: c.Name, model: c.Model, category: c.Category, addr: c.Addr, timed: c.TimedWrites, onWrite: c.OnWrite,
+		seeds: newSeeds(),
+		name:  c.Name, model: c.Model, category: c.Category, addr: c.Addr, timed: c.TimedWrites, onWrite: c.OnWrite,
 		authorize: c.Authorize, settled: c.Settled, identify: c.OnIdentify, onPairings: c.OnPairings, advertise: c.Advertise,
 		handlerTime: c.HandlerTime, quiet: max(c.Coalesce, 0), rand: c.Rand, log: c.Log,
 		vault: v, table: newTable(), setup: pairSetup{group: newSRPGroup()}, notices: newNotices(), done: make(chan struct{}),

@@ -113,6 +113,9 @@ func (v *vault) load() {
 	read(keyConfig, func(b []byte) (err error) { v.config, err = decodeConfig(b); return err })
 	read(keyPort, func(b []byte) (err error) { v.port, err = decodePort(b); return err })
 	read(keyAttempts, func(b []byte) (err error) { v.failures, err = decodeAttempts(b); return err })
+	if newSeeds().has(seedForgotten) {
+		v.failures = 0
+	}
 
 	var ids []string
 	read(keyState, func(b []byte) (err error) { ids, err = decodeState(b); return err })

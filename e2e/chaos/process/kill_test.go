@@ -28,7 +28,11 @@ var lab *e2e.Lab
 func TestMain(m *testing.M) {
 	flag.Parse()
 	_ = flag.Set("test.parallel", strconv.Itoa(mostHunts)) // they wait more than they work
-	lab = e2e.Open("failpoints")
+	tags := []string{"failpoints"}
+	if os.Getenv("LOQUET_SEEDED") != "" { // a mistake that the kills must find
+		tags = append(tags, "seeded")
+	}
+	lab = e2e.Open(tags...)
 	defer lab.Close()
 	m.Run()
 }
@@ -56,9 +60,9 @@ type round struct {
 
 func (r round) env() []string {
 	if r.point == "" {
-		return nil
+		return []string{"LOQUET_SEEDED=" + os.Getenv("LOQUET_SEEDED")}
 	}
-	return []string{fmt.Sprintf("LOQUET_FAILPOINT=%s:%d", r.point, r.hit)}
+	return []string{"LOQUET_SEEDED=" + os.Getenv("LOQUET_SEEDED"), fmt.Sprintf("LOQUET_FAILPOINT=%s:%d", r.point, r.hit)}
 }
 
 // warns reports whether the point lies at the beginning of a warning.
