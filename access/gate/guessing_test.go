@@ -82,17 +82,23 @@ func (a *attacked) verdict(i int) device.Verdict {
 	}
 }
 
-// Thirty days at two keypads: guesses as fast as they are taken, the power cut before the light, after it,
-// or not; and every evening the owner comes home, at one keypad or the other.
+// tooMany is when an attacker was let try so often that nothing more needs to be seen.
+const tooMany = 31 * access.MaxGuesses
+
+// Thirty days at two keypads: guesses as fast as they are taken, at random or along a de Bruijn sequence, the
+// power cut before the light, after it, or not; and every evening the owner comes home, at one keypad or the
+// other.
 func TestThirtyDaysOfGuessing(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		cut  func(r *rand.Rand) int // 0: no, 1: before the light, 2: after it
+		name  string
+		cut   func(r *rand.Rand) int // 0: no, 1: before the light, 2: after it
+		guess func(r *rand.Rand, n int) string
 	}{
-		{"no cuts", func(*rand.Rand) int { return 0 }},
-		{"a cut at every try, before its light", func(*rand.Rand) int { return 1 }},
-		{"a cut at every try, after its light", func(*rand.Rand) int { return 2 }},
-		{"cuts now and then", func(r *rand.Rand) int { return r.IntN(3) }},
+		{"no cuts", func(*rand.Rand) int { return 0 }, atRandom},
+		{"a cut at every try, before its light", func(*rand.Rand) int { return 1 }, atRandom},
+		{"a cut at every try, after its light", func(*rand.Rand) int { return 2 }, atRandom},
+		{"cuts now and then", func(r *rand.Rand) int { return r.IntN(3) }, atRandom},
+		{"along a sequence", func(*rand.Rand) int { return 0 }, alongASequence()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -102,6 +108,7 @@ func TestThirtyDaysOfGuessing(t *testing.T) {
 				a.boot(t)
 				begun := time.Now()
 				next := [2]time.Time{begun, begun}
+				tried := 0
 				home, longest := begun.Add(18*time.Hour), time.Duration(0)
 				for days := 0; days < 30; {
 					i := 0
@@ -115,7 +122,12 @@ func TestThirtyDaysOfGuessing(t *testing.T) {
 						continue
 					}
 					<-time.After(time.Until(next[i]))
-					a.try(i, fmt.Sprintf("%06d", r.IntN(700_000)))
+					if n := len(a.guesses[i]); n > tooMany {
+						a.stop()
+						t.Fatalf("keypad %d: %d guesses after %s", i, n, time.Since(begun))
+					}
+					a.try(i, c.guess(r, tried))
+					tried++
 					if i == 0 {
 						a.try(i, "#")
 					}
@@ -148,6 +160,18 @@ func TestThirtyDaysOfGuessing(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func atRandom(r *rand.Rand, _ int) string { return fmt.Sprintf("%06d", r.IntN(700_000)) }
+
+// alongASequence are the digits of a sequence that holds all PINs of four digits, six at a time: a keypad with
+// a window that slides would try each of them.
+func alongASequence() func(*rand.Rand, int) string {
+	digits := deBruijn(4)
+	return func(_ *rand.Rand, n int) string {
+		at := n * 6 % (len(digits) - 6)
+		return digits[at : at+6]
 	}
 }
 
