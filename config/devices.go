@@ -102,6 +102,7 @@ type Lock struct {
 	Door         Line          `yaml:"door" line:"input" jsonschema_description:"the contact that is active when the door is closed"`
 	Secured      Line          `yaml:"secured" line:"input" jsonschema_description:"the contact that is active when the bolt is fully out"`
 	Unsecured    Line          `yaml:"unsecured" line:"input" jsonschema_description:"the contact that is active when the bolt is fully back"`
+	Exit         Line          `yaml:"exit" line:"input" jsonschema_description:"the exit button that is active while it is pressed: it unlocks as a code at the door does; the way out in a fire is a handle or a wire of its own"`
 	AutoRelock   time.Duration `yaml:"auto_relock" jsonschema_description:"locks again after this time, such as 30s"`
 	BoltOpenDoor bool          `yaml:"bolt_open_door" jsonschema_description:"true lets the bolt be thrown while the door stands open"`
 	OwnTile      bool          `yaml:"own_tile" jsonschema_description:"shows the lock as an accessory of its own instead of in the bridge; access codes and Home Key in Apple Home want that"`

@@ -82,9 +82,9 @@ func (m *contactMachine) reading(now time.Time, r ContactReading) {
 		return
 	}
 	m.alarm(NoticeAway, false, "")
-	m.alarm(NoticeFault, r.Fault != "", r.Fault)
 	m.r, m.up = r, true
 	m.open.see(now, r.Open)
+	m.trouble(r.Fault, false, m.open.restless(now))
 	m.expire(now)
 	m.st.Available, m.st.Fault, m.st.Battery = true, r.Fault, r.Battery
 }
@@ -101,6 +101,7 @@ func (m *contactMachine) suspended(now time.Time) {
 }
 
 func (m *contactMachine) expire(now time.Time) {
+	m.alarm(NoticeBounces, m.open.restless(now), "")
 	known := !m.open.truthAt.IsZero()
 	if !m.up || !m.open.settle(now, stableTime) || m.open.truth == m.st.Open {
 		return
@@ -131,9 +132,9 @@ func (m *contactMachine) done(_ time.Time, r result[ContactReading]) {
 
 func (m *contactMachine) next() time.Time {
 	if !m.up {
-		return time.Time{}
+		return m.open.quietAt()
 	}
-	return m.open.due(stableTime)
+	return earlier(m.open.due(stableTime), m.open.quietAt())
 }
 
 func (m *contactMachine) end(time.Time) { m.up, m.st.Available = false, false }

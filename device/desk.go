@@ -79,6 +79,18 @@ func (d *desk) alarm(code NoticeCode, on bool, detail string) {
 	d.fx.notice(n)
 }
 
+// trouble tells of what a driver knows to be wrong, and of contacts that do not come to rest.
+func (d *desk) trouble(fault string, disagree, restless bool) {
+	if disagree {
+		d.alarm(NoticeFault, false, "")
+		d.alarm(NoticeDisagree, true, fault)
+	} else {
+		d.alarm(NoticeDisagree, false, "")
+		d.alarm(NoticeFault, fault != "", fault)
+	}
+	d.alarm(NoticeBounces, restless, "")
+}
+
 // holds notes whether the device keeps the other doors of its mantrap shut.
 func (d *desk) holds(now time.Time, i *Interlock, open bool) {
 	switch {

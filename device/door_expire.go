@@ -23,6 +23,7 @@ func (m *doorMachine) expire(now time.Time) {
 		m.show(now, m.st.Cause)
 	}
 	m.heldLong(now)
+	m.alarm(NoticeBounces, m.place.restless(now), "")
 	m.overdue(now)
 	m.hurry(now)
 	if !m.autoAt.IsZero() && !now.Before(m.autoAt) {
@@ -223,6 +224,7 @@ func (m *doorMachine) next() time.Time {
 	at = earlier(at, m.autoAt)
 	at = earlier(at, m.due())
 	at = earlier(at, m.holdsAt)
+	at = earlier(at, m.place.quietAt())
 	switch m.e.phase {
 	case phaseWarning:
 		at = earlier(at, m.e.until)

@@ -36,7 +36,7 @@ func (m *doorMachine) observe(now time.Time, r Reading) {
 	if m.mv.live && r.Obstructed == Yes {
 		m.mv.blocked = true
 	}
-	m.alarm(NoticeFault, r.Fault != "", r.Fault)
+	m.trouble(r.Fault, r.Disagree, m.place.restless(now))
 	m.seeRelease(r)
 	blocked := r.Obstructed == Yes && old.Obstructed != Yes
 	if m.e.phase == phaseWarnRow || m.inWarning() {

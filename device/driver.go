@@ -24,6 +24,7 @@ type Reading struct {
 	Energised  Tri       // whether the relay is on: No after it was on is the release
 	Taken      time.Time // when the device was asked, not when it changed; one without it is never fresh
 	Fault      string    // what the driver knows to be wrong (contacts that disagree, a relay that sticks)
+	Disagree   bool      // what is wrong is that its contacts disagree
 	Battery    Battery
 }
 
@@ -34,6 +35,7 @@ type LockReading struct {
 	Energised Tri
 	Taken     time.Time
 	Fault     string
+	Disagree  bool  // what is wrong is that its contacts disagree
 	Cause     Cause // from locks that tell who turned them; zero from all others
 	Battery   Battery
 }

@@ -51,6 +51,7 @@ func (m *lockMachine) expire(now time.Time) {
 		m.unreleased(now)
 	}
 	m.heldLong(now)
+	m.alarm(NoticeBounces, m.bolt.restless(now) || m.door.restless(now), "")
 	m.overdue(now)
 	m.hurry(now)
 	if !m.relockAt.IsZero() && !now.Before(m.relockAt) {
@@ -133,6 +134,7 @@ func (m *lockMachine) next() time.Time {
 	at = earlier(at, m.relockAt)
 	at = earlier(at, m.due())
 	at = earlier(at, m.holdsAt)
+	at = earlier(at, earlier(m.bolt.quietAt(), m.door.quietAt()))
 	if m.e.phase == phaseTruth {
 		at = earlier(at, m.e.wake)
 	}

@@ -20,12 +20,12 @@ func (m *lockMachine) observe(now time.Time, r LockReading) {
 		m.upAt = now
 		m.alarm(NoticeAway, false, "")
 	}
-	m.alarm(NoticeFault, r.Fault != "", r.Fault)
 	released := m.seeRelease(r)
 	if m.cfg.Traits.SensesBolt || r.Bolt != BoltUnknown && !r.Taken.Before(m.switched) {
 		m.bolt.see(now, r.Bolt)
 	}
 	m.door.see(now, r.DoorOpen)
+	m.trouble(r.Fault, r.Disagree, m.bolt.restless(now) || m.door.restless(now))
 	if first {
 		m.bolt.doubt(now)
 		m.door.doubt(now)

@@ -9,7 +9,19 @@ type steady[T comparable] struct {
 	truth   T
 	truthAt time.Time // when raw became what the truth is now
 	settled bool      // raw is the truth
+
+	changes [restlessChanges]time.Time // the last ones
+	count   int                        // how many there were
+	loud    bool                       // it changes again and again
 }
+
+// A contact that changes so often in so little time is loose: a door that moves changes it twice. It is
+// quiet again when it has not changed for a while.
+const (
+	restlessChanges = 8
+	restlessTime    = 5 * time.Second
+	quietTime       = 10 * time.Second
+)
 
 // see takes in an observation, and reports whether it differs from the one before.
 func (s *steady[T]) see(now time.Time, v T) bool {
@@ -17,7 +29,29 @@ func (s *steady[T]) see(now time.Time, v T) bool {
 		return false
 	}
 	s.raw, s.since, s.settled = v, now, false
+	oldest := &s.changes[s.count%restlessChanges]
+	if s.count >= restlessChanges && now.Sub(*oldest) < restlessTime {
+		s.loud = true
+	}
+	*oldest = now
+	s.count++
 	return true
+}
+
+// restless reports whether the value changes again and again.
+func (s *steady[T]) restless(now time.Time) bool {
+	if s.loud && !now.Before(s.quietAt()) {
+		s.loud = false
+	}
+	return s.loud
+}
+
+// quietAt is when a restless value counts as quiet if it does not change; zero if it is not restless.
+func (s *steady[T]) quietAt() time.Time {
+	if !s.loud {
+		return time.Time{}
+	}
+	return s.changes[(s.count-1)%restlessChanges].Add(quietTime)
 }
 
 // doubt makes the value wait again, although it did not change.

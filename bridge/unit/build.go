@@ -179,6 +179,13 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 		if whole, err = lines.NewLock(ctx, u.env, bolt, parts); err != nil {
 			return err
 		}
+		if l.Exit != "" {
+			button, err := u.env.Input(ctx, hw.Ref(l.Exit))
+			if err != nil {
+				return err
+			}
+			u.exit = &exit{button: button, place: string(l.Exit), log: u.env.Log}
+		}
 	}
 	traits := parts.Traits(base)
 	u.lock, err = device.NewLock(device.LockConfig{

@@ -45,7 +45,8 @@ func (b *Builder) shown(u *Unit, d api.Device, available, known bool) {
 func problems() map[device.NoticeCode]health.Code {
 	return map[device.NoticeCode]health.Code{
 		device.NoticeSuspended: health.Suspended, device.NoticeFault: health.DeviceFault, device.NoticeAway: health.DeviceUnavailable,
-		device.NoticeUnreleased: health.RelayStuck,
+		device.NoticeUnreleased: health.RelayStuck, device.NoticeDisagree: health.ContactsDisagree, device.NoticeBounces: health.ContactBounces,
+		device.NoticeInterlock: health.InterlockHeld,
 	}
 }
 

@@ -39,6 +39,7 @@ type Unit struct {
 	contact *device.Contact
 	env     *hw.Env
 	missing error
+	exit    *exit // of a lock; nil where there is none
 
 	settled chan struct{}
 	once    sync.Once // closes it
@@ -153,6 +154,12 @@ func (u *Unit) Live(ctx context.Context) (err error) {
 	}()
 	if u.missing != nil {
 		return u.missing
+	}
+	if u.exit != nil {
+		var watching sync.WaitGroup
+		ctx, cancel := context.WithCancel(ctx)
+		watching.Go(func() { u.exit.watch(ctx, u.Command) })
+		defer func() { cancel(); watching.Wait() }()
 	}
 	return u.actor().Run(ctx)
 }

@@ -17,6 +17,7 @@ const (
 	pinWindow = 23
 	pinStrike = 24
 	pinSide   = 25
+	pinExit   = 26
 	pinClosed = 27
 )
 
@@ -80,6 +81,19 @@ func TestGuestExampleForAPi(t *testing.T) {
 	if d := q.Await(t, "garage", "open", time.Minute); d.State.Cause.Kind != "outside" {
 		t.Errorf("%+v", d.State.Cause)
 	}
+
+	c.Drive(pinExit, false) // somebody presses the exit button
+	if !restsWithin(c, pinStrike, true, time.Minute) {
+		t.Error("the exit button does not let go")
+	}
+	c.Drive(pinExit, true)
+	if !restsWithin(c, pinStrike, false, time.Minute) {
+		t.Error("the strike stays energised")
+	}
+	if d := q.Await(t, "side", "secured", time.Minute); d.State.Bolt != "secured" {
+		t.Errorf("%+v", d.State)
+	}
+	time.Sleep(2 * time.Second)
 
 	q.Must(t, "side", "unlock")
 	if !c.High(pinStrike) {

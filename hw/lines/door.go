@@ -193,6 +193,7 @@ func (s seen) reading(taken time.Time) device.Reading {
 		r.Obstructed = s.obstructed
 	}
 	r.Fault = faults(alarm, s.base.Fault, s.fault)
+	r.Disagree = r.Disagree || alarm != ""
 	return r
 }
 

@@ -168,6 +168,7 @@ func (f felt) reading(taken time.Time) device.LockReading {
 		r.DoorOpen = not(f.door)
 	}
 	r.Fault = faults(alarm, f.base.Fault, f.fault)
+	r.Disagree = r.Disagree || alarm != ""
 	return r
 }
 
