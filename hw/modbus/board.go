@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"sync"
@@ -147,11 +148,9 @@ func (b *Board) begin(s *session) error {
 	}
 	defer b.give()
 	limit := b.patience()
-	outs := b.lent()
-	for n, o := range outs {
-		if err := b.settle(s, n, o, limit); err != nil {
-			return fmt.Errorf("relay-%d is not brought to rest: %w", n+1, err)
-		}
+	settled := make(map[*output]bool)
+	if err := b.rest(s, limit, settled); err != nil {
+		return err
 	}
 	b.mu.Lock()
 	late := b.late
@@ -162,18 +161,44 @@ func (b *Board) begin(s *session) error {
 	if err := b.look(s, limit); err != nil {
 		return err
 	}
-	trip := make(chan struct{})
-	b.mu.Lock()
-	b.up, b.trip = s, trip
-	b.mu.Unlock()
+	for n, o := b.unsettled(s, settled); o != nil; n, o = b.unsettled(s, settled) {
+		if err := b.restOne(s, n, o, limit, settled); err != nil {
+			return err
+		}
+	}
 	b.bus.known(b.unit, true)
 	if err := b.read(b.ctx, s, answerWithin); err != nil {
 		b.end(err)
 		return err
 	}
-	for _, o := range outs {
-		o.Back()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, o := range b.outs {
+		if settled[o] && b.up == s {
+			o.Back()
+		}
 	}
+	return nil
+}
+
+// rest brings the relays that are lent by now to rest.
+func (b *Board) rest(s *session, limit time.Duration, settled map[*output]bool) error {
+	b.mu.Lock()
+	outs := maps.Clone(b.outs)
+	b.mu.Unlock()
+	for n, o := range outs {
+		if err := b.restOne(s, n, o, limit, settled); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Board) restOne(s *session, n int, o *output, limit time.Duration, settled map[*output]bool) error {
+	if err := b.settle(s, n, o, limit); err != nil {
+		return fmt.Errorf("relay-%d is not brought to rest: %w", n+1, err)
+	}
+	settled[o] = true
 	return nil
 }
 

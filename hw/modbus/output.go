@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/loquet/loquet/device"
@@ -20,6 +19,7 @@ type output struct {
 	want  bool      // the level it was last brought to
 	since time.Time // when the board had confirmed that; zero while it has not
 	timed bool      // it comes back from want by itself
+	away  bool      // it is away from rest, or perhaps
 }
 
 // Output implements hw.Board. The lines are relay-1 and up, as the relays are printed on the board.
@@ -28,34 +28,48 @@ func (b *Board) Output(ctx context.Context, line string, o hw.OutputOptions) (hw
 	if err != nil {
 		return nil, err
 	}
-	if err := take(ctx, b.turn); err != nil {
-		return nil, err
-	}
-	defer b.give()
-	b.mu.Lock()
-	_, used := b.outs[n]
-	s, closed := b.up, b.closed
-	b.mu.Unlock()
-	switch {
-	case closed:
-		return nil, hw.ErrClosed
-	case used:
-		return nil, hw.ErrInUse
-	}
 	out := &output{rest: o.Rest != o.ActiveLow}
 	out.want = out.rest
 	sw := func(ctx context.Context, active bool, max time.Duration) error {
 		return b.order(ctx, n, out, active != o.ActiveLow, max)
 	}
 	out.Bounded = hw.NewBounded(sw, func() error { b.forget(n); return nil }, o)
-	if s == nil || b.settle(s, n, out, answerWithin) != nil {
-		out.Lost() // the board is brought to rest when it is back
+	out.Lost() // until it was brought to rest
+	s, err := b.lend(n, out)
+	switch {
+	case err != nil:
+		return nil, err
+	case s == nil:
+		return out.Bounded, nil // it comes with the board
+	}
+	if err := take(ctx, b.turn); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	defer b.give()
+	if b.settle(s, n, out, answerWithin) != nil {
 		b.fail(s)
+		return out.Bounded, nil
 	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.up == s {
+		out.Back()
+	}
+	return out.Bounded, nil
+}
+
+// lend remembers an output, and returns the connection if the board is there. If not, begin will find it.
+func (b *Board) lend(n int, out *output) (*session, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch _, used := b.outs[n]; {
+	case b.closed:
+		return nil, hw.ErrClosed
+	case used:
+		return nil, hw.ErrInUse
+	}
 	b.outs[n] = out
-	b.mu.Unlock()
-	return out, nil
+	return b.up, nil
 }
 
 func (b *Board) forget(n int) {
@@ -64,10 +78,17 @@ func (b *Board) forget(n int) {
 	delete(b.outs, n)
 }
 
-func (b *Board) lent() map[int]*output {
+// unsettled returns an output that was not brought to rest yet. If there is none, the board is up from here on.
+func (b *Board) unsettled(s *session, done map[*output]bool) (int, *output) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return maps.Clone(b.outs)
+	for n, o := range b.outs {
+		if !done[o] {
+			return n, o
+		}
+	}
+	b.up, b.trip = s, make(chan struct{})
+	return 0, nil
 }
 
 // away says whether a relay of ours is away from rest, or perhaps.
@@ -75,7 +96,7 @@ func (b *Board) away() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, o := range b.outs {
-		if o.want != o.rest || o.since.IsZero() {
+		if o.away {
 			return true
 		}
 	}
@@ -89,6 +110,9 @@ func (b *Board) order(ctx context.Context, n int, o *output, high bool, max time
 		limit = min(limit, max)
 	}
 	until := time.Now().Add(limit)
+	if _, err := b.present(); err != nil {
+		return err
+	}
 	waiting, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	if err := take(waiting, b.turn); err != nil {
@@ -117,7 +141,7 @@ func (b *Board) settle(s *session, n int, o *output, limit time.Duration) error 
 func (b *Board) set(ctx context.Context, s *session, n int, o *output, high bool, max time.Duration, until time.Time, within time.Duration) error {
 	b.mu.Lock()
 	before := *o
-	o.want, o.since, o.timed = high, time.Time{}, max > 0
+	o.want, o.since, o.timed, o.away = high, time.Time{}, max > 0, o.away || high != o.rest
 	b.mu.Unlock()
 	if max > 0 {
 		b.bus.hold(b.unit, time.Now().Add(max+answerWithin))
@@ -127,9 +151,9 @@ func (b *Board) set(ctx context.Context, s *session, n int, o *output, high bool
 	defer b.mu.Unlock()
 	switch {
 	case err == nil:
-		o.since = time.Now()
+		o.since, o.away = time.Now(), high != o.rest
 	case !errors.Is(err, device.ErrUnsure):
-		o.want, o.since, o.timed = before.want, before.since, before.timed
+		o.want, o.since, o.timed, o.away = before.want, before.since, before.timed, before.away
 		return refused(err)
 	}
 	return err

@@ -170,21 +170,24 @@ func (s *session) exchange(r *request) ([]byte, time.Time, error) {
 	}
 	data, err := s.listen(r)
 	s.free = time.Now().Add(s.gap)
-	switch err {
-	case errSilent:
+	switch {
+	case errors.Is(err, errSilent):
 		s.silent++
 		err = lost(r.pdu, "the board does not answer")
-	case errGone:
+	case errors.Is(err, errGone):
 		s.broken = true
 		err = lost(r.pdu, "the connection ended before the answer")
-	case errGarbled:
+	case errors.Is(err, errGarbled):
 		s.broken = true
 		err = lost(r.pdu, errGarbled.Error())
-	case errOther:
+	case errors.Is(err, errOther):
 		err = lost(r.pdu, errOther.Error())
 	default:
 		s.silent = 0
 		s.answers++
+		if !r.pdu.orders() && errors.Is(err, device.ErrUnsure) {
+			err = lost(r.pdu, "the gateway or the board cannot say") // a question leaves nothing unsure
+		}
 	}
 	return data, at, err
 }

@@ -16,7 +16,10 @@ type lent struct{ rig }
 
 func (l lent) Output(ctx context.Context, line string, o hw.OutputOptions) (hw.Output, error) {
 	if n, err := number(line, relayLine, 8); err == nil {
-		if _, used := l.board.lent()[n]; !used {
+		l.board.mu.Lock()
+		_, used := l.board.outs[n]
+		l.board.mu.Unlock()
+		if !used {
 			do(l.fake, func() bool { l.rest[n] = o.Rest != o.ActiveLow; return true })
 		}
 	}
