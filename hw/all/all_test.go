@@ -1,6 +1,8 @@
 package all_test
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -54,4 +56,44 @@ func explain[D any](t *testing.T, kind string, r *hw.Registry[D]) {
 			}
 		}
 	}
+}
+
+// Every package with a driver runs the suite that its kind of driver must pass.
+func TestEveryDriverPassesTheSuite(t *testing.T) {
+	folders, err := filepath.Glob("../*/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drivers := 0
+	for _, folder := range folders {
+		if !mentions(t, folder, "hw.New(", false) {
+			continue
+		}
+		drivers++
+		if !mentions(t, folder, "hwtest.Test", true) {
+			t.Errorf("%s has a driver and does not run hwtest on it", filepath.Base(folder))
+		}
+	}
+	if drivers < 6 {
+		t.Errorf("%d packages with drivers: the search is wrong", drivers)
+	}
+}
+
+// mentions searches the tests of a folder, or everything else in it.
+func mentions(t *testing.T, folder, word string, tests bool) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file, "_test.go") == tests && strings.Contains(string(b), word) {
+			return true
+		}
+	}
+	return false
 }

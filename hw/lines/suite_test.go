@@ -259,3 +259,21 @@ func TestBolts(t *testing.T) {
 		}
 	}
 }
+
+func TestSensors(t *testing.T) {
+	hwtest.TestSensor(t, func(t *testing.T) hwtest.SensorRig {
+		p := here(t, "garage")
+		s, err := lines.NewSensor(t.Context(), p.env, lines.SensorConfig{Contact: "sim:garage/closed"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		move := p.moveDoor(t)
+		return hwtest.SensorRig{Sensor: s, Close: p.peer().Close, Move: func(open bool) {
+			if open {
+				move(device.PlaceOpen)
+			} else {
+				move(device.PlaceClosed)
+			}
+		}}
+	})
+}

@@ -237,3 +237,34 @@ func FuzzAnswers(f *testing.F) {
 		}
 	})
 }
+
+// told is a HID board that answers whatever it is told to, and never speaks by itself.
+type told struct {
+	state [hidReport]byte
+	ended chan struct{}
+}
+
+func (b told) Read([]byte) (int, error)          { <-b.ended; return 0, io.EOF }
+func (b told) Write(p []byte) (int, error)       { return len(p), nil }
+func (b told) Feature() ([hidReport]byte, error) { return b.state, nil }
+func (b told) Close() error                      { close(b.ended); return nil }
+
+// FuzzHID: an order counts as obeyed only where the report says so, and only a relay board is one.
+func FuzzHID(f *testing.F) {
+	f.Add([]byte("ABCDE\x00\x00\x01"), uint8(0), true, "HID_ID="+hidID+"\nHID_NAME=www.dcttech.com "+hidProduct+"2\n")
+	f.Add([]byte{}, uint8(7), false, "HID_ID=\n")
+	f.Fuzz(func(t *testing.T, report []byte, relay uint8, on bool, uevent string) {
+		b := told{ended: make(chan struct{})}
+		copy(b.state[:], report)
+		h := newHID(b)
+		defer h.Close()
+		channel := int(relay%8) + 1
+		obeyed := b.state[hidBitmap]>>(channel-1)&1 == 1 == on
+		if err := h.set(t.Context(), channel, on); (err == nil) != obeyed {
+			t.Errorf("report %x, relay %d ordered %v: %v", b.state, channel, on, err)
+		}
+		if isHIDRelay(uevent) && (!strings.Contains(uevent, hidID) || !strings.Contains(uevent, hidProduct)) {
+			t.Errorf("%q is a relay board", uevent)
+		}
+	})
+}
