@@ -60,7 +60,7 @@ func explain[D any](t *testing.T, kind string, r *hw.Registry[D]) {
 
 // Every package with a driver runs the suite that its kind of driver must pass.
 func TestEveryDriverPassesTheSuite(t *testing.T) {
-	folders, err := filepath.Glob("../*/")
+	folders, err := filepath.Glob("../*")
 	if err != nil {
 		t.Fatal(err)
 	}
