@@ -24,10 +24,11 @@ func DefaultParams() Params {
 		DataModel: 17, InteractionModel: 11, MaxPaths: 1}
 }
 
-// OwnParams are those of this stack: always awake, the data model of Matter 1.6.
+// OwnParams are those of this stack: always awake, the data model of Matter 1.6, ten commands in one invoke as package
+// im takes by default.
 func OwnParams() Params {
 	p := DefaultParams()
-	p.DataModel, p.InteractionModel, p.Specification = 21, 12, 0x01060000
+	p.DataModel, p.InteractionModel, p.Specification, p.MaxPaths = 21, 12, 0x01060000, 10
 	return p
 }
 

@@ -30,7 +30,8 @@ type Config struct {
 	Params      session.Params // how this node wants to be spoken to
 	// Now is the time against which certificates are judged; nil, or a zero time, for a clock that is not trusted.
 	Now func() time.Time
-	// MaxHandshakes is how many peers are answered at once; 0 is 4.
+	// MaxHandshakes is how many peers are answered at once; 0 is 4. A further one takes the place of the oldest if that
+	// has kept its peer waiting for two seconds, and is asked to come again otherwise.
 	MaxHandshakes int
 	// Established hears of each new session, before the peer is told. It must not wait.
 	Established func(*session.Session)
@@ -73,8 +74,8 @@ func (c *Config) remember(r resumption) {
 
 // Responder serves CASE. Its methods may be used by several goroutines.
 type Responder struct {
-	cfg   Config
-	slots chan struct{}
+	cfg      Config
+	halfOpen *halfOpen
 }
 
 // NewResponder makes a responder.
@@ -82,7 +83,7 @@ func NewResponder(c Config) *Responder {
 	if c.MaxHandshakes <= 0 {
 		c.MaxHandshakes = 4
 	}
-	return &Responder{cfg: c, slots: make(chan struct{}, c.MaxHandshakes)}
+	return &Responder{cfg: c, halfOpen: &halfOpen{limit: c.MaxHandshakes}}
 }
 
 // Handle serves one handshake; it is the mrp.ProtocolHandler of Sigma1.
@@ -124,12 +125,11 @@ func (r *Responder) serve(ctx context.Context, ex *mrp.Exchange, first []byte) e
 			return err
 		}
 	}
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	default:
+	ctx, leave, ok := r.halfOpen.enter(ctx)
+	if !ok {
 		return errBusy
 	}
+	defer leave()
 	peer := session.DefaultParams()
 	if m.params != nil {
 		peer = *m.params
