@@ -75,12 +75,13 @@ func TestUnitFitsTheProgram(t *testing.T) {
 	}
 	for _, line := range []string{
 		"Type=notify",
-		"StateDirectory=loquet",           // /var/lib/loquet, the default of `loquet run` in a service
-		"RuntimeDirectory=loquet",         // /run/loquet, where commands look first
-		"RuntimeDirectoryPreserve=yes",    // history lies there while the disk takes none
-		"RuntimeDirectoryMode=0750",       // the group reaches the socket
-		"Restart=always",                  //
-		"StartLimitIntervalSec=0",         // for ever
+		"StateDirectory=loquet",        // /var/lib/loquet, the default of `loquet run` in a service
+		"RuntimeDirectory=loquet",      // /run/loquet, where commands look first
+		"RuntimeDirectoryPreserve=yes", // history lies there while the disk takes none
+		"RuntimeDirectoryMode=0750",    // the group reaches the socket
+		"Restart=always",               //
+		"StartLimitIntervalSec=0",      // for ever
+		"ExecStopPost=-/usr/bin/loquet outputs-safe --config /etc/loquet/loquet.yaml", // what guard and bridge could not
 		"CapabilityBoundingSet=",          //
 		"DeviceAllow=char-gpiochip rw",    //
 		"DeviceAllow=char-hidraw rw",      // relay boards that are HID devices

@@ -382,3 +382,46 @@ func TestSensor(t *testing.T) {
 		}
 	})
 }
+
+// A motor is switched off when its bolt is at the end of the way, not at the end of its pulse; a jammed one
+// when its pulse is over.
+func TestMotorStopsAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, env := villa(t)
+		const pulse = 8 * time.Second
+		motor, err := lines.NewMotor(t.Context(), env.For("front"), lines.MotorConfig{
+			SecureRelay: "sim:front/secure", UnsecureRelay: "sim:front/unsecure", Pulse: pulse, Secured: "sim:front/secured", Unsecured: "sim:front/unsecured",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		on := outputsOn(t, w, "front", "secure", "unsecure")
+		for _, target := range []device.BoltTarget{device.BoltTargetUnsecured, device.BoltTargetSecured} {
+			if err := motor.Throw(t.Context(), target); err != nil {
+				t.Fatal(err)
+			}
+			if on() != 1 {
+				t.Fatal("it does not run")
+			}
+			pass(pulse / 2)
+			if on() != 0 {
+				t.Errorf("%v: it pushes against the end", target)
+			}
+			pass(pulse)
+		}
+		if err := w.Event("front", sim.Event{Name: sim.Jam}); err != nil {
+			t.Fatal(err)
+		}
+		if err := motor.Throw(t.Context(), device.BoltTargetUnsecured); err != nil {
+			t.Fatal(err)
+		}
+		pass(pulse / 2)
+		if on() != 1 {
+			t.Error("a jammed bolt is given up before its time")
+		}
+		pass(pulse)
+		if on() != 0 {
+			t.Error("a jammed bolt is pushed for ever")
+		}
+	})
+}

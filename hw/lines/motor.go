@@ -16,9 +16,9 @@ const maxDrive = 10 * time.Second
 
 // MotorConfig are the settings of the bolt driver "motor".
 type MotorConfig struct {
-	SecureRelay   hw.Ref        `yaml:"secure_relay" line:"output" jsonschema_description:"the relay that drives the bolt out"`
-	UnsecureRelay hw.Ref        `yaml:"unsecure_relay" line:"output" jsonschema_description:"the relay that draws the bolt back"`
-	Pulse         time.Duration `yaml:"pulse,omitempty" jsonschema_description:"how long a relay is on, 20ms to 10s"`
+	SecureRelay   hw.Ref        `yaml:"secure_relay" line:"output" jsonschema_description:"the relay, or the input of an H-bridge, that drives the bolt out"`
+	UnsecureRelay hw.Ref        `yaml:"unsecure_relay" line:"output" jsonschema_description:"the relay, or the input of an H-bridge, that draws the bolt back"`
+	Pulse         time.Duration `yaml:"pulse,omitempty" jsonschema_description:"how long a relay is on, 20ms to 10s; a contact at the end of the way ends it sooner"`
 	Secured       hw.Ref        `yaml:"secured,omitempty" line:"input" jsonschema_description:"the contact that is made while the bolt is fully out"`
 	Unsecured     hw.Ref        `yaml:"unsecured,omitempty" line:"input" jsonschema_description:"the contact that is made while the bolt is fully back"`
 }
@@ -54,6 +54,7 @@ type Motor struct {
 	id               string
 	pulse            time.Duration
 	secure, unsecure hw.Output
+	atEnd            map[hw.Output]hw.Input // the contact at the end of each way, where there is one
 
 	mu   sync.Mutex // one order at a time: both directions together would burn the motor
 	last hw.Output
@@ -77,7 +78,12 @@ func NewMotor(ctx context.Context, env *hw.Env, c MotorConfig) (device.Bolt, err
 	if c.Secured == "" && c.Unsecured == "" {
 		return m, nil
 	}
-	return NewLock(ctx, env, m, BoltParts{Secured: c.Secured, Unsecured: c.Unsecured})
+	l, err := NewLock(ctx, env, m, BoltParts{Secured: c.Secured, Unsecured: c.Unsecured})
+	if err != nil {
+		return nil, err
+	}
+	m.atEnd = map[hw.Output]hw.Input{m.secure: l.secured.in, m.unsecure: l.unsecured.in}
+	return l, nil
 }
 
 // Throw implements device.Bolt. The other direction is brought to rest first.
@@ -99,7 +105,31 @@ func (m *Motor) Throw(ctx context.Context, target device.BoltTarget) error {
 		}
 	}
 	m.last, m.off = out, time.Now().Add(2*maxDrive)
-	return out.Set(ctx, true, m.pulse)
+	if err := out.Set(ctx, true, m.pulse); err != nil {
+		return err
+	}
+	if in := m.atEnd[out]; in != nil {
+		go m.stopAt(in, out)
+	}
+	return nil
+}
+
+// stopAt takes the power from the motor when its bolt is at the end of its way, so that it does not push
+// against it for the rest of the pulse. The pulse is its limit, as ever: a contact that says nothing changes nothing.
+func (m *Motor) stopAt(in hw.Input, out hw.Output) {
+	ctx, cancel := context.WithTimeout(context.Background(), m.pulse)
+	defer cancel()
+	for level := range in.Watch(ctx) {
+		if !level.Active {
+			continue
+		}
+		m.mu.Lock()
+		if m.last == out { // no other order came in between
+			_ = out.Set(ctx, false, 0) // it goes to rest with its pulse all the same
+		}
+		m.mu.Unlock()
+		return
+	}
 }
 
 // Readings implements device.Bolt. The relays see nothing of the bolt.
