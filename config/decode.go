@@ -153,6 +153,11 @@ func (d *decoder) decodeFields(n *node, v reflect.Value, path string, skip []str
 		}
 		rest = d.embedded(rest, v.Field(f.index), path)
 	}
+	for _, beside := range skip {
+		if beside != "driver" {
+			own = append(own, beside) // the device's, which may have been meant
+		}
+	}
 	for _, k := range rest {
 		d.unknown(k, path, own)
 	}
