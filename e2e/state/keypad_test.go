@@ -55,6 +55,7 @@ func TestOwnersComeInOnAFullDisk(t *testing.T) {
 			}
 			return ""
 		})
+		q.Await(t, "studio", "unsecured", codeLimit) // a strike that is still energised gets no second edge
 	}
 	opens(1)
 	d.fill(t)
