@@ -144,7 +144,7 @@ func (m *doorMachine) busy() bool { return m.e.phase != phaseNone || m.mv.live |
 
 func (m *doorMachine) begin(now time.Time) {
 	m.quiet(now) // of a run before
-	if m.interrupted {
+	if m.interrupted && !m.seeds.has(seedReplay) {
 		m.interrupted, m.edges = false, [4]time.Time{now, now, now, now}
 	}
 	m.fx.do(op{kind: opRecall})

@@ -156,7 +156,7 @@ func (m *doorMachine) triggered(now time.Time, r result[Reading]) {
 	if e.confirm && e.opens(e.plan) {
 		m.cfg.Interlock.override(m.id)
 	}
-	if e.warned {
+	if e.warned && m.warned { // else the move is over already, and so is its warning
 		m.warnOff = now.Add(warnTail)
 	}
 	if unsure {

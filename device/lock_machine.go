@@ -88,7 +88,7 @@ func (m *lockMachine) state() LockState { return m.st }
 func (m *lockMachine) busy() bool       { return m.e.phase != phaseNone || m.th.live || m.rel.intent != 0 }
 
 func (m *lockMachine) begin(now time.Time) {
-	if m.interrupted {
+	if m.interrupted && !m.seeds.has(seedReplay) {
 		m.interrupted, m.edges = false, [3]time.Time{now, now, now}
 	}
 	m.fx.do(op{kind: opRecall})

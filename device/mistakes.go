@@ -10,4 +10,5 @@ const (
 	seedNoExpiry    = "old-command-obeyed"
 	seedFastEdges   = "edges-too-close"
 	seedNoToken     = "mantrap-ignored"
+	seedReplay      = "intent-replayed" // by bridge; a device that knows of the run before would refuse it
 )
