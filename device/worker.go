@@ -21,12 +21,13 @@ type driver[R any] struct {
 // maxIdle is how many rows nobody waits for are kept while the journal does not answer.
 const maxIdle = 256
 
-// worker makes the calls of one device, one at a time. All its methods belong to the actor; only run
-// is another goroutine.
+// worker makes the calls of one device, one at a time. All its methods belong to the actor; only a call
+// is another goroutine, for as long as it takes: a house has many devices, and they rest most of the time.
 type worker[R any] struct {
 	jobs    chan op
 	results chan result[R]
-	ended   chan struct{}
+	work    func()        // makes the call that is in jobs
+	ended   chan struct{} // closed when it has been made; nil before the first
 
 	urgent, idle []op
 	lost         int       // rows given up because too many waited
@@ -36,22 +37,26 @@ type worker[R any] struct {
 }
 
 func (w *worker[R]) start(ctx context.Context, calls caller[R]) {
-	w.jobs, w.results, w.ended = make(chan op, 1), make(chan result[R], 1), make(chan struct{})
-	go func() {
-		defer close(w.ended)
-		for {
+	w.jobs, w.results = make(chan op, 1), make(chan result[R], 1)
+	w.work = func() {
+		ended := make(chan struct{})
+		w.ended = ended
+		go func() {
+			defer close(ended)
 			select {
 			case <-ctx.Done():
-				return
 			case o := <-w.jobs:
 				w.results <- calls.call(ctx, o) // there is room: only one is in flight
 			}
-		}
-	}()
+		}()
+	}
 }
 
 // wait gives the call in flight the time that every call has.
 func (w *worker[R]) wait() {
+	if w.ended == nil {
+		return
+	}
 	limit := time.NewTimer(callTime)
 	defer limit.Stop()
 	select {
@@ -122,6 +127,9 @@ func (w *worker[R]) kick(now time.Time) (refused result[R], any bool) {
 	}
 	w.since = now
 	w.jobs <- w.at // there is room: the worker is idle
+	if w.work != nil {
+		w.work()
+	}
 	return refused, false
 }
 

@@ -53,7 +53,7 @@ func logger(w io.Writer, format string) zerolog.Logger {
 // months in little memory: a collection of a few megabytes takes nobody's time then.
 const (
 	garbageStarting = 400
-	garbageLiving   = 50
+	garbageLiving   = 30
 )
 
 // collect sets how much garbage there may be, as a share of what lives, unless the owner says so (GOGC).

@@ -93,7 +93,7 @@ func (m *Maglock) Throw(ctx context.Context, target device.BoltTarget) error {
 
 // Readings implements device.Bolt. The bolt follows from the relay: Energised is Yes while it holds.
 func (m *Maglock) Readings(ctx context.Context) <-chan device.LockReading {
-	return boltReadings(ctx, m.reading, m.relay)
+	return watchOutputs(ctx, m.reading, m.relay)
 }
 
 // RefreshBolt implements device.BoltRefresher.

@@ -134,7 +134,7 @@ func (m *Motor) stopAt(in hw.Input, out hw.Output) {
 
 // Readings implements device.Bolt. The relays see nothing of the bolt.
 func (m *Motor) Readings(ctx context.Context) <-chan device.LockReading {
-	return boltReadings(ctx, m.reading, resting{Output: m.secure}, resting{Output: m.unsecure})
+	return watchOutputs(ctx, m.reading, resting{Output: m.secure}, resting{Output: m.unsecure})
 }
 
 // RefreshBolt implements device.BoltRefresher.

@@ -155,14 +155,9 @@ func (o *Opener) direct(ctx context.Context, out hw.Output) error {
 
 // Readings implements device.Opener. A relay sees nothing but itself.
 func (o *Opener) Readings(ctx context.Context) <-chan device.Reading {
-	out := make(chan device.Reading, 1)
-	go func() {
-		for s := range watchOutputs(ctx, o.outputs()...) {
-			hw.Offer(out, device.Reading{Energised: s.away, Taken: s.taken, Fault: s.fault})
-		}
-		close(out)
-	}()
-	return out
+	return watchOutputs(ctx, func(s acting) device.Reading {
+		return device.Reading{Energised: s.away, Taken: s.taken, Fault: s.fault}
+	}, o.outputs()...)
 }
 
 // Refresh tells what the relays are known to do; it is instant.

@@ -21,10 +21,10 @@ type acting struct {
 	fault string
 }
 
-// watchOutputs tells whenever one of at most four outputs changes, first as soon as all are known. The
+// watchOutputs gives a reading whenever one of at most four outputs changes, first as soon as all are known. The
 // channel is closed when one becomes unavailable or ctx ends.
-func watchOutputs(ctx context.Context, outs ...resting) <-chan acting {
-	result := make(chan acting, 1)
+func watchOutputs[R any](ctx context.Context, reading func(acting) R, outs ...resting) <-chan R {
+	result := make(chan R, 1)
 	go func() {
 		defer close(result)
 		ctx, cancel := context.WithCancel(ctx)
@@ -46,7 +46,7 @@ func watchOutputs(ctx context.Context, outs ...resting) <-chan acting {
 			}
 			// What came may be old by now: what counts is how all of them are at one moment.
 			if a, err := askOutputs("", outs...); err == nil {
-				hw.Offer(result, a)
+				hw.Offer(result, reading(a))
 			}
 		}
 	}()

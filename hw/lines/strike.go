@@ -94,7 +94,7 @@ func (s *Strike) Throw(ctx context.Context, target device.BoltTarget) error {
 // Readings implements device.Bolt. The bolt follows from the relay: BoltTraits.SensesBolt is false, and
 // Energised is Yes while the strike is released.
 func (s *Strike) Readings(ctx context.Context) <-chan device.LockReading {
-	return boltReadings(ctx, s.reading, s.relay)
+	return watchOutputs(ctx, s.reading, s.relay)
 }
 
 // RefreshBolt implements device.BoltRefresher.
@@ -119,18 +119,6 @@ func (s *Strike) reading(a acting) device.LockReading {
 		r.Bolt = device.BoltUnknown
 	}
 	return r
-}
-
-// boltReadings turns what outputs do into readings.
-func boltReadings(ctx context.Context, reading func(acting) device.LockReading, outs ...resting) <-chan device.LockReading {
-	out := make(chan device.LockReading, 1)
-	go func() {
-		for a := range watchOutputs(ctx, outs...) {
-			hw.Offer(out, reading(a))
-		}
-		close(out)
-	}()
-	return out
 }
 
 func noTarget(id string) error {
