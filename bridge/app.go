@@ -123,7 +123,7 @@ func New(opts Options) (*App, error) {
 		work: newTasks(), settled: make(chan struct{}), nudge: make(chan struct{}, 1),
 	}
 	a.zone.Store(zone)
-	a.builder = &unit.Builder{Limit: device.NewPulseLimit(pulsesPerController, pulseWindow), Awake: device.NewAwake(), Board: a.board, Zone: a.zone.Load,
+	a.builder = &unit.Builder{Limit: device.NewPulseLimit(pulsesPerController, pulseWindow), Awake: device.NewAwake(), Crew: &device.Crew{}, Board: a.board, Zone: a.zone.Load,
 		Shown: a.show, Log: a.log}
 	return a, nil
 }

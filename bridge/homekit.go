@@ -101,6 +101,7 @@ func (a *App) stopDevices(context.Context) error {
 		wg.Go(func() { errs[i] = u.Stop() })
 	}
 	wg.Wait()
+	a.builder.Crew.Close()
 	return errors.Join(errs...)
 }
 

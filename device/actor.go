@@ -57,6 +57,7 @@ type actor[S comparable, R any] struct {
 	notice  func(Notice)
 	awake   *Awake
 	seeds   seeds
+	crew    *Crew
 
 	inbox    chan *message // pointers: there is room for many, and a house has many devices
 	snapshot atomic.Pointer[S]
@@ -71,7 +72,7 @@ func newActor[S comparable, R any](id string, m machine[S, R], d driver[R], deps
 	}
 	a := &actor[S, R]{
 		id: id, m: m, driver: d, journal: deps.Journal, memory: deps.Memory, publish: deps.Publish, notice: deps.Notice,
-		inbox: make(chan *message, 64), awake: deps.Awake, seeds: newSeeds(),
+		inbox: make(chan *message, 64), crew: deps.Crew, awake: deps.Awake, seeds: newSeeds(),
 	}
 	s := m.state()
 	a.snapshot.Store(&s)
@@ -103,7 +104,7 @@ func (a *actor[S, R]) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l := &loop[S, R]{actor: a, waiting: make(map[uint64]chan reply), timer: time.NewTimer(time.Hour), silent: time.NewTimer(silence), last: time.Now()}
-	l.worker.start(ctx, a)
+	l.worker.start(ctx, a, a.crew)
 	l.feed.start(ctx, a.driver.readings)
 	defer l.timer.Stop()
 	defer l.silent.Stop()

@@ -13,6 +13,7 @@ type Deps[S any] struct {
 	Publish func(S)      // called with every state that differs from the one before; may be nil
 	Notice  func(Notice) // called when a problem begins or ends; may be nil
 	Limit   *PulseLimit  // shared by all devices; nil: none
+	Crew    *Crew        // makes their calls, shared by all devices; nil: a goroutine of its own for each
 	Awake   *Awake       // shared by all devices; nil: none
 	// Interrupted says that the journal knows a move of this device without an end: the program may have
 	// ended right after an edge of its relay, so that the first two seconds see no other.

@@ -36,19 +36,19 @@ type worker[R any] struct {
 	givenUp      bool      // it took too long, and is still out there
 }
 
-func (w *worker[R]) start(ctx context.Context, calls caller[R]) {
+func (w *worker[R]) start(ctx context.Context, calls caller[R], crew *Crew) {
 	w.jobs, w.results = make(chan op, 1), make(chan result[R], 1)
 	w.work = func() {
 		ended := make(chan struct{})
 		w.ended = ended
-		go func() {
+		crew.Do(func() {
 			defer close(ended)
 			select {
 			case <-ctx.Done():
 			case o := <-w.jobs:
 				w.results <- calls.call(ctx, o) // there is room: only one is in flight
 			}
-		}()
+		})
 	}
 }
 

@@ -40,7 +40,7 @@ func (j *Journal) settledBefore(seq int64) int64 {
 		}
 	}
 	if j.order(look) != nil {
-		look() // the writing goroutine has ended
+		look() // nobody writes any more
 	}
 	return from
 }
@@ -54,13 +54,13 @@ func (j *Journal) logSize() int64 {
 	return st.Size()
 }
 
-// end stops the goroutines. What was recorded is on the disk then, if the disk takes it.
+// end lets nobody write any more. What was recorded is on the disk then, if the disk takes it.
 func (j *Journal) end() {
 	if j.closed.Swap(true) {
 		return
 	}
-	close(j.stop)
-	<-j.stopped
+	j.turns <- struct{}{} // the last turn, which is never given back
+	close(j.stopped)
 	j.durable.close(j)
 }
 

@@ -37,8 +37,8 @@ func asidePath(runtime, install string) string {
 	return filepath.Join(runtime, "journal-"+install+".jsonl")
 }
 
-// stepAside has rows go aside from now on. Those that may not be on the disk go there too. It runs on
-// the writing goroutine.
+// stepAside has rows go aside from now on. Those that may not be on the disk go there too. Whoever
+// calls it has the turn.
 func (j *Journal) stepAside(p *Problem) {
 	j.state.degrade(p)
 	if j.aside.Load() != nil {
@@ -130,8 +130,8 @@ func readAside(path string) (rows []Row, err error) {
 	return rows, lines.Err()
 }
 
-// comeBack brings the rows that are aside into journal.db and says in a row that this happened. It runs
-// on the writing goroutine.
+// comeBack brings the rows that are aside into journal.db and says in a row that this happened. Whoever
+// calls it has the turn.
 func (j *Journal) comeBack() error {
 	a := j.aside.Load()
 	if a == nil {

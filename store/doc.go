@@ -12,7 +12,7 @@
 // absent: a bridge that cannot read its pairings must not look like one that has none. The store never
 // makes a new identity in a folder that holds anything of an old one.
 //
-// Record returns when the row survives a killed process. It never waits for the disk: a second
+// Record returns when the row survives a killed process. It never waits for the disk: a
 // goroutine makes the row durable at once, and nobody waits for that one. After a power cut the last
 // rows may be missing.
 //

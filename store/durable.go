@@ -169,7 +169,7 @@ func (d *durable) reached() (seq int64, hash string) {
 	return d.sure, d.hash
 }
 
-// close syncs what is left and ends the goroutine. The writing goroutine has ended before.
+// close syncs what is left and ends the goroutine. Nobody writes any more.
 func (d *durable) close(j *Journal) {
 	close(d.stop)
 	<-d.done

@@ -13,8 +13,8 @@ import (
 	"github.com/loquet/loquet/device"
 )
 
-// Journal is the history. One goroutine writes it, a second one makes it durable. It implements
-// device.Journal.
+// Journal is the history. Whoever has a row writes it in its turn, without another goroutine in between:
+// a relay waits for it. A goroutine of the journal's makes rows durable. It implements device.Journal.
 type Journal struct {
 	log       zerolog.Logger
 	path      string
@@ -27,7 +27,7 @@ type Journal struct {
 	seal      seal
 	numbers   *numbers
 
-	// The writing goroutine's.
+	// Of whoever has the turn.
 	db      *sql.DB
 	conn    *sql.Conn // nil: journal.db is not written
 	insert  *sql.Stmt
@@ -41,10 +41,8 @@ type Journal struct {
 	recent  recent
 	durable durable
 
-	records chan request
-	orders  chan func()
-	stop    chan struct{}
-	stopped chan struct{}
+	turns   chan struct{} // holds one while somebody writes
+	stopped chan struct{} // closed at the end
 	closed  atomic.Bool
 
 	checked    bool // its pages were gone through when it was opened
@@ -55,12 +53,6 @@ type Journal struct {
 }
 
 var _ device.Journal = (*Journal)(nil)
-
-// request is one row for the writing goroutine.
-type request struct {
-	row   Row
-	reply chan int64
-}
 
 // segment is a run of rows of one day and one trust.
 type segment struct {
@@ -77,52 +69,46 @@ const insertRow = `INSERT INTO events (seq, at, utc, trust, boot, mono, kind, de
 // written the row is kept in the runtime folder, and Record succeeds all the same: a full disk locks
 // nobody out. The error is the context's, or ErrClosed.
 func (j *Journal) Record(ctx context.Context, e device.Entry) (int64, error) {
-	r := request{row: newRow(e), reply: make(chan int64, 1)}
+	if err := j.takeTurn(ctx); err != nil {
+		return 0, err
+	}
+	seq := j.writeInTurn(newRow(e))
+	signal(j.durable.kick)
+	return seq, nil
+}
+
+func (j *Journal) writeInTurn(r Row) int64 {
+	defer func() { <-j.turns }()
+	return j.write(&r)
+}
+
+// takeTurn waits until nobody writes. Whoever has it gives it back by receiving from turns.
+func (j *Journal) takeTurn(ctx context.Context) error {
 	select {
-	case j.records <- r:
-	case <-ctx.Done():
-		return 0, ctx.Err()
 	case <-j.stopped:
-		return 0, ErrClosed
+		return ErrClosed
+	default:
 	}
 	select {
-	case seq := <-r.reply:
-		// Here and not by the writing goroutine: woken there, the sync would take the processor from
-		// under the answer.
-		signal(j.durable.kick)
-		return seq, nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-func (j *Journal) start() {
-	j.durable.start(j)
-	go func() {
-		defer close(j.stopped)
-		for {
-			select {
-			case r := <-j.records:
-				r.reply <- j.write(&r.row)
-			case do := <-j.orders:
-				do()
-			case <-j.stop:
-				return
-			}
-		}
-	}()
-}
-
-// order runs do on the writing goroutine and waits for it.
-func (j *Journal) order(do func()) error {
-	done := make(chan struct{})
-	select {
-	case j.orders <- func() { do(); close(done) }:
-		<-done
+	case j.turns <- struct{}{}:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-j.stopped:
 		return ErrClosed
 	}
+}
+
+func (j *Journal) start() { j.durable.start(j) }
+
+// order does something in its turn, beside the rows.
+func (j *Journal) order(do func()) error {
+	if err := j.takeTurn(context.Background()); err != nil {
+		return err
+	}
+	defer func() { <-j.turns }()
+	do()
+	return nil
 }
 
 // write numbers and dates the row and puts it where rows go now.

@@ -58,7 +58,7 @@ func openJournal(ctx context.Context, s journalSetup) (*Journal, error) {
 	j := &Journal{
 		log: s.log, path: s.folder.file(fileJournal), disk: s.disk, state: s.state, now: s.now, boot: s.boot, mono: s.mono,
 		seal: s.seal, open: map[int64]bool{}, asidePath: asidePath(s.runtime, s.seal.install),
-		records: make(chan request), orders: make(chan func()), stop: make(chan struct{}), stopped: make(chan struct{}),
+		turns: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	j.durable.kick = make(chan struct{}, 1)
 	var gaps []string
@@ -236,7 +236,7 @@ func (j *Journal) openStill(ctx context.Context, s journalSetup) {
 }
 
 // resume finds the next number, brings rows that were kept aside, says which gaps there are, and lists
-// the intents that were never finished. It runs before the writing goroutine does.
+// the intents that were never finished. It runs before anybody writes.
 func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps []string) {
 	p := s.prior
 	last := j.lastSeq

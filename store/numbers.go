@@ -9,7 +9,7 @@ import (
 // power cut: loquet.db always says "up to here" ahead of time. Only rows that were kept aside because
 // the disk could not be written at all, and that were lost with the power, leave no trace of theirs.
 type numbers struct {
-	next     int64         // the writing goroutine's
+	next     int64         // of whoever has the turn
 	reserved atomic.Int64  // loquet.db says so
 	want     chan struct{} // holds one: more should be reserved
 	granted  chan struct{} // holds one: more were reserved

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// retain drops the days that are older than keep, whole, behind a signed stub. It runs on the writing
-// goroutine, when no door is owed anything. A clock that is not trusted drops nothing.
+// retain drops the days that are older than keep, whole, behind a signed stub. Whoever calls it has
+// the turn, when no door is owed anything. A clock that is not trusted drops nothing.
 func (j *Journal) retain(ctx context.Context, keep time.Duration) (dropped int64, err error) {
 	if keep <= 0 || j.conn == nil || j.aside.Load() != nil {
 		return 0, nil

@@ -27,6 +27,7 @@ type Builder struct {
 	Memory  device.Memory
 	Limit   *device.PulseLimit // shared by all devices
 	Awake   *device.Awake      // the same
+	Crew    *device.Crew       // makes their calls
 	// Interrupted are the devices with a move that the run before has not seen the end of.
 	Interrupted map[string]bool
 	Board       *health.Board // told what is wrong with each device
@@ -146,7 +147,7 @@ func (b *Builder) buildDoor(ctx context.Context, u *Unit, cfg *config.Config, d 
 		dc.AutoClose = device.AutoClose{After: d.AutoClose.After, Outside: d.AutoClose.CountsOutside()}
 	}
 	u.door, err = device.NewDoor(dc, whole, device.Deps[device.DoorState]{
-		Journal: b.Journal, Memory: b.Memory, Publish: b.publishDoor(u), Notice: b.notice(u.ID), Limit: b.Limit, Awake: b.Awake, Interrupted: b.Interrupted[u.ID],
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishDoor(u), Notice: b.notice(u.ID), Limit: b.Limit, Crew: b.Crew, Awake: b.Awake, Interrupted: b.Interrupted[u.ID],
 	})
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 		ID: l.ID, Name: l.Name, Traits: traits, AutoRelock: l.AutoRelock, BoltOnOpenDoor: l.BoltOpenDoor,
 		Interlock: b.mantrap(cfg, l.ID),
 	}, whole, device.Deps[device.LockState]{
-		Journal: b.Journal, Memory: b.Memory, Publish: b.publishLock(u), Notice: b.notice(u.ID), Limit: b.Limit, Awake: b.Awake, Interrupted: b.Interrupted[u.ID],
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishLock(u), Notice: b.notice(u.ID), Limit: b.Limit, Crew: b.Crew, Awake: b.Awake, Interrupted: b.Interrupted[u.ID],
 	})
 	if err != nil {
 		return err
@@ -219,7 +220,7 @@ func (b *Builder) buildContact(ctx context.Context, u *Unit, c config.Contact) e
 		return err
 	}
 	u.contact, err = device.NewContact(device.ContactConfig{ID: c.ID, Name: c.Name}, sensor, device.Deps[device.ContactState]{
-		Journal: b.Journal, Memory: b.Memory, Publish: b.publishContact(u), Notice: b.notice(u.ID), Limit: b.Limit,
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishContact(u), Notice: b.notice(u.ID), Limit: b.Limit, Crew: b.Crew,
 	})
 	if err != nil {
 		return err
