@@ -127,16 +127,40 @@ of every server.
 }
 
 func (rs results) page(b *strings.Builder) {
-	for _, r := range rs {
-		if m := r.Machine; m != nil {
-			fmt.Fprintf(b, "- %s: %s, %d cores, %s, %s, Node %s, revision %s, load %s: `go run ./bench/homekit %s`\n",
-				m.At.Format("2006-01-02 15:04 MST"), m.CPU, m.Cores, m.OS, m.Go, m.Node, m.Rev, m.Load, strings.Join(m.Args, " "))
-		}
-	}
+	rs.machines(b)
 	rs.targetTable(b)
 	rs.peerTable(b)
 	rs.pulseTable(b)
 	rs.scaleTable(b)
+}
+
+// machines says where it was measured, and the command of each piece with the load before and after it.
+func (rs results) machines(b *strings.Builder) {
+	var where, pieces []string
+	last := ""
+	for _, r := range rs {
+		m := r.Machine
+		if m == nil {
+			continue
+		}
+		place := fmt.Sprintf("%s, %d cores, %s, %s, Node %s, revision %s", m.CPU, m.Cores, m.OS, m.Go, m.Node, m.Rev)
+		if !slices.Contains(where, place) {
+			where = append(where, place)
+		}
+		command := "`go run ./bench/homekit " + strings.Join(m.Args, " ") + "`"
+		if command == last {
+			pieces[len(pieces)-1] += fmt.Sprintf(", %s at the end (%s)", m.Load, m.At.Format("15:04"))
+			last = ""
+			continue
+		}
+		last = command
+		pieces = append(pieces, fmt.Sprintf("- %s: %s, load %s", m.At.Format("2006-01-02 15:04 MST"), command, m.Load))
+	}
+	if len(where) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "Measured on: %s. The load is that of the machine over 1, 5 and 15 minutes: above a little more than 1 somebody else was\nat work too, which makes what is rare and short slower than what is asked for without a pause.\n\n%s\n",
+		strings.Join(where, "; "), strings.Join(pieces, "\n"))
 }
 
 func (rs results) targetTable(b *strings.Builder) {
