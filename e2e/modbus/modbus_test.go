@@ -3,6 +3,7 @@ package modbus
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -178,5 +179,50 @@ func TestExample(t *testing.T) {
 			return got
 		}
 		return ""
+	})
+}
+
+// The bridge is killed while a relay is on. A board with a timer ends the pulse by itself; on any other one
+// `loquet outputs-safe` does, which the service runs after a crash. A new start energises nothing.
+func TestKilledInAPulse(t *testing.T) {
+	t.Run("a board with a timer", func(t *testing.T) {
+		board, addr := startRelays(t)
+		config := strings.Replace(yard("tcp://"+addr), "unit: 1,", "unit: 1, kind: waveshare,", 1)
+		q := lab.Start(t, e2e.Options{Config: config})
+		answering(t, q, "shed", true)
+		q.Must(t, "shed", "unlock")
+		if board.coils() == 0 {
+			t.Fatal("the strike is not released")
+		}
+		q.Kill(t)
+		e2e.Until(t, limit, func() string {
+			if board.coils() != 0 {
+				return "the board to end the pulse"
+			}
+			return ""
+		})
+		q = q.Again(t, nil)
+		answering(t, q, "shed", true)
+		if got := board.given(); got != "relay-4 for 6s" {
+			t.Errorf("orders: %s", got)
+		}
+	})
+	t.Run("a board without", func(t *testing.T) {
+		p := port(t)
+		board := startBoard(t, "tcp", p)
+		config := yard("tcp://127.0.0.1:" + p)
+		q := lab.Start(t, e2e.Options{Config: config})
+		answering(t, q, "shed", true)
+		q.Must(t, "shed", "unlock")
+		rests := board.writes(3, false)
+		q.Kill(t)
+		file := filepath.Join(t.TempDir(), "loquet.yaml")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out := e2e.Run(t, e2e.Command{Name: lab.Binary(t), Args: []string{"outputs-safe", "--config", file}}, limit)
+		if board.writes(3, true) != 1 || board.writes(3, false) <= rests || !strings.Contains(out, "shed") {
+			t.Errorf("%s\n%s", out, board.Log())
+		}
 	})
 }

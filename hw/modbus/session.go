@@ -251,7 +251,7 @@ func (s *session) write(out []byte, until time.Time) error {
 	case err != nil && n == 0:
 		return fmt.Errorf("%w: %w", errGone, err)
 	case err != nil:
-		return fmt.Errorf("%w: the order was cut off: %v", device.ErrUnsure, err)
+		return fmt.Errorf("%w: the order was cut off: %w", device.ErrUnsure, err)
 	}
 	return nil
 }
