@@ -200,18 +200,28 @@ func (s *Server) trustedTime() time.Time {
 }
 
 // dial opens a session to a controller, to resume its subscription.
-func (s *Server) dial(ctx context.Context, index uint8, node uint64) (im.Session, error) {
+func (s *Server) dial(ctx context.Context, index uint8, node uint64, address string) (im.Session, error) {
 	f, ok := s.table.Get(index)
 	if !ok {
 		return nil, fabric.ErrAbsent
 	}
-	at, err := s.c.Resolve(ctx, instance(f.Compressed, node))
+	at, err := s.find(ctx, instance(f.Compressed, node), address)
 	if err != nil {
 		return nil, err
 	}
-	each, err := sigma.Initiate(ctx, s.endpoint, s.sigma, net.UDPAddrFromAddrPort(at), f.Fabric, node)
+	each, err := sigma.Initiate(ctx, s.endpoint, s.sigma, at, f.Fabric, node)
 	if err != nil {
 		return nil, err
 	}
 	return controller{each, s.endpoint}, nil
+}
+
+// find returns where a controller is: where it says, else where it was.
+func (s *Server) find(ctx context.Context, instance, address string) (net.Addr, error) {
+	if s.c.Resolve != nil {
+		if at, err := s.c.Resolve(ctx, instance); err == nil {
+			return at, nil
+		}
+	}
+	return s.c.ParseAddr(address)
 }

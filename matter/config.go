@@ -61,9 +61,11 @@ type Config struct {
 	// Advertise hears of all services to be announced whenever they change. It is called by one goroutine at a time and may
 	// wait. nil announces nothing.
 	Advertise func([]Advertisement)
-	// Resolve finds the address of a controller, so that subscriptions can be resumed after a restart; instance is the name
-	// of its service without the type. nil: controllers subscribe again by themselves.
-	Resolve func(ctx context.Context, instance string) (netip.AddrPort, error)
+	// Resolve finds the address of a controller when its subscription is resumed, after a restart of either; instance is the
+	// name of its service without the type. nil, or an error: it is looked for where it was last heard.
+	Resolve func(ctx context.Context, instance string) (net.Addr, error)
+	// ParseAddr reads an address that a socket of Conns gave; nil is for UDP.
+	ParseAddr func(string) (net.Addr, error)
 	// Interfaces are shown in diagnostics; nil shows those of the machine.
 	Interfaces func() []cluster.Interface
 	// Clock returns the calendar time, and whether it can be relied on: only then are the times in certificates judged. nil
@@ -113,6 +115,12 @@ func (c *Config) defaults() {
 	}
 	if c.Clock == nil {
 		c.Clock = func() (time.Time, bool) { return time.Now(), false }
+	}
+	if c.ParseAddr == nil {
+		c.ParseAddr = func(s string) (net.Addr, error) {
+			at, err := netip.ParseAddrPort(s)
+			return net.UDPAddrFromAddrPort(at), err
+		}
 	}
 	if c.Failed == nil {
 		c.Failed = func(error) {}

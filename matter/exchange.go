@@ -42,6 +42,13 @@ type controller struct {
 }
 
 func (c controller) Done() <-chan struct{} { return c.s.Done() }
+func (c controller) Address() string {
+	if a := c.s.Route().Addr; a != nil {
+		return a.String()
+	}
+	return ""
+}
+
 func (c controller) Caller() model.Caller {
 	return model.Caller{Auth: model.Auth(c.s.Kind()), Fabric: c.s.FabricIndex(), Node: c.s.PeerNode(), CATs: c.s.CATs(),
 		Challenge: c.s.AttestationChallenge(), Adopt: c.s.SetFabricIndex, Session: uint64(c.s.ID())}

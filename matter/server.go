@@ -92,11 +92,8 @@ func New(c Config) (*Server, error) {
 }
 
 func (s *Server) interactions() im.Config {
-	c := im.Config{Node: s.node, Access: s.table, Events: s.log, Failed: s.c.Failed, MaxInvokes: maxInvokes, MaxSubscriptions: maxSubscriptions}
-	if s.c.Resolve != nil {
-		c.Storage, c.Dial = s.c.Storage, s.dial
-	}
-	return c
+	return im.Config{Node: s.node, Access: s.table, Events: s.log, Storage: s.c.Storage, Dial: s.dial, Failed: s.c.Failed,
+		MaxInvokes: maxInvokes, MaxSubscriptions: maxSubscriptions}
 }
 
 // Node returns the data model, to which endpoints can be added at any time.

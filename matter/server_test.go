@@ -109,7 +109,8 @@ func start(t testing.TB, n *mattertest.Network, store *memory, change func(*Conf
 	t.Helper()
 	h := &house{store: store, conn: n.Listen("house"), changed: make(chan struct{}, 1)}
 	c := Config{Product: product(), Storage: store, Conns: []net.PacketConn{h.conn}, Fabrics: 5, Advertise: h.advertise,
-		Failed: func(err error) { t.Logf("failed: %v", err) }}
+		ParseAddr: func(s string) (net.Addr, error) { return mattertest.Addr(s), nil },
+		Failed:    func(err error) { t.Logf("failed: %v", err) }}
 	if change != nil {
 		change(&c)
 	}
@@ -332,6 +333,39 @@ func TestARestartForgetsWhatWasNotComplete(t *testing.T) {
 	if _, err := c.Read(ctx, s); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestSubscriptionsOutliveARestart restarts the node: it finds the controller again by itself.
+func TestSubscriptionsOutliveARestart(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	store := newStore()
+	h := start(t, n, store, nil)
+	gate := h.bridge(t, "gate")
+	h.await(t, "commissionable", count("_matterc._udp", 1))
+	c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
+	s, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
+	must(t, err)
+	primed, err := c.Subscribe(ctx, s, 0, 60)
+	must(t, err)
+	moved := func() {
+		gate.set(true)
+		for r := range c.Reports {
+			if _, ok := r.Values[model.Change{Endpoint: 2, Cluster: 0x45}]; ok {
+				return
+			}
+		}
+	}
+	moved()
+	h.Stop()
+	h = start(t, n, store, nil)
+	gate = h.bridge(t, "gate")
+	again := <-c.Reports
+	for again.Subscription != primed.Subscription || len(again.Values) < 50 {
+		again = <-c.Reports
+	}
+	moved()
 }
 
 func TestTheFailsafeRunsOut(t *testing.T) {

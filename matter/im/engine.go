@@ -30,6 +30,8 @@ type Session interface {
 	Open(ctx context.Context) (Exchange, error)
 	// Done is closed when the session has ended.
 	Done() <-chan struct{}
+	// Address is where the peer was last heard, in a form that Config.Dial understands; empty for unknown.
+	Address() string
 }
 
 // Access says what a caller may do at a place.
@@ -49,9 +51,9 @@ type Config struct {
 	Access Access
 	Events *events.Log // nil: the node has no events
 	// Storage and Dial resume subscriptions: without them a subscription ends with its session. Dial opens a session
-	// to a node of a fabric.
+	// to a node of a fabric; address is where it was last heard.
 	Storage Storage
-	Dial    func(ctx context.Context, fabric uint8, node uint64) (Session, error)
+	Dial    func(ctx context.Context, fabric uint8, node uint64, address string) (Session, error)
 
 	MaxPayload             int           // octets of a message's payload; 0 is 1150, which fits IPv6's least MTU
 	MaxInvokes             int           // commands of one invoke request; 0 is 10

@@ -70,7 +70,7 @@ func FuzzKeptSubscription(f *testing.F) {
 	}
 	f.Add(b)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_, req, err := decodeSubscription(b)
+		_, req, _, err := decodeSubscription(b)
 		if err == nil && len(req.Attributes) > maxPaths {
 			t.Error("too many paths")
 		}

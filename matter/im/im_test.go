@@ -260,6 +260,7 @@ func newSession(fabric uint8, node uint64) *session {
 
 func (s *session) Caller() model.Caller  { return s.caller }
 func (s *session) Done() <-chan struct{} { return s.done }
+func (s *session) Address() string       { return "phone" }
 func (s *session) end()                  { s.ended.Do(func() { close(s.done) }) }
 func (s *session) Open(ctx context.Context) (Exchange, error) {
 	ex := &exchange{session: s, out: make(chan message), in: make(chan message)}

@@ -41,7 +41,8 @@ func (e *Engine) forget(s *subscription) {
 	}
 }
 
-// encode writes what is needed to go on: {0 fabric, 1 node, 2 least s, 3 greatest s, 4 filtered, 5 attribute paths, 6 event paths}.
+// encode writes what is needed to go on: {0 fabric, 1 node, 2 least s, 3 greatest s, 4 filtered, 5 attribute paths, 6 event paths,
+// 7 address}.
 func (s *subscription) encode() ([]byte, error) {
 	w := tlv.NewWriter(nil)
 	w.Struct(tlv.Anonymous())
@@ -60,26 +61,28 @@ func (s *subscription) encode() ([]byte, error) {
 		s.req.Events[i].write(w, tlv.Anonymous())
 	}
 	w.End()
+	w.Text(tlv.Context(7), s.address)
 	w.End()
 	return w.Finish()
 }
 
-func decodeSubscription(b []byte) (model.Caller, *subscribeRequest, error) {
+func decodeSubscription(b []byte) (c model.Caller, req *subscribeRequest, address string, err error) {
 	e, err := tlv.Decode(b)
 	if err != nil {
-		return model.Caller{}, nil, err
+		return model.Caller{}, nil, "", err
 	}
 	f := tlv.OpenStruct(e)
-	c := model.Caller{Auth: model.CASE, Fabric: f.Uint8(0), Node: f.Uint64(1)}
-	req := &subscribeRequest{Min: f.Uint16(2), Max: f.Uint16(3)}
+	c = model.Caller{Auth: model.CASE, Fabric: f.Uint8(0), Node: f.Uint64(1)}
+	req = &subscribeRequest{Min: f.Uint16(2), Max: f.Uint16(3)}
 	req.Filtered = f.Bool(4)
 	if req.Attributes, err = each(f, 5, maxPaths, parseAttributePath); err == nil {
 		req.Events, err = each(f, 6, maxPaths, parseEventPath)
 	}
+	address = f.Text(7, 128)
 	if err == nil {
 		err = f.Err()
 	}
-	return c, req, err
+	return c, req, address, err
 }
 
 // Resume brings back the subscriptions of before a restart (Matter 1.4 section 8.5.2.3). It returns at once; controllers are dialled
@@ -95,7 +98,7 @@ func (e *Engine) Resume() error {
 	for key, b := range kept {
 		var id uint32
 		n, err := fmt.Sscanf(key, prefix+"%08x", &id)
-		c, req, err2 := decodeSubscription(b)
+		c, req, address, err2 := decodeSubscription(b)
 		if n != 1 || err != nil || err2 != nil {
 			e.c.Failed(fmt.Errorf("matter/im: a kept subscription is damaged: %w", e.c.Storage.Apply(map[string][]byte{key: nil})))
 			continue
@@ -104,6 +107,7 @@ func (e *Engine) Resume() error {
 		if s == nil {
 			continue
 		}
+		s.address = address
 		e.run.Go(func() {
 			session := s.again(0)
 			if session == nil {
@@ -148,6 +152,7 @@ func (s *subscription) again(pause time.Duration) Session {
 		if err == nil {
 			return session
 		}
+		s.e.c.Failed(fmt.Errorf("matter/im: resume a subscription: %w", err))
 		if refused := (errRefused{}); errors.As(err, &refused) {
 			return nil
 		}
@@ -159,7 +164,7 @@ func (s *subscription) again(pause time.Duration) Session {
 func (s *subscription) primeAgain() (Session, error) {
 	ctx, cancel := context.WithTimeout(s.ctx, 4*s.e.c.ResponseTimeout)
 	defer cancel()
-	session, err := s.e.c.Dial(ctx, s.fabric, s.node)
+	session, err := s.e.c.Dial(ctx, s.fabric, s.node, s.address)
 	if err != nil {
 		return nil, err
 	}

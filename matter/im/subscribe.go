@@ -45,6 +45,7 @@ func (e *Engine) subscribe(ctx context.Context, ex Exchange, payload []byte) err
 		e.remove(s)
 		return err
 	}
+	s.address = session.Address()
 	e.keep(s)
 	e.begin(s, session)
 	return nil

@@ -253,12 +253,12 @@ func TestSubscriptionsAreResumed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		again := newSession(1, 1)
 		dials := 0
-		dial := func(_ context.Context, fabric uint8, node uint64) (Session, error) {
+		dial := func(_ context.Context, fabric uint8, node uint64, address string) (Session, error) {
 			if dials++; dials < 3 {
 				return nil, errors.New("not there")
 			}
-			if fabric != 1 || node != 1 {
-				t.Errorf("dialled %d %d", fabric, node)
+			if fabric != 1 || node != 1 || address != "phone" {
+				t.Errorf("dialled %d %d at %q", fabric, node, address)
 			}
 			return again, nil
 		}

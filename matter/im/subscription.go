@@ -26,6 +26,7 @@ type subscription struct {
 	fabric   uint8
 	node     uint64
 	caller   model.Caller // as of the last session
+	address  string       // where the controller was last heard
 	req      readRequest
 	least    time.Duration
 	greatest time.Duration

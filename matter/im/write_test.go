@@ -102,7 +102,6 @@ func TestWrite(t *testing.T) {
 		w.End()
 		w.End()
 	})
-	version := model.Version(h.things[0])
 	label := path(1, testCluster, 1)
 	tests := map[string]struct {
 		who   *session
@@ -120,8 +119,6 @@ func TestWrite(t *testing.T) {
 		"a global":                 {admin, []writeItem{{Path: path(1, testCluster, model.FeatureMap), Value: number}}, []model.Status{model.UnsupportedWrite}},
 		"untimed":                  {admin, []writeItem{{Path: path(1, testCluster, 2), Value: number}}, []model.Status{model.NeedsTimedInteraction}},
 		"scoped without a fabric":  {pase, []writeItem{{Path: path(1, testCluster, 4), Value: scoped}}, []model.Status{model.UnsupportedAccess}},
-		"an old version":           {admin, []writeItem{{Path: path(0, testCluster, 1), Value: textElement(t, "c"), Version: ptr(version - 1)}}, []model.Status{model.DataVersionMismatch}},
-		"the version":              {admin, []writeItem{{Path: path(0, testCluster, 1), Value: textElement(t, "c"), Version: ptr(version)}}, []model.Status{0}},
 		"two, one wrong":           {admin, []writeItem{{Path: label, Value: number}, {Path: label, Value: textElement(t, "d")}}, []model.Status{model.ConstraintError, 0}},
 		"every endpoint":           {admin, []writeItem{{Path: AttributePath{Cluster: label.Cluster, Attribute: label.Attribute}, Value: textElement(t, "e")}}, []model.Status{0, 0}},
 		"every endpoint, a viewer": {viewer, []writeItem{{Path: AttributePath{Cluster: label.Cluster, Attribute: label.Attribute}, Value: textElement(t, "e")}}, nil},
@@ -131,6 +128,21 @@ func TestWrite(t *testing.T) {
 		x := h.begin(tt.who, OpWriteRequest, writeMessage(false, false, tt.items...))
 		if got := statuses(t, x.next(t)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+func TestWriteOfAVersion(t *testing.T) {
+	h := newHouse(t, 1, nil)
+	version := model.Version(h.things[0])
+	for _, tt := range []struct {
+		version uint32
+		want    model.Status
+	}{{version - 1, model.DataVersionMismatch}, {version, model.Success}, {version, model.DataVersionMismatch}, {version + 1, model.Success}} {
+		item := writeItem{Path: path(0, testCluster, 1), Value: textElement(t, "c"), Version: &tt.version}
+		x := h.begin(newSession(1, 1), OpWriteRequest, writeMessage(false, false, item))
+		if got := statuses(t, x.next(t)); !slices.Equal(got, []model.Status{tt.want}) {
+			t.Errorf("version %d of %d: %v", tt.version, version, got)
 		}
 	}
 }
