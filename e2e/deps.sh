@@ -47,12 +47,14 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # npm ci starts from nothing each time: it runs only when the lock file is newer than what it made.
+install() { # folder what
+  [ -e "$1/node_modules/.package-lock.json" ] && [ ! "$1/package-lock.json" -nt "$1/node_modules/.package-lock.json" ] && return
+  echo "deps: installing $2 into e2e/$1/node_modules (npm ci, no scripts)"
+  npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error
+}
 if command -v npm >/dev/null; then
-  done_at=homekit/node/node_modules/.package-lock.json
-  if [ ! -e "$done_at" ] || [ homekit/node/package-lock.json -nt "$done_at" ]; then
-    echo "deps: installing hap-controller 0.10.2 into e2e/homekit/node/node_modules (npm ci, no scripts)"
-    npm ci --prefix homekit/node --ignore-scripts --no-audit --no-fund --loglevel=error
-  fi
+  install homekit/node "hap-controller 0.10.2"
+  install matter/node "matter.js 0.17.9 (146 MB)"
 else
-  echo "deps: without npm there is no HomeKit controller to test with"
+  echo "deps: without npm there is no HomeKit and no Matter controller to test with"
 fi

@@ -339,6 +339,7 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("%d s left", left())
 		}
 		time.Sleep(7 * time.Second)
+		synctest.Wait()
 		call(10)
 		call(0)
 		if left() != 0 || len(shows) != 4 || shows[0] != true || shows[1] || !shows[2] || shows[3] {

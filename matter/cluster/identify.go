@@ -41,7 +41,8 @@ type Identify struct {
 	round int
 }
 
-// NewIdentify returns the cluster; show begins and ends the showing and must not wait. nil shows nothing.
+// NewIdentify returns the cluster; show begins and ends the showing, and must neither wait nor read the cluster. nil shows
+// nothing.
 func NewIdentify(kind IdentifyType, show func(on bool)) *Identify {
 	if show == nil {
 		show = func(bool) {}
@@ -84,8 +85,10 @@ func (i *Identify) Invoke(_ context.Context, _ *model.Caller, _ uint32, fields t
 	return nil, nil
 }
 
+// begin starts, prolongs or, for zero, ends the showing. The lock is held until show has heard, so that it hears in order.
 func (i *Identify) begin(d time.Duration) {
 	i.mu.Lock()
+	defer i.mu.Unlock()
 	was := i.timer != nil
 	if was {
 		i.timer.Stop()
@@ -97,7 +100,6 @@ func (i *Identify) begin(d time.Duration) {
 	if d > 0 {
 		i.timer = time.AfterFunc(d, func() { i.end(round) })
 	}
-	i.mu.Unlock()
 	if d > 0 || was {
 		i.show(d > 0)
 		i.Changed(identifyTime)
@@ -106,13 +108,11 @@ func (i *Identify) begin(d time.Duration) {
 
 func (i *Identify) end(round int) {
 	i.mu.Lock()
-	mine := i.round == round
-	if mine {
-		i.timer = nil
+	defer i.mu.Unlock()
+	if i.round != round {
+		return
 	}
-	i.mu.Unlock()
-	if mine {
-		i.show(false)
-		i.Changed(identifyTime)
-	}
+	i.timer = nil
+	i.show(false)
+	i.Changed(identifyTime)
 }

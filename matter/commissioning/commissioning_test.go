@@ -235,6 +235,7 @@ func TestWindow(t *testing.T) {
 			t.Errorf("after its fabric left: %v %v %v", s, f, v)
 		}
 		time.Sleep(LeastTime + time.Second)
+		synctest.Wait()
 		if s, _, _ := w.Get(); s != Closed || d.open != 0 {
 			t.Errorf("after its time: %v, %d doors open", s, d.open)
 		}

@@ -1,0 +1,93 @@
+// A controller that is told what to do in lines of JSON on standard input and answers in lines of JSON on standard output:
+//   {"id": 1, "do": "commission", "passcode": n, "discriminator": n}   {"id": 1, "ok": {...}} or {"id": 1, "error": "..."}
+// What a subscription tells comes in between: {"event": "attribute", "endpoint", "cluster", "attribute", "value"}.
+// Usage: controller.mjs STATE-FOLDER [INTERFACE]
+import { createInterface } from "node:readline";
+import { Environment, Logger } from "@matter/main";
+import { BasicInformation } from "@matter/main/clusters";
+import { ManualPairingCodeCodec } from "@matter/main/types";
+import "@matter/nodejs";
+import { CommissioningController } from "@project-chip/matter.js";
+
+const [folder, device] = process.argv.slice(2);
+const say = (o) => process.stdout.write(JSON.stringify(o, (_, v) => (typeof v === "bigint" ? v.toString() : v instanceof Uint8Array ? Buffer.from(v).toString("hex") : v)) + "\n");
+Logger.destinations.default.write = (text) => process.stderr.write(text + "\n");
+Logger.level = process.env.MATTER_LOG ?? "info";
+
+const environment = Environment.default;
+environment.vars.set("storage.path", folder);
+if (device) environment.vars.set("mdns.networkinterface", device);
+
+const controller = new CommissioningController({ environment: { environment, id: "phone" }, autoConnect: false, adminFabricLabel: "e2e" });
+await controller.start();
+
+let node;
+function watch(n) {
+  n.events.attributeChanged.on(({ path: { endpointId, clusterId, attributeName }, value }) =>
+    say({ event: "attribute", endpoint: endpointId, cluster: clusterId, attribute: attributeName, value }));
+  n.events.eventTriggered.on(({ path: { endpointId, clusterId, eventName }, events }) =>
+    say({ event: "event", endpoint: endpointId, cluster: clusterId, name: eventName, count: events.length }));
+  n.events.stateChanged.on((state) => say({ event: "state", state }));
+  n.events.structureChanged.on(() => say({ event: "structure" }));
+}
+
+const connected = (n) => new Promise((done, fail) => {
+  if (n.initialized) return done();
+  const limit = setTimeout(() => fail(new Error("not initialised after 60 s")), 60000);
+  n.events.initialized.on(() => { clearTimeout(limit); done(); });
+});
+
+const verbs = {
+  async commission({ passcode, discriminator }) {
+    const id = await controller.commissionNode({
+      commissioning: { regulatoryLocation: 2, regulatoryCountryCode: "XX" },
+      discovery: { identifierData: { longDiscriminator: discriminator }, discoveryCapabilities: {} }, passcode });
+    return verbs.connect({ id });
+  },
+  async code({ code }) {
+    const { shortDiscriminator, passcode } = ManualPairingCodeCodec.decode(code);
+    const id = await controller.commissionNode({
+      commissioning: { regulatoryLocation: 2, regulatoryCountryCode: "XX" },
+      discovery: { identifierData: { shortDiscriminator }, discoveryCapabilities: {} }, passcode });
+    return verbs.connect({ id });
+  },
+  async connect({ id }) {
+    node = await controller.getNode(id ?? controller.getCommissionedNodes()[0]);
+    watch(node);
+    node.connect();
+    await connected(node);
+    return { id: node.nodeId, structure: node.getDevices().map((d) => ({ endpoint: d.number, name: d.name, children: d.getChildEndpoints().map((c) => c.number) })) };
+  },
+  async read({ endpoint, cluster, attribute }) {
+    const client = await node.getInteractionClient();
+    return (await client.getMultipleAttributes({ attributes: [{ endpointId: endpoint, clusterId: cluster, attributeId: attribute }] }))
+      .map(({ path, value, version }) => ({ ...path, value, version }));
+  },
+  async label({ label }) {
+    const basic = node.getRootClusterClient(BasicInformation.Complete ?? BasicInformation);
+    await basic.setNodeLabelAttribute(label);
+    return {};
+  },
+  async leave() {
+    await node.decommission();
+    return {};
+  },
+  async window() {
+    return await node.openEnhancedCommissioningWindow(180);
+  },
+  async end() {
+    await controller.close();
+    return {};
+  },
+};
+
+say({ event: "ready" });
+for await (const line of createInterface({ input: process.stdin })) {
+  const order = JSON.parse(line);
+  try {
+    say({ id: order.id, ok: await verbs[order.do](order) });
+  } catch (error) {
+    say({ id: order.id, error: `${error?.constructor?.name}: ${error?.message}`, stack: error?.stack });
+  }
+  if (order.do === "end") process.exit(0);
+}
