@@ -20,7 +20,8 @@ func (a *app) exportCommand() *cobra.Command {
 		Use:   "export FOLDER",
 		Short: "Write everything that is yours, in formats that any program reads",
 		Long: "Write everything that is yours into a new folder, in formats that any program reads: history as JSON lines,\n" +
-			"devices, controllers, health and facts as JSON, the configuration as it is. Keys and codes are not in it:\n" +
+			"devices, controllers, people, health and facts as JSON, the configuration as it is. Keys and what is typed\n" +
+			"at a keypad are not in it:\n" +
 			"loquet backup has those.",
 		GroupID: groupHouse,
 		Args:    exactly("folder to make"),
@@ -49,6 +50,8 @@ history.jsonl      what happened, one JSON object a line, oldest first. hash cov
                    hash of the row before it.
 devices.json       doors, locks, contacts and keypads, and how they stood
 controllers.json   phones and home hubs that were paired, what they were called and allowed; no keys
+people.json        who may have codes
+codes.json         whose codes there were, when and where they opened; not what is typed
 bridges.json       the HomeKit bridges; without the codes to pair them
 health.json        what was wrong
 facts.json         network, disk, clock, how fast controllers were answered
@@ -70,11 +73,17 @@ func exportAll(ctx context.Context, c *client.Client, folder string) (rows int64
 		{"version.json", func() (any, error) { return c.Version(ctx) }},
 		{"devices.json", func() (any, error) { return c.Devices(ctx) }},
 		{"controllers.json", func() (any, error) { return c.Pairings(ctx) }},
+		{"people.json", func() (any, error) { return c.People(ctx) }},
+		{"codes.json", func() (any, error) { return c.Codes(ctx) }},
 		{"bridges.json", func() (any, error) { return bridgesWithoutCodes(ctx, c) }},
 		{"health.json", func() (any, error) { return c.Health(ctx) }},
 		{"facts.json", func() (any, error) { return c.Facts(ctx) }},
 	} {
 		v, err := part.ask()
+		var refused *api.Error
+		if errors.As(err, &refused) && refused.Code == "codes-unreadable" {
+			continue // the rest is worth having all the same
+		}
 		if err != nil {
 			return 0, err
 		}
