@@ -295,6 +295,54 @@ func TestPlainExchange(t *testing.T) {
 	})
 }
 
+// TestASessionNumberIsUsedAgain: what is left of an exchange of the old session hears nothing of the new one.
+func TestASessionNumberIsUsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		heard := map[string]int{}
+		p := start(t, mattertest.Weather{}, func(ctx context.Context, ex *mrp.Exchange, first mrp.Message) {
+			mu.Lock()
+			heard[string(first.Payload)]++
+			mu.Unlock()
+			time.Sleep(10 * time.Second)
+			if m, err := ex.Receive(ctx); err == nil {
+				t.Errorf("an exchange of the old session heard %q", m.Payload)
+			}
+		}, mrp.Config{})
+		say := func(s *session.Session, text string) {
+			b, _, err := s.Seal(message.Protocol{Initiator: true, Opcode: 8, Exchange: 77, ID: message.InteractionModel}, []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Route().Conn.WriteTo(b, s.Route().Addr); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		say(p.cs, "old")
+		p.st.Remove(p.ss)
+		keys := crypto.DeriveSessionKeys([]byte("other"), nil, crypto.InfoSession)
+		again, err := session.New(session.Config{ID: 22, PeerID: 11, Kind: session.CASE, LocalNode: 2, PeerNode: 1, Keys: keys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.st.Add(again); err != nil {
+			t.Fatal(err)
+		}
+		now, err := session.New(session.Config{ID: 12, PeerID: 22, Kind: session.CASE, Initiator: true, LocalNode: 1, PeerNode: 2, Keys: keys, Route: p.cs.Route()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		say(now, "new")
+		p.st.Remove(again)
+		mu.Lock()
+		defer mu.Unlock()
+		if heard["old"] != 1 || heard["new"] != 1 {
+			t.Errorf("heard %v", heard)
+		}
+	})
+}
+
 func TestStrangersAreIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, mattertest.Weather{}, func(ctx context.Context, ex *mrp.Exchange, first mrp.Message) { t.Error("handled") }, mrp.Config{})

@@ -70,6 +70,13 @@ type arrival struct {
 func (e *Endpoint) dispatch(a arrival) {
 	e.mu.Lock()
 	x := e.exchanges[a.key]
+	if x != nil && !sameLink(x.link, a.link) {
+		// An exchange of a session that has ended, whose number is in use again.
+		e.mu.Unlock()
+		x.Close()
+		e.mu.Lock()
+		x = e.exchanges[a.key]
+	}
 	if x != nil {
 		e.mu.Unlock()
 		x.deliver(a.proto, a.counter, a.payload, !a.fresh())
@@ -100,4 +107,13 @@ func (e *Endpoint) dispatch(a arrival) {
 			handler(ctx, x, first)
 		}
 	}()
+}
+
+func sameLink(a, b link) bool {
+	s, secure := a.(*secureLink)
+	t, also := b.(*secureLink)
+	if secure && also {
+		return s.session == t.session
+	}
+	return a == b
 }
