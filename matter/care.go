@@ -153,6 +153,7 @@ func (s *Server) care(ctx context.Context) {
 		case <-s.wake:
 		}
 		s.cleanUp()
+		s.restructured()
 		s.welcome()
 		if now := s.advertisements(); !sameAdvertisements(now, announced) {
 			s.c.Advertise(now)

@@ -23,7 +23,7 @@ func (s *Server) build() error {
 		return err
 	}
 	s.basic, err = cluster.NewBasicInformation(s.c.Product, cluster.Minima{SessionsPerFabric: promisedSessions, SubscriptionsPerFabric: maxSubscriptions,
-		Invocations: maxInvokes, Writes: 1, ReadPaths: maxPaths, SubscribePaths: maxPaths}, maxInvokes, 1, s.c.Storage)
+		Invocations: maxInvokes, Writes: 1, ReadPaths: maxPaths, SubscribePaths: maxPaths}, maxInvokes, s.c.Storage)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
 	}

@@ -130,6 +130,8 @@ func (s *Server) Start(ctx context.Context) error {
 			s.c.Failed(fmt.Errorf("matter: serve: %w", err))
 		}
 	})
+	s.node.Watch(s.structureChanged)
+	s.restructured()
 	s.run.Go(func() { s.care(run) })
 	s.basic.Started()
 	s.diag.Started()

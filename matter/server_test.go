@@ -107,6 +107,13 @@ func must(t testing.TB, err error) {
 
 func start(t testing.TB, n *mattertest.Network, store *memory, change func(*Config)) *house {
 	t.Helper()
+	h := build(t, n, store, change)
+	must(t, h.Start(t.Context()))
+	return h
+}
+
+func build(t testing.TB, n *mattertest.Network, store *memory, change func(*Config)) *house {
+	t.Helper()
 	h := &house{store: store, conn: n.Listen("house"), changed: make(chan struct{}, 1)}
 	c := Config{Product: product(), Storage: store, Conns: []net.PacketConn{h.conn}, Fabrics: 5, Advertise: h.advertise,
 		ParseAddr: func(s string) (net.Addr, error) { return mattertest.Addr(s), nil },
@@ -117,7 +124,6 @@ func start(t testing.TB, n *mattertest.Network, store *memory, change func(*Conf
 	var err error
 	h.Server, err = New(c)
 	must(t, err)
-	must(t, h.Start(t.Context()))
 	t.Cleanup(h.Stop)
 	return h
 }
@@ -435,6 +441,36 @@ func TestEndpointNumbersAreForEver(t *testing.T) {
 	h = start(t, n, store, nil)
 	if number(h, "studio") <= garage || number(h, "garage") != garage {
 		t.Error("numbers changed with a restart")
+	}
+}
+
+func TestTheVersionOfTheStructure(t *testing.T) {
+	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
+	store := newStore()
+	version := func(h *house) uint64 {
+		root, _ := h.Node().Endpoint(0)
+		basic, _ := root.Cluster(cluster.BasicInformationID)
+		w := tlv.NewWriter(nil)
+		must(t, model.Read(basic, &model.Caller{}, 24, w, tlv.Anonymous()))
+		b, err := w.Finish()
+		must(t, err)
+		e, err := tlv.Decode(b)
+		must(t, err)
+		v, _ := e.Uint()
+		return v
+	}
+	var seen []uint64
+	for _, devices := range [][]string{{"gate"}, {"gate"}, {"gate", "garage"}, {"gate"}} {
+		h := build(t, n, store, nil)
+		for _, name := range devices {
+			h.bridge(t, name)
+		}
+		must(t, h.Start(t.Context()))
+		seen = append(seen, version(h))
+		h.Stop()
+	}
+	if want := []uint64{1, 1, 2, 3}; !slices.Equal(seen, want) {
+		t.Errorf("versions %v, want %v", seen, want)
 	}
 }
 

@@ -82,18 +82,18 @@ type BasicInformation struct {
 	product   Product
 	minima    Minima
 	maxInvoke uint16
-	config    uint32
 	storage   Storage
 
 	mu       sync.Mutex
 	label    string
 	location string
+	config   uint32
 }
 
 // NewBasicInformation returns the cluster with the label and location that a controller set before. maxInvokes is how many
-// commands one message may hold; configuration counts upwards whenever endpoints or their parts have changed.
-func NewBasicInformation(p Product, m Minima, maxInvokes uint16, configuration uint32, s Storage) (*BasicInformation, error) {
-	b := &BasicInformation{product: p, minima: m, maxInvoke: maxInvokes, config: max(configuration, 1), storage: s, label: p.Label, location: "XX"}
+// commands one message may hold.
+func NewBasicInformation(p Product, m Minima, maxInvokes uint16, s Storage) (*BasicInformation, error) {
+	b := &BasicInformation{product: p, minima: m, maxInvoke: maxInvokes, config: 1, storage: s, label: p.Label, location: "XX"}
 	for key, to := range map[string]*string{labelKey: &b.label, locationKey: &b.location} {
 		v, ok, err := s.Get(key)
 		if err != nil {
@@ -127,6 +127,18 @@ func (b *BasicInformation) Started() {
 
 // Stopping tells that the node will not be there for a while.
 func (b *BasicInformation) Stopping() { b.Emit(basicShutDown, 0, nil) }
+
+// SetConfiguration shows the version of the node's structure, from 1 on: it has gone up when endpoints or what they consist
+// of have changed (Matter 1.4.2 section 11.1.5.25).
+func (b *BasicInformation) SetConfiguration(version uint32) {
+	b.mu.Lock()
+	changed := b.config != version
+	b.config = version
+	b.mu.Unlock()
+	if changed {
+		b.Changed(basicConfiguration)
+	}
+}
 
 // left tells the others that a fabric left.
 func (b *BasicInformation) left(fabric uint8) {
@@ -171,17 +183,18 @@ func (b *BasicInformation) ReadAttribute(_ *model.Caller, id uint32, w *tlv.Writ
 		w.Uint(tag, SpecificationVersion)
 	case basicMaxPaths:
 		w.Uint(tag, uint64(b.maxInvoke))
-	case basicConfiguration:
-		w.Uint(tag, uint64(b.config))
 	case basicMinima:
 		b.writeMinima(w, tag)
-	case basicNodeLabel, basicLocation:
+	case basicNodeLabel, basicLocation, basicConfiguration:
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if id == basicNodeLabel {
+		switch id {
+		case basicNodeLabel:
 			w.Text(tag, b.label)
-		} else {
+		case basicLocation:
 			w.Text(tag, b.location)
+		default:
+			w.Uint(tag, uint64(b.config))
 		}
 	default:
 		return model.UnsupportedAttribute

@@ -132,7 +132,7 @@ func newHouse(t testing.TB, store *memory) *house {
 	must(t, err)
 	t.Cleanup(h.log.Close)
 	h.node = model.NewNode(model.Config{Events: h.log})
-	basic, err := NewBasicInformation(testProduct(), Minima{3, 3, 10, 10, 256, 256}, 10, 1, store)
+	basic, err := NewBasicInformation(testProduct(), Minima{3, 3, 10, 10, 256, 256}, 10, store)
 	must(t, err)
 	access := NewAccessControl(h.table)
 	h.root, err = model.NewEndpoint(model.EndpointConfig{DeviceTypes: []model.DeviceType{{ID: 0x16, Revision: 4}}, Composition: model.FullFamily, Clusters: []model.Cluster{
