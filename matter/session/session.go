@@ -188,12 +188,11 @@ func (s *Session) Open(h message.Header, datagram []byte, size int) (message.Pro
 func (s *Session) Fresh(counter uint32, from Route) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heard = time.Now()
-	s.used = s.heard
 	if !s.window.Fresh(counter, message.Sealed) {
-		return false
+		return false // perhaps recorded: it tells nothing of the peer
 	}
-	s.route = from
+	s.heard = time.Now()
+	s.used, s.route = s.heard, from
 	return true
 }
 

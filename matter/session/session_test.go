@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"errors"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +110,25 @@ func TestTableLeavesEachFabricASession(t *testing.T) {
 		table.RemoveAll()
 		if len(ended) != 6 {
 			t.Errorf("told of %d ends: %v", len(ended), ended)
+		}
+	})
+}
+
+// TestARecordedMessageTellsNothing: it neither keeps a session young nor moves it to another address.
+func TestARecordedMessageTellsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, b := pair(t)
+		home, elsewhere := &net.UDPAddr{Port: 1}, &net.UDPAddr{Port: 2}
+		if !b.Fresh(7, Route{Addr: home}) {
+			t.Fatal("not fresh")
+		}
+		heard := b.ActiveAt()
+		time.Sleep(time.Hour)
+		if b.Fresh(7, Route{Addr: elsewhere}) || !b.ActiveAt().Equal(heard) || b.Route().Addr != home {
+			t.Errorf("heard at %v, was %v; route %v", b.ActiveAt(), heard, b.Route().Addr)
+		}
+		if !b.Fresh(8, Route{Addr: elsewhere}) || b.ActiveAt().Equal(heard) || b.Route().Addr != elsewhere {
+			t.Error("a new message moves the session")
 		}
 	})
 }
