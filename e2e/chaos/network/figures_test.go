@@ -3,6 +3,7 @@ package network
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -34,8 +35,8 @@ func (h *home) weigh() (s sample, err error) {
 		}
 	}
 	files, ferr := os.ReadDir(fmt.Sprintf("/proc/%d/fd", h.PID()))
-	if err != nil || ferr != nil {
-		return s, fmt.Errorf("%v, %v", err, ferr)
+	if err := errors.Join(err, ferr); err != nil {
+		return s, err
 	}
 	s.files = len(files)
 	answer, err := h.ask("/metrics")

@@ -136,16 +136,6 @@ func (h *home) ask(path string) (*http.Response, error) {
 	return client.Get("http://loquet" + path)
 }
 
-// value is a characteristic as HomeKit tells it.
-func value(t testing.TB, c *haptest.Client, id haptest.ID) string {
-	t.Helper()
-	got, err := c.Get(id)
-	if err != nil || len(got) != 1 {
-		t.Fatalf("read: %+v, %v", got, err)
-	}
-	return string(got[0].Value)
-}
-
 // eventful lists the characteristics that a phone hears of, in parts of what fits one request.
 func eventful(c *haptest.Client) ([][]haptest.ID, error) {
 	body, err := c.Accessories()

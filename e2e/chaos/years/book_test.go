@@ -80,6 +80,7 @@ func (j *journal) Record(_ context.Context, e device.Entry) (int64, error) {
 		if b.unfinished[e.Device] == e.Intent {
 			delete(b.unfinished, e.Device)
 		}
+	default:
 	}
 	if len(b.intents) > 1000 {
 		clear(b.intents)
@@ -109,7 +110,7 @@ func (b *book) order(l *life, id, line string, before, after sim.Status) {
 	if !b.asked[id] && (s.autoClose == 0 || now.Sub(l.born) < s.autoClose) {
 		b.wrong("%s: an order %v after the start that nobody asked for (%+v)", id, now.Sub(l.born), e)
 	}
-	if blind := fault.blind(); !s.Discrete && !e.Confirmed && blind > 2500*time.Millisecond {
+	if blind := fault.heard(); !s.Discrete && !e.Confirmed && blind > 2500*time.Millisecond {
 		b.wrong("%s: an order on sensors of which nothing was heard for %v", id, blind)
 	}
 	quiet := now.Sub(b.pressed[id]) > 3*time.Second && fault.sound(5*time.Second) // nobody else is at it
@@ -119,8 +120,9 @@ func (b *book) order(l *life, id, line string, before, after sim.Status) {
 		e.Action == device.ActionClose && shown.Position == device.PositionClosed) {
 		b.wrong("%s: an order to %v although it is so (%+v, %+v)", id, e.Action, e, shown)
 	}
-	if e.Action == device.ActionStop && before.Moving == "no" {
-		quiet = false // something else stopped it first, unseen: what a button means then, nobody can know
+	heading := map[device.Position]string{device.PositionOpening: "up", device.PositionClosing: "down"}[shown.Position]
+	if heading != "" && before.Moving != heading {
+		quiet = false // somebody else stopped or turned it, unseen: what a button means then, nobody can know
 	}
 	b.warned(s, id, e, after, quiet, before)
 	if e.Action == device.ActionOpen && !e.Confirmed {
@@ -151,9 +153,9 @@ func (b *book) trap(l *life, id string) {
 	for _, s := range b.h.specs {
 		other := b.h.truth(s.ID)
 		calm := b.h.faults[s.ID].sound(5*time.Second) && time.Since(b.pressed[s.ID]) > 3*time.Second
-		// By a person, who answers for it, and until the sensors tell more.
+		// By a person, who answers for it, until that door moves and is seen again.
 		st := l.doors[s.ID].State()
-		freed := b.confirmed.After(st.Since) || b.confirmed.After(l.born) && st.Confidence != device.ConfidenceSensed
+		freed := b.confirmed.After(l.born) && b.confirmed.UnixNano() > other.LastMove.UnixNS
 		if s.ID != id && calm && !freed && other.Position > 0.2 {
 			b.wrong("%s opens while %s stands at %.2f (%+v)", id, s.ID, other.Position, st)
 		}

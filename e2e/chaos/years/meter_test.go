@@ -118,6 +118,16 @@ func (f *fault) given() time.Time {
 	return f.owed
 }
 
+// heard is how old the last word of the sensors was when the last order was given.
+func (f *fault) heard() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.frozen.IsZero() {
+		return 0
+	}
+	return f.owed.Sub(f.frozen)
+}
+
 func (f *fault) cold() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
