@@ -65,9 +65,7 @@ func (m *doorMachine) rest(now time.Time) {
 func (m *doorMachine) hurry(now time.Time) {
 	switch m.e.phase {
 	case phaseWarning:
-		if !now.Before(m.e.until) {
-			m.warningOver(now)
-		}
+		m.lookAtWarning(now)
 	case phaseTruth:
 		if m.e.warned && now.After(m.e.startBy) {
 			m.drop(now, m.refusal(RefusedAborted, nil))
@@ -227,7 +225,7 @@ func (m *doorMachine) next() time.Time {
 	at = earlier(at, m.place.quietAt())
 	switch m.e.phase {
 	case phaseWarning:
-		at = earlier(at, m.e.until)
+		at = earlier(at, earlier(m.e.until, m.e.beat.Add(warnBeat)))
 	case phaseTruth:
 		at = earlier(at, m.e.wake)
 		if m.e.warned {

@@ -94,6 +94,7 @@ type errand struct {
 	warned  bool      // the warning has been given
 	warning int64     // its row
 	until   time.Time // end of the warning
+	beat    time.Time // the last look at it
 	startBy time.Time // when the close must have started
 	plan    decision
 	saw     time.Time // what the reading was when it was decided

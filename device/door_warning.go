@@ -29,9 +29,22 @@ func (m *doorMachine) warningOn(now time.Time, r result[Reading]) {
 		m.drop(now, m.e.giveUp)
 		return
 	}
-	m.e.phase, m.e.until = phaseWarning, now.Add(m.cfg.WarnTime)
+	m.e.phase, m.e.until, m.e.beat = phaseWarning, now.Add(m.cfg.WarnTime), now
 	m.answer(now, Answer{Intent: m.e.warning, Warning: true}, nil)
 	m.show(now, m.e.cause)
+}
+
+// lookAtWarning goes on with the warning while it is given: nobody flashes a lamp while the program stands
+// still, and the close that follows would not have been warned of for as long as it must be.
+func (m *doorMachine) lookAtWarning(now time.Time) {
+	switch {
+	case now.Sub(m.e.beat) > warnStill:
+		m.abort(now, m.refusal(RefusedAborted, nil))
+	case !now.Before(m.e.until):
+		m.warningOver(now)
+	case now.Sub(m.e.beat) >= warnBeat:
+		m.e.beat = now
+	}
 }
 
 // warningOver decides the close afresh: it starts within a second, or not at all.

@@ -66,6 +66,8 @@ const (
 	failedTime   = 30 * time.Second        // in which a target that failed is refused
 	unlearned    = 30 * time.Second        // stands for travel x 1.5 while no travel is known
 	warnTail     = 2 * time.Second         // that the warning stays on after the close has started
+	warnBeat     = 500 * time.Millisecond  // between two looks at a warning
+	warnStill    = 2 * time.Second         // that may pass between them: longer, and the program stood still
 	startTime    = time.Second             // from the end of the warning to the start of the close
 	suspendSlack = 2 * time.Second         // that the wall clock may run ahead before it counts as a suspend
 	holdTime     = 5 * time.Minute         // that a door keeps its mantrap shut before its owner hears of it

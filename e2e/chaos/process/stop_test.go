@@ -49,8 +49,15 @@ func (s *stopped) still(t *testing.T, id string, pulses int, span time.Duration)
 	})
 }
 
-// A close whose warning ends while the bridge stands still is given up: what was warned of is long ago.
+// A close in whose warning the bridge stood still is given up: for so long nobody was warned, or what was
+// warned of is long ago.
 func TestStoppedInAWarning(t *testing.T) {
+	for _, span := range []time.Duration{3 * time.Second, 8 * time.Second} {
+		t.Run(span.String(), func(t *testing.T) { stopInAWarning(t, span) })
+	}
+}
+
+func stopInAWarning(t *testing.T, span time.Duration) {
 	t.Parallel()
 	s := newStopped(t, 20)
 	s.Must(t, "garage", "open")
@@ -65,7 +72,7 @@ func TestStoppedInAWarning(t *testing.T) {
 		}
 		return ""
 	})
-	s.stop(t, 8*time.Second)
+	s.stop(t, span)
 	e2e.Until(t, patience, func() string {
 		if d := s.Device(t, "garage"); d.State.Warning {
 			return "the warning to end"

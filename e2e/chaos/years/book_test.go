@@ -121,7 +121,7 @@ func (b *book) order(l *life, id, line string, before, after sim.Status) {
 		b.wrong("%s: an order to %v although it is so (%+v, %+v)", id, e.Action, e, shown)
 	}
 	heading := map[device.Position]string{device.PositionOpening: "up", device.PositionClosing: "down"}[shown.Position]
-	if heading != "" && before.Moving != heading {
+	if heading != "" && before.Moving != heading || e.Action == device.ActionStop && before.Moving == "no" {
 		quiet = false // somebody else stopped or turned it, unseen: what a button means then, nobody can know
 	}
 	b.warned(s, id, e, after, quiet, before)
@@ -153,9 +153,10 @@ func (b *book) trap(l *life, id string) {
 	for _, s := range b.h.specs {
 		other := b.h.truth(s.ID)
 		calm := b.h.faults[s.ID].sound(5*time.Second) && time.Since(b.pressed[s.ID]) > 3*time.Second
-		// By a person, who answers for it, until that door moves and is seen again.
+		// By a person, who answers for it, until the sensors of that door tell something new.
 		st := l.doors[s.ID].State()
-		freed := b.confirmed.After(l.born) && b.confirmed.UnixNano() > other.LastMove.UnixNS
+		freed := b.confirmed.After(l.born) && (b.confirmed.After(st.Since) || st.Confidence != device.ConfidenceSensed ||
+			b.confirmed.UnixNano() > other.LastMove.UnixNS)
 		if s.ID != id && calm && !freed && other.Position > 0.2 {
 			b.wrong("%s opens while %s stands at %.2f (%+v)", id, s.ID, other.Position, st)
 		}
