@@ -123,11 +123,11 @@ func (s *Server) ledgerRoutes() []route {
 	none := map[int]any{http.StatusNoContent: nil}
 	return []route{
 		{"GET", "/api/v1/people", "listPeople", "The people who may have codes", nil, nil, ok([]Person{}), nil, s.getPeople},
-		{"POST", "/api/v1/people", "addPerson", "Adds a person", nil, PersonRequest{}, map[int]any{201: Person{}}, []int{503}, s.postPerson},
+		{"POST", "/api/v1/people", "addPerson", "Adds a person", nil, PersonRequest{}, map[int]any{201: Person{}}, []int{503, 507}, s.postPerson},
 		{"PATCH", "/api/v1/people/{id}", "changePerson", "Gives a person another name or kind", nil, PersonChange{}, ok(Person{}), []int{404, 503}, s.patchPerson},
 		{"DELETE", "/api/v1/people/{id}", "removePerson", "Removes a person and all codes that are theirs, at once", nil, nil, none, []int{404, 503}, s.deletePerson},
 		{"GET", "/api/v1/codes", "listCodes", "The codes, without what is typed", nil, nil, ok([]Code{}), nil, s.getCodes},
-		{"POST", "/api/v1/codes", "addCode", "Gives a person a code; a PIN that is made is shown once", nil, CodeRequest{}, map[int]any{201: NewCode{}}, []int{404, 409, 503}, s.postCode},
+		{"POST", "/api/v1/codes", "addCode", "Gives a person a code; a PIN that is made is shown once", nil, CodeRequest{}, map[int]any{201: NewCode{}}, []int{404, 409, 503, 507}, s.postCode},
 		{"POST", "/api/v1/codes/explain", "explainCode", "Whether a code opens a door at a moment, and why", nil, ExplainRequest{}, ok(Explanation{}), []int{404, 503}, s.postExplain},
 		{"PATCH", "/api/v1/codes/{id}", "changeCode", "Changes when and where a code opens, or takes it back", nil, CodeChange{}, ok(Code{}), []int{404, 503}, s.patchCode},
 		{"DELETE", "/api/v1/codes/{id}", "removeCode", "Removes a code at once", nil, nil, none, []int{404, 503}, s.deleteCode},

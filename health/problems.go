@@ -125,7 +125,7 @@ func storage() []Declared {
 func devices() []Declared {
 	return []Declared{
 		{DeviceUnavailable, Error, "A device does not answer",
-			"Nothing is heard from this door, lock or contact. What is shown is what was last seen.",
+			"Nothing is heard from this door, lock, contact or keypad. What is shown is what was last seen.",
 			"See that it has power and is connected. The wall button, the remote and the key work as always."},
 		{DeviceFault, Warning, "A device reports a fault",
 			"The device itself, or the way it behaves, says that something is wrong.",

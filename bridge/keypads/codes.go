@@ -2,12 +2,14 @@ package keypads
 
 import (
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/loquet/loquet/access/ledger"
 	"github.com/loquet/loquet/access/seal"
+	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/health"
 )
 
@@ -35,9 +37,44 @@ func (s space) List(prefix string) (map[string][]byte, error) { return s.of(pref
 
 func (s space) Apply(changes map[string][]byte) error {
 	for key := range changes { // a change is of one kind
-		return s.of(key).Apply(changes)
+		if into := s.of(key); into == s.tries {
+			return into.Apply(changes)
+		}
 	}
-	return nil
+	if err := s.room(changes); err != nil {
+		return err
+	}
+	return s.codes.Apply(changes)
+}
+
+// mostCodes is how many bytes people and codes may take together: they are mirrored whole in the small file
+// that holds the identity, which must stay small enough to be read. It is room for well over 10,000 codes.
+const mostCodes = 8 << 20
+
+// room refuses a change after which there would be more than there is room for. What makes less is never
+// refused.
+func (s space) room(changes map[string][]byte) error {
+	have, err := s.codes.List("")
+	if err != nil {
+		return nil // whoever changes what is damaged knows better
+	}
+	total, more := 0, 0
+	for key, value := range have {
+		total += len(key) + len(value)
+	}
+	for key, value := range changes {
+		if old, ok := have[key]; ok {
+			more -= len(key) + len(old)
+		}
+		if value != nil {
+			more += len(key) + len(value)
+		}
+	}
+	if more <= 0 || total+more <= mostCodes {
+		return nil
+	}
+	return &api.Error{Status: http.StatusInsufficientStorage, Code: "too-many-codes", Title: "There is no room for more codes",
+		Why: "people and codes would take more than 8 MiB", Remedy: "remove codes that are over: loquet codes list shows them"}
 }
 
 // Ledger opens people and codes, at the first call that succeeds. Why they cannot be opened is told on the
