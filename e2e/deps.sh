@@ -14,6 +14,7 @@ need avahi-daemon avahi-daemon
 need avahi-browse avahi-utils
 need dbus-daemon dbus
 need systemd-analyze systemd
+need strace strace
 need node nodejs
 need npm npm
 if [ "$(uname -m)" = x86_64 ] && [ -z "${LOQUET_GPIO_KERNEL:-}" ]; then # for the kernel of the GPIO tests

@@ -22,8 +22,9 @@ var errFull = errors.New("no room for another pairing")
 // vault holds what must survive: identity, setup code, pairings, failures, c# and port. Memory follows storage: a
 // change is durable before it counts. Readers never wait for the disk.
 type vault struct {
-	st   Storage
-	rand io.Reader
+	st    Storage
+	rand  io.Reader
+	seeds seeds
 
 	writing sync.Mutex // held over Apply, so that changes do not overtake each other
 
@@ -41,7 +42,7 @@ type vault struct {
 
 // openVault reads the records, or creates them where there are none at all.
 func openVault(st Storage, rand io.Reader) (*vault, error) {
-	v := &vault{st: st, rand: rand, pairings: map[string]Pairing{}}
+	v := &vault{st: st, rand: rand, seeds: newSeeds(), pairings: map[string]Pairing{}}
 	identity, err := readRecord(st, keyIdentity)
 	if errors.Is(err, errMissing) {
 		all, lerr := st.List("")
@@ -193,7 +194,7 @@ func (v *vault) list() []Pairing {
 func (v *vault) unpaired() bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return len(v.pairings) == 0 && len(v.damaged) == 0
+	return len(v.pairings) == 0 && (len(v.damaged) == 0 || v.seeds.has(seedTornIsUnpaired))
 }
 
 func (v *vault) damage() []string {

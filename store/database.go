@@ -18,6 +18,7 @@ type database struct {
 	disk  disk
 	files *generations
 	state *condition
+	seeds seeds
 
 	db   *sql.DB
 	conn *sql.Conn // nil when nothing can be written; used by the writing goroutine only
@@ -181,6 +182,9 @@ func (d *database) commit(after *content, c change, space *spaceRows) error {
 	}
 	if err != nil {
 		return d.fail(d.path, err)
+	}
+	if d.seeds.has(seedEarlyAnswer) {
+		return nil
 	}
 	// A log that is emptied at once cannot lose a value to damage in it: SQLite takes the first frame
 	// that does not sum up for the end. The commit itself is on the disk already.

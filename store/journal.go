@@ -26,6 +26,7 @@ type Journal struct {
 	mono      func() time.Duration
 	seal      seal
 	numbers   *numbers
+	seeds     seeds
 
 	// Of whoever has the turn.
 	db      *sql.DB

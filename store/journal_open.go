@@ -58,7 +58,7 @@ func openJournal(ctx context.Context, s journalSetup) (*Journal, error) {
 	j := &Journal{
 		log: s.log, path: s.folder.file(fileJournal), disk: s.disk, state: s.state, now: s.now, boot: s.boot, mono: s.mono,
 		seal: s.seal, open: map[int64]bool{}, asidePath: asidePath(s.runtime, s.seal.install),
-		turns: make(chan struct{}, 1), stopped: make(chan struct{}),
+		seeds: newSeeds(), turns: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	j.durable.kick = make(chan struct{}, 1)
 	var gaps []string
@@ -114,8 +114,15 @@ func (j *Journal) openOrReplace(ctx context.Context, s journalSetup) (gaps []str
 // openFile opens journal.db for writing, makes it where it is missing, and leaves it so that the next
 // row needs no sync.
 func (j *Journal) openFile(ctx context.Context, by string) error {
+	strength, checkpoints := "synchronous(NORMAL)", "wal_autocheckpoint(0)"
+	if j.seeds.has(seedFullCommit) {
+		strength = "synchronous(FULL)"
+	}
+	if j.seeds.has(seedCheckpoint) {
+		checkpoints = "wal_autocheckpoint(1)"
+	}
 	var err error
-	j.db, j.conn, err = openWriter(ctx, j.path, "journal_mode(WAL)", "synchronous(NORMAL)", "wal_autocheckpoint(0)")
+	j.db, j.conn, err = openWriter(ctx, j.path, "journal_mode(WAL)", strength, checkpoints)
 	if err != nil {
 		return err
 	}
@@ -246,7 +253,7 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 	sameBoot := p.run.Boot == s.boot && s.runtime != ""
 	complete := p.known && len(gaps) == 0 && j.conn != nil && last >= p.anchor.Seq && last >= p.run.Last
 	next := last + 1
-	if !complete || (!p.run.Clean && !sameBoot) {
+	if (!complete || (!p.run.Clean && !sameBoot)) && !j.seeds.has(seedNumbers) {
 		next = max(last, p.reserved) + 1
 	}
 	if !p.known || (p.reserved == 0 && last > 0) {

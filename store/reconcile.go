@@ -64,6 +64,8 @@ func (o *opening) open(ctx context.Context, d *database) error {
 	switch {
 	case errors.Is(err, ErrNewer):
 		return err
+	case err != nil && d.seeds.has(seedNewIdentity):
+		return o.beginAnew(ctx, d)
 	case !missing && err == nil:
 		return o.whole(ctx, d)
 	case id == nil:
@@ -155,7 +157,11 @@ func (o *opening) readStill(ctx context.Context, d *database) (missing bool, err
 // checkpoint finds no reader in its way.
 func (d *database) connect(ctx context.Context) error {
 	var err error
-	d.db, d.conn, err = openWriter(ctx, d.path, "locking_mode(EXCLUSIVE)", "journal_mode(WAL)", "synchronous(FULL)",
+	strength := "synchronous(FULL)"
+	if d.seeds.has(seedEarlyAnswer) {
+		strength = "synchronous(NORMAL)"
+	}
+	d.db, d.conn, err = openWriter(ctx, d.path, "locking_mode(EXCLUSIVE)", "journal_mode(WAL)", strength,
 		"wal_autocheckpoint(0)")
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ func (o Options) withDefaults() Options {
 	}
 	if o.disk == nil {
 		d := realDisk()
+		newSeeds().spoil(&d)
 		o.disk = &d
 	}
 	if o.boot == "" {
@@ -149,7 +150,7 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	files := readGenerations(*o.disk, s.folder.path)
 	s.database = &database{log: s.log, path: s.folder.file(fileDatabase), by: o.Version, disk: *o.disk,
-		files: files, state: s.state}
+		files: files, state: s.state, seeds: newSeeds()}
 	work := &opening{folder: s.folder, disk: *o.disk, state: s.state, notes: s.notes, runtime: o.RuntimeDir, still: still, files: files}
 	if err := work.open(ctx, s.database); err != nil {
 		return err

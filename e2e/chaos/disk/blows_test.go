@@ -137,23 +137,22 @@ func tornRecord(ctx context.Context, state, run string, b *books) (v verdict) {
 	return append(v, closing(h.close(ctx))...)
 }
 
-// tear cuts a record in two. Which one depends on how many there are.
+// tear cuts records in two: those of all pairings, or another one. Which, depends on how many rows there are.
 func tear(ctx context.Context, path string, b *books) (key string, err error) {
 	db, err := sql.Open("sqlite", "file:"+path)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	var n int
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM kv WHERE space = ?", spaceHomeKit).Scan(&n); err != nil {
-		return "", err
+	key = "pairing/%"
+	if len(b.pairings) == 0 || len(b.rows)%2 == 0 {
+		err = db.QueryRowContext(ctx, "SELECT key FROM kv WHERE space = ? AND key NOT LIKE 'pairing/%' ORDER BY key LIMIT 1 OFFSET ?",
+			spaceHomeKit, len(b.rows)/2%6).Scan(&key)
+		if err != nil {
+			return "", err
+		}
 	}
-	err = db.QueryRowContext(ctx, "SELECT key FROM kv WHERE space = ? ORDER BY key DESC LIMIT 1 OFFSET ?", spaceHomeKit,
-		(len(b.rows)+len(b.spaces[spaceCodes]))%n).Scan(&key)
-	if err != nil {
-		return "", err
-	}
-	_, err = db.ExecContext(ctx, "UPDATE kv SET value = substr(value, 1, length(value) / 2) WHERE space = ? AND key = ?", spaceHomeKit, key)
+	_, err = db.ExecContext(ctx, "UPDATE kv SET value = substr(value, 1, length(value) / 2) WHERE space = ? AND key LIKE ?", spaceHomeKit, key)
 	return key, err
 }
 

@@ -33,6 +33,7 @@ type books struct {
 	rows            map[int64]promise            // acknowledged
 	due             map[int64]bool               // rows that must be durable
 	highest         int64                        // the highest number that was given to a row
+	real            bool                         // of the built bridge: what is in its spaces is its own affair
 }
 
 // grace is how much of history a power cut may take.
@@ -162,6 +163,9 @@ func (b *books) controllers(have []string) (wrong []string) {
 
 // space compares what a space holds with what was acknowledged: that, or all of what was asked besides.
 func (b *books) space(name string, have map[string][]byte) (wrong []string) {
+	if b.real {
+		return nil
+	}
 	want := b.spaces[name]
 	first := differs(want, have)
 	if first == "" {

@@ -122,7 +122,7 @@ func (h *house) history(ctx context.Context, b *books, v *verdict) {
 func (h *house) goesOn(ctx context.Context, b *books, rows map[int64]store.Row, v *verdict) {
 	devices := map[string]int64{}
 	for seq, r := range rows {
-		if r.Device == "" {
+		if r.Device == "" || b.real {
 			continue
 		}
 		if other, twice := devices[r.Device]; twice {

@@ -132,6 +132,7 @@ func recovered(t *testing.T, power *power, v *forgetful.Volume, from cut, p *pho
 type tally struct {
 	images, blows, second, rows, pairings atomic.Int64
 	styles                                [8]atomic.Int64
+	real                                  *lived // not nil: of the built bridge
 }
 
 func (a *tally) String() string {
@@ -190,6 +191,12 @@ func (a *tally) look(ctx context.Context, c cut, image *forgetful.Image, folder 
 	if err != nil {
 		return verdict{err.Error()}
 	}
+	if a.real != nil {
+		b.real = true
+		if b.install != "" {
+			b.install = a.real.install
+		}
+	}
 	a.images.Add(1)
 	a.styles[forgetful.StyleOf(c.seed)].Add(1)
 	a.rows.Add(int64(len(b.rows)))
@@ -202,6 +209,9 @@ func (a *tally) look(ctx context.Context, c cut, image *forgetful.Image, folder 
 	h, v := open(ctx, state, run, b)
 	if h == nil {
 		return v
+	}
+	if a.real != nil {
+		a.real.judge(h, b, &v)
 	}
 	if err := h.close(ctx); err != nil {
 		v.add("it does not close: %v", err)

@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		serve(where)
 		return
 	}
+	if file := os.Getenv(asSlow); file != "" {
+		end(live(file))
+		return
+	}
 	lab = e2e.Open()
 	defer lab.Close()
 	m.Run()
@@ -41,7 +45,12 @@ func serve(where string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	mount, socket, _ := strings.Cut(where, ":")
-	if err := forgetful.Serve(ctx, mount, socket); err != nil {
+	end(forgetful.Serve(ctx, mount, socket))
+}
+
+// end ends a process that is no test.
+func end(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
