@@ -52,6 +52,10 @@ chaos-seeded: ## builds with mistakes, each of which the suites above must find
 soak: ## an hour of the hostile network, figures as a line of JSON: LOQUET_SOAK
 	LOQUET_SOAK=$${LOQUET_SOAK:-60m} $(GO) test -count=1 -timeout 26h -v -run Hostile ./e2e/chaos/network
 
+chaos-disk: ## 2,000 images of power cuts, failing and slow disks, mistakes that must be found: LOQUET_IMAGES, LOQUET_STRIDE
+	LOQUET_MISTAKES=all LOQUET_IMAGES=$${LOQUET_IMAGES:-2000} LOQUET_STRIDE=$${LOQUET_STRIDE:-11} \
+		$(GO) test -count=1 -timeout 180m -v ./e2e/chaos/disk/...
+
 long: ## a minute of events under full reads, ten times the damage to a state folder
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 60m ./homekit ./e2e/state
 

@@ -173,6 +173,9 @@ func TestRowsGoAsideWhileTheDiskIsFull(t *testing.T) {
 				}
 			}
 			degraded(t, s, ErrDiskFull)
+			if err := s.Journal().Flush(t.Context()); !errors.Is(err, ErrDegraded) {
+				t.Errorf("rows that are not on the disk were flushed: %v", err)
+			}
 			if _, err := os.Stat(filepath.Join(s.folder.path, fileReserve)); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("the reserve was kept: %v", err)
 			}

@@ -189,5 +189,11 @@ func (d *durable) pending() bool {
 }
 
 // Flush waits until everything that was recorded before it is on the disk. It is for what must be
-// durable before it is shown, as a wrong code at a keypad. It must not stand on the way to a relay.
-func (j *Journal) Flush(ctx context.Context) error { return j.durable.wait(ctx) }
+// durable before it is shown, as a wrong code at a keypad. It must not stand on the way to a relay. While
+// rows are kept aside it says so: an error that wraps ErrDegraded.
+func (j *Journal) Flush(ctx context.Context) error {
+	if err := j.durable.wait(ctx); err != nil || j.aside.Load() == nil {
+		return err
+	}
+	return j.state.refuse()
+}

@@ -344,8 +344,14 @@ func (j *Journal) findUnfinished(ctx context.Context, from int64, more []Row) {
 	}
 }
 
-// closeFile lets go of journal.db. SQLite empties and removes the write-ahead log at the last close.
+// closeFile lets go of journal.db. SQLite empties and removes the write-ahead log at the last close. After a
+// disk has failed that must not be: a sync that failed may have left holes in the log, and the rows before
+// them, worked into a database that has later ones, spoil it at a power cut. The process gives the file up
+// with its end.
 func (j *Journal) closeFile() {
+	if p, _ := j.state.get(); p != nil && errors.Is(p, ErrDisk) {
+		return
+	}
 	var err error
 	if j.insert != nil {
 		err = errors.Join(err, j.insert.Close())

@@ -59,8 +59,8 @@ func servedByIdentity(ctx context.Context, state, run string, b *books) (v verdi
 	} else {
 		v = append(v, b.space(spaceNumbers, rows)...)
 	}
-	if _, err := h.store.Space(spaceCodes).List(""); err == nil {
-		v.add("codes that are lost look as if there had never been any")
+	if _, err := h.store.Space(spaceSettings).List(""); err == nil {
+		v.add("settings that are lost look as if there had never been any")
 	}
 	if err := h.close(ctx); err != nil {
 		v.add("it does not close: %v", err)
@@ -78,7 +78,7 @@ func withoutIdentity(ctx context.Context, state, run string, b *books) (v verdic
 		return verdict{"it does not open: " + err.Error()}
 	}
 	h.identity(b, &v)
-	for _, name := range []string{spaceCodes, spaceNumbers} {
+	for _, name := range []string{spaceSettings, spaceNumbers} {
 		rows, err := h.store.Space(name).List("")
 		if err != nil {
 			v.add("space %s cannot be read: %v", name, err)

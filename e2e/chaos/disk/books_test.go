@@ -12,7 +12,7 @@ import (
 
 // promise is a line in the log of the disk: what the house was asked, and what it has answered.
 type promise struct {
-	What    string // start, house, add, remove, apply, row
+	What    string // start, house, add, remove, apply, row, flush, code
 	Done    bool   // acknowledged; else it was asked and may happen
 	Install string
 	ID      string // of the HomeKit bridge; of a controller
@@ -29,11 +29,12 @@ type books struct {
 	pairings        map[string]bool // acknowledged
 	unsure          map[string]bool // asked to be added or removed, not answered
 	spaces          map[string]map[string][]byte
-	asked           map[string]map[string][]byte // not answered
-	rows            map[int64]promise            // acknowledged
-	due             map[int64]bool               // rows that must be durable
-	highest         int64                        // the highest number that was given to a row
-	real            bool                         // of the built bridge: what is in its spaces is its own affair
+	asked           map[string][]map[string][]byte // not answered, or refused
+	rows            map[int64]promise              // acknowledged
+	due             map[int64]bool                 // rows that must be durable
+	codes           []string                       // names of persons who have a code
+	highest         int64                          // the highest number that was given to a row
+	real            bool                           // of the built bridge: what is in its spaces is its own affair
 }
 
 // grace is how much of history a power cut may take.
@@ -44,15 +45,17 @@ const tick = 5 * time.Millisecond
 
 func newBooks() *books {
 	return &books{pairings: map[string]bool{}, unsure: map[string]bool{}, spaces: map[string]map[string][]byte{},
-		asked: map[string]map[string][]byte{}, rows: map[int64]promise{}, due: map[int64]bool{}}
+		asked: map[string][]map[string][]byte{}, rows: map[int64]promise{}, due: map[int64]bool{}}
 }
 
 func (b *books) clone() *books {
 	c := newBooks()
-	c.install, c.bridge, c.highest = b.install, b.bridge, b.highest
+	c.install, c.bridge, c.highest, c.real, c.codes = b.install, b.bridge, b.highest, b.real, slices.Clone(b.codes)
 	maps.Copy(c.pairings, b.pairings)
 	maps.Copy(c.unsure, b.unsure)
-	maps.Copy(c.asked, b.asked)
+	for name, all := range b.asked {
+		c.asked[name] = slices.Clone(all)
+	}
 	maps.Copy(c.rows, b.rows)
 	maps.Copy(c.due, b.due)
 	for name, rows := range b.spaces {
@@ -113,12 +116,18 @@ func (b *books) enter(p promise) {
 		} else {
 			delete(b.pairings, p.ID)
 		}
+	case "code":
+		b.codes = append(b.codes, p.ID)
+	case "flush":
+		for seq := range b.rows {
+			b.due[seq] = true
+		}
 	case "apply":
 		if !p.Done {
-			b.asked[p.Space] = p.Changes
+			b.asked[p.Space] = append(b.asked[p.Space], p.Changes)
 			return
 		}
-		delete(b.asked, p.Space)
+		b.asked[p.Space] = b.asked[p.Space][:max(0, len(b.asked[p.Space])-1)]
 		if b.spaces[p.Space] == nil {
 			b.spaces[p.Space] = map[string][]byte{}
 		}
@@ -161,7 +170,7 @@ func (b *books) controllers(have []string) (wrong []string) {
 	return wrong
 }
 
-// space compares what a space holds with what was acknowledged: that, or all of what was asked besides.
+// space compares what a space holds with what was acknowledged: that, or all of one change that was asked besides.
 func (b *books) space(name string, have map[string][]byte) (wrong []string) {
 	if b.real {
 		return nil
@@ -171,7 +180,7 @@ func (b *books) space(name string, have map[string][]byte) (wrong []string) {
 	if first == "" {
 		return nil
 	}
-	if asked, ok := b.asked[name]; ok {
+	for _, asked := range b.asked[name] {
 		with := map[string][]byte{}
 		change(with, want)
 		change(with, asked)

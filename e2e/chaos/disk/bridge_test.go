@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,6 +80,10 @@ func bridgeLives(t *testing.T) *lived {
 				must(mark(promise{What: "remove", Done: true, ID: guest.ID}))
 			}
 		}
+		name := fmt.Sprintf("Guest %d", life)
+		l.cli(t, q, "people", "add", name)
+		l.cli(t, q, "codes", "add", "--person", name)
+		must(mark(promise{What: "code", Done: true, ID: name}))
 		for _, c := range [][2]string{{"garage", "open"}, {"front", "unlock"}, {"gate", "open"}, {"studio", "unlock"}, {"front", "lock"}} {
 			if d := q.Device(t, c[0]); d.State.Position == "open" {
 				continue
@@ -103,6 +108,12 @@ func bridgeLives(t *testing.T) *lived {
 	l.log, err = v.Log()
 	must(err)
 	return l
+}
+
+// cli runs a subcommand against a bridge.
+func (l *lived) cli(t *testing.T, q *e2e.Loquet, args ...string) string {
+	t.Helper()
+	return e2e.Run(t, e2e.Command{Name: lab.Binary(t), Args: append(args, "--state", q.Options.State)}, time.Minute)
 }
 
 // session connects the owner's phone.
@@ -222,7 +233,7 @@ func TestBridgeThroughPowerCuts(t *testing.T) {
 		return
 	}
 	dir := inMemory(t)
-	started := max(2, images/40)
+	started := min(max(2, images/40), 60)
 	for i := range started {
 		c := chosen[len(chosen)*(i+1)/(started+1)]
 		t.Run(fmt.Sprintf("start-%d", i), func(t *testing.T) { l.startOn(t, c, filepath.Join(dir, fmt.Sprint(i))) })
@@ -267,6 +278,25 @@ func (l *lived) judge(h *house, b *books, v *verdict) {
 	if d := differs(l.numbers, have); d != "" {
 		v.add("numbers of accessories: %s", d)
 	}
+	ledger, err := h.store.Space("codes").List("")
+	if err != nil {
+		v.add("people and codes cannot be read: %v", err)
+	}
+	var codes, text strings.Builder
+	for key, value := range ledger {
+		text.Write(value)
+		if strings.HasPrefix(key, "code/") {
+			codes.WriteByte('.')
+		}
+	}
+	for _, name := range b.codes {
+		if !strings.Contains(text.String(), `"`+name+`"`) {
+			v.add("%s is lost", name)
+		}
+	}
+	if codes.Len() < len(b.codes) {
+		v.add("%d of %d codes are left", codes.Len(), len(b.codes))
+	}
 }
 
 // startOn starts the bridge on what a power cut has left. Nothing moves, the owner's phone is let in and
@@ -287,6 +317,9 @@ func (l *lived) startOn(t *testing.T, c cut, folder string) {
 			t.Log(c)
 		}
 	})
+	if st, err := os.Stat(filepath.Join(state, "codes.key")); len(b.codes) > 0 && (err != nil || st.Size() != 65) {
+		t.Errorf("the key of %d codes is lost: %v", len(b.codes), err)
+	}
 	before := l.pulses(t)
 	q := lab.Start(t, e2e.Options{State: state, Args: []string{"--world", l.world.Socket}})
 	e2e.Always(t, 200*time.Millisecond, func() string {
@@ -305,7 +338,10 @@ func (l *lived) startOn(t *testing.T, c cut, folder string) {
 		}
 		l.turns(t, now.Addr)
 	}
-	out := e2e.Run(t, e2e.Command{Name: lab.Binary(t), Args: []string{"history", "verify", "--json", "--state", state}}, 30*time.Second)
+	if text := l.cli(t, q, "codes", "list"); strings.Count(text, "Guest ") < len(b.codes) {
+		t.Errorf("of the codes of %q there are: %s", b.codes, text)
+	}
+	out := l.cli(t, q, "history", "verify", "--json")
 	var said struct {
 		OK bool `json:"ok"`
 	}

@@ -42,7 +42,7 @@ func open(ctx context.Context, dir, runtime string, b *books) (h *house, v verdi
 		}
 	}
 	h.identity(b, &v)
-	for _, name := range []string{spaceCodes, spaceNumbers} {
+	for _, name := range []string{spaceSettings, spaceNumbers} {
 		rows, err := h.store.Space(name).List("")
 		if err != nil {
 			v.add("space %s cannot be read: %v", name, err)
@@ -145,7 +145,7 @@ func (h *house) goesOn(ctx context.Context, b *books, rows map[int64]store.Row, 
 	if seq <= b.highest {
 		v.add("the number %d is used again: %d was given before", seq, b.highest)
 	}
-	if err := h.store.Space(spaceCodes).Apply(map[string][]byte{"after": []byte("the power cut")}); err != nil {
+	if err := h.store.Space(spaceSettings).Apply(map[string][]byte{"after": []byte("the power cut")}); err != nil {
 		v.add("a change is not taken: %v", err)
 	}
 }

@@ -49,13 +49,12 @@ func TestEveryOperationFails(t *testing.T) {
 				name += "-ever"
 			}
 			t.Run(name, func(t *testing.T) {
-				n, m := house.all(t, disk, f, name, stride, 1+int(seed%uint64(stride)))
+				n, m := house.all(t, power, disk, f, name, stride, 1+int(seed%uint64(stride)))
 				lives.Add(n)
 				failed.Add(m)
 			})
 		}
 	}
-	power.cut(t)
 	t.Logf("%d lives, %d operations failed", lives.Load(), failed.Load())
 	if lives.Load() < 30 || failed.Load() < lives.Load()/2 {
 		t.Errorf("this has shown too little")
@@ -77,21 +76,29 @@ func settledHouse(t *testing.T, disk *forgetful.Control) trouble {
 
 // all lets the operations fail one after another. It returns how many lives there were, and how many
 // operations failed in them.
-func (h trouble) all(t *testing.T, disk *forgetful.Control, f forgetful.Fault, name string, stride, first int) (lives, failed int64) {
+func (h trouble) all(t *testing.T, power *power, disk *forgetful.Control, f forgetful.Fault, name string, stride, first int) (lives, failed int64) {
 	dir := inMemory(t)
 	var next, over atomic.Int64
 	next.Store(int64(first))
 	var workers sync.WaitGroup
 	var all atomic.Int64
+	var ends []ended
+	var mu sync.Mutex
+	complain := func(f forgetful.Fault, v verdict) {
+		if len(v) > 0 {
+			t.Errorf("%s at operation %d (for ever: %v):\n  %v", f.What, f.Nth, f.Ever, v)
+		}
+	}
 	for range 4 { // a life is mostly waiting for the other process
 		workers.Go(func() {
 			for over.Load() == 0 && !t.Failed() {
 				f := f
 				f.Nth = int(next.Add(int64(stride))) - stride
-				m, v := h.life(t.Context(), disk, dir, fmt.Sprintf("%s-%d", name, f.Nth), f)
-				if len(v) > 0 {
-					t.Errorf("%s at operation %d (for ever: %v):\n  %v", f.What, f.Nth, f.Ever, v)
-				}
+				m, e, v := h.life(t.Context(), disk, dir, fmt.Sprintf("%s-%d", name, f.Nth), f)
+				complain(f, v)
+				mu.Lock()
+				ends = append(ends, e)
+				mu.Unlock()
 				if m == 0 {
 					over.Store(1)
 				}
@@ -101,42 +108,54 @@ func (h trouble) all(t *testing.T, disk *forgetful.Control, f forgetful.Fault, n
 		})
 	}
 	workers.Wait()
+	power.cut(t)
+	for i, e := range ends {
+		if e.log != nil {
+			complain(e.fault, e.powerCut(t.Context(), filepath.Join(dir, fmt.Sprintf("cut-%d", i))))
+		}
+	}
 	return all.Load(), failed
 }
 
-// life is one life on a disk that fails, the next one on a disk that is well, and what a power cut at the
-// end of the first would have left. It returns how many operations failed.
-func (h trouble) life(ctx context.Context, disk *forgetful.Control, dir, name string, f forgetful.Fault) (failed int, v verdict) {
+// ended is a life that has ended on a disk that fails.
+type ended struct {
+	fault forgetful.Fault
+	log   *forgetful.Log
+	said  *books
+}
+
+// life is one life on a disk that fails, and the next one on a disk that is well. It returns how many
+// operations failed, and what a power cut at the end of the first would have found.
+func (h trouble) life(ctx context.Context, disk *forgetful.Control, dir, name string, f forgetful.Fault) (failed int, e ended, v verdict) {
 	volume, err := disk.New(name)
 	if err != nil {
-		return 0, verdict{err.Error()}
+		return 0, e, verdict{err.Error()}
 	}
 	defer volume.Remove()
 	run := filepath.Join(dir, name)
 	if err := os.Mkdir(run, 0o700); err != nil {
-		return 0, verdict{err.Error()}
+		return 0, e, verdict{err.Error()}
 	}
 	defer os.RemoveAll(run)
 	if h.image != nil {
 		if err := put(h.image, volume.Path); err != nil {
-			return 0, verdict{err.Error()}
+			return 0, e, verdict{err.Error()}
 		}
 	}
 	if err := volume.Fail(f); err != nil {
-		return 0, verdict{err.Error()}
+		return 0, e, verdict{err.Error()}
 	}
 	said := h.suffer(ctx, volume, run, name, &v)
 	_, failed, err = volume.Count()
 	if err = errors.Join(err, volume.Fail(forgetful.Fault{})); err != nil {
-		return 0, verdict{err.Error()}
+		return 0, e, verdict{err.Error()}
 	}
 	log, err := volume.Log()
 	if err != nil {
-		return failed, verdict{err.Error()}
+		return failed, e, verdict{err.Error()}
 	}
 	h.recover(ctx, volume.Path, run, said, &v)
-	h.powerCut(ctx, log, filepath.Join(dir, name+"-cut"), said, f, &v)
-	return failed, v
+	return failed, ended{f, log, said}, v
 }
 
 // suffer lives on the disk that fails, and returns what it has promised there.
@@ -200,7 +219,7 @@ func (h *house) whatever(ctx context.Context, p *phone, v *verdict) {
 			press()
 		}
 	}
-	_ = h.apply(spaceCodes, someChanges())
+	_ = h.apply(spaceSettings, someChanges())
 	_ = h.apply(spaceNumbers, someChanges())
 	press()
 	for range 3 {
@@ -208,11 +227,19 @@ func (h *house) whatever(ctx context.Context, p *phone, v *verdict) {
 			v.add("a row is not taken: %v", err)
 		}
 	}
-	_ = h.store.Journal().Flush(ctx)
-	_ = h.apply(spaceCodes, someChanges())
+	h.flush(ctx)
+	_ = h.apply(spaceSettings, someChanges())
 	press()
+	h.flush(ctx)
 	if n := h.pulses.Load(); n != unlocked {
 		v.add("%d pulses for %d commands", n, unlocked)
+	}
+}
+
+// flush asks for history to be on the disk. If it is said to be, it must be.
+func (h *house) flush(ctx context.Context) {
+	if h.store.Journal().Flush(ctx) == nil {
+		_ = h.mark(promise{What: "flush", Done: true})
 	}
 }
 
@@ -227,7 +254,7 @@ func (h trouble) recover(ctx context.Context, state, run string, said *books, v 
 		v.add("degraded when the disk is well again: %s", reason)
 	}
 	next.identity(said, v)
-	for _, name := range []string{spaceCodes, spaceNumbers} {
+	for _, name := range []string{spaceSettings, spaceNumbers} {
 		rows, err := next.store.Space(name).List("")
 		if err != nil {
 			v.add("space %s cannot be read: %v", name, err)
@@ -235,6 +262,7 @@ func (h trouble) recover(ctx context.Context, state, run string, said *books, v 
 		}
 		*v = append(*v, said.space(name, rows)...)
 	}
+	said = said.clone()
 	for seq := range said.rows {
 		said.due[seq] = true // the power stayed: not one row may be missing
 	}
@@ -244,36 +272,67 @@ func (h trouble) recover(ctx context.Context, state, run string, said *books, v 
 	}
 }
 
-// powerCut opens what a power cut after the first life would have left. History may be shorter: the disk
-// failed, and the owner was told.
-func (h trouble) powerCut(ctx context.Context, log *forgetful.Log, folder string, said *books, f forgetful.Fault, v *verdict) {
+// powerCut opens what a power cut would have left. Of history there is at least what was said to be on the
+// disk, and the journal says that it has a gap if there was more: the owner was told why.
+func (e ended) powerCut(ctx context.Context, folder string) (v verdict) {
 	defer os.RemoveAll(folder)
 	for i := range 2 {
-		seed := uint64(f.Nth)*7 + uint64(i)
-		replay := forgetful.NewReplay(log, seed)
-		replay.Advance(len(log.Ops))
+		seed := uint64(e.fault.Nth)*7 + uint64(i)
+		replay := forgetful.NewReplay(e.log, seed)
+		replay.Advance(len(e.log.Ops))
 		state, run := filepath.Join(folder, "state"), filepath.Join(folder, "run")
 		if err := layOut(replay.Image(seed), folder, state, run); err != nil {
-			v.add("%v", err)
-			return
-		}
-		next, err := openHouse(ctx, state, options(run))
-		if err != nil {
-			v.add("after a power cut (style %s, seed %d) it does not open: %v", forgetful.StyleOf(seed), seed, err)
-			continue
+			return verdict{err.Error()}
 		}
 		var found verdict
-		next.identity(said, &found)
-		for _, name := range []string{spaceCodes, spaceNumbers} {
-			if rows, err := next.store.Space(name).List(""); err == nil {
-				found = append(found, said.space(name, rows)...)
-			} else if _, bad := next.store.Degraded(); !bad {
-				found.add("space %s cannot be read, and the owner is not told: %v", name, err)
-			}
+		next, err := openHouse(ctx, state, options(run))
+		if err != nil {
+			found.add("it does not open: %v", err)
+		} else {
+			next.identity(e.said, &found)
+			next.kept(ctx, e.said, &found)
+			_ = next.close(ctx)
 		}
-		_ = next.close(ctx)
 		for _, w := range found {
 			v.add("after a power cut (style %s, seed %d): %s", forgetful.StyleOf(seed), seed, w)
 		}
+	}
+	return v
+}
+
+// kept holds what was said to be on the disk against what is there.
+func (h *house) kept(ctx context.Context, b *books, v *verdict) {
+	for _, name := range []string{spaceSettings, spaceNumbers} {
+		if rows, err := h.store.Space(name).List(""); err == nil {
+			*v = append(*v, b.space(name, rows)...)
+		} else if _, bad := h.store.Degraded(); !bad {
+			v.add("space %s cannot be read, and the owner is not told: %v", name, err)
+		}
+	}
+	proof, err := h.store.Journal().Verify(ctx)
+	if err != nil {
+		v.add("the history cannot be verified: %v", err)
+		return
+	}
+	for _, br := range proof.Breaks {
+		v.add("the chain is broken at %d: %s (%v)", br.Seq, br.What, h.store.Notes())
+	}
+	rows, err := allRows(ctx, h.store.Journal())
+	if err != nil {
+		v.add("the history cannot be read: %v", err)
+		return
+	}
+	lost := 0
+	for seq, was := range b.rows {
+		if rows[seq].Device == was.Device {
+			continue
+		}
+		lost++
+		if b.due[seq] {
+			v.add("row %d (%s) was said to be on the disk and is lost", seq, was.Device)
+		}
+	}
+	if lost > 0 && len(proof.Gaps) == 0 {
+		v.add("%d rows are lost and the history does not say so", lost)
 	}
 }

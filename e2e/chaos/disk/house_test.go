@@ -18,11 +18,11 @@ import (
 	"github.com/loquet/loquet/store"
 )
 
-// The spaces of a house: as bridge names them, one precious and one not.
+// The spaces of a house: as bridge names them, and one that is not precious.
 const (
-	spaceHomeKit = "homekit/main"
-	spaceNumbers = "accessories"
-	spaceCodes   = "codes"
+	spaceHomeKit  = "homekit/main"
+	spaceNumbers  = "accessories"
+	spaceSettings = "settings"
 )
 
 // The lock's characteristics.

@@ -115,8 +115,10 @@ func recovered(t *testing.T, power *power, v *forgetful.Volume, from cut, p *pho
 	for name, rows := range b.spaces {
 		promises = append(promises, promise{What: "apply", Space: name, Changes: rows, Done: true})
 	}
-	for name, asked := range b.asked {
-		promises = append(promises, promise{What: "apply", Space: name, Changes: asked})
+	for name, all := range b.asked {
+		for _, asked := range all {
+			promises = append(promises, promise{What: "apply", Space: name, Changes: asked})
+		}
 	}
 	for _, p := range promises {
 		if err := mark(p); err != nil {

@@ -95,7 +95,9 @@ func (h *house) work(ctx context.Context, p *phone, l load) error {
 	parts := []func() error{
 		func() error { return times(l.commands, func(i int) error { return unlock(session, i%2) }) },
 		func() error { return times(l.guests, func(int) error { return h.guest(ctx, admin) }) },
-		func() error { return times(l.changes, func(int) error { return h.apply(spaceCodes, someChanges()) }) },
+		func() error {
+			return times(l.changes, func(int) error { return h.apply(spaceSettings, someChanges()) })
+		},
 		func() error {
 			return times(l.changes/2, func(int) error { return h.apply(spaceNumbers, someChanges()) })
 		},

@@ -31,7 +31,7 @@ func mistakes() []mistake {
 		{"pairable-on-a-torn-record", cuts, "400", "a stranger can pair"},
 		{"checkpoint-before-the-relay", slow, "", "the relay waits for the disk"},
 		{"full-commit-before-the-relay", slow, "", "the relay waits for the disk"},
-		{"sync-tried-again", faults, "", "after a power cut"},
+		{"sync-tried-again", faults, "", "and is lost"},
 	}
 }
 

@@ -39,7 +39,7 @@ func strace(t *testing.T, stall time.Duration) []string {
 		"-e", "inject=fsync,fdatasync:delay_exit=" + strconv.FormatInt(stall.Microseconds(), 10)}
 }
 
-// TestRelayNeverWaits has phones open the door while every sync takes 150 ms, or 2 s, and codes are edited
+// TestRelayNeverWaits has phones open the door while every sync takes 150 ms, or 2 s, and settings are edited
 // besides: from the command to the relay it must take as long as ever.
 func TestRelayNeverWaits(t *testing.T) {
 	lab.NeedMounts(t)
@@ -129,7 +129,7 @@ func live(file string) error {
 		return err
 	}
 	go func() {
-		for h.apply(spaceCodes, someChanges()) == nil { // loquet.db waits for the disk, each time
+		for h.apply(spaceSettings, someChanges()) == nil { // loquet.db waits for the disk, each time
 		}
 	}()
 	for i, end := 0, time.Now().Add(enough); i < w.Commands && (i < w.Commands/4 || time.Now().Before(end)); i++ {

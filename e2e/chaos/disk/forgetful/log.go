@@ -13,6 +13,7 @@ type Kind uint8
 const (
 	Create     Kind = iota // Name in Dir is a new file, Inode
 	Mkdir                  // Name in Dir is a new folder, Inode
+	Link                   // Name in Dir is the file Inode, too
 	Unlink                 // Name in Dir is gone
 	Rename                 // Name in Dir becomes Name2 in Dir2
 	Write                  // Data at Off of Inode

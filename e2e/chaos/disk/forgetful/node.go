@@ -24,6 +24,7 @@ var (
 	_ fs.NodeCreater   = (*node)(nil)
 	_ fs.NodeMkdirer   = (*node)(nil)
 	_ fs.NodeMknoder   = (*node)(nil)
+	_ fs.NodeLinker    = (*node)(nil)
 	_ fs.NodeUnlinker  = (*node)(nil)
 	_ fs.NodeRmdirer   = (*node)(nil)
 	_ fs.NodeRenamer   = (*node)(nil)
@@ -85,6 +86,19 @@ func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.En
 // Mknod makes a socket, or a file.
 func (n *node) Mknod(ctx context.Context, name string, mode uint32, _ uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	return n.child(ctx, name, mode, mode&syscall.S_IFMT, out)
+}
+
+// Link gives a file one more name.
+func (n *node) Link(_ context.Context, target fs.InodeEmbedder, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	c, ok := target.(*node)
+	if !ok || c.v != n.v {
+		return nil, syscall.EXDEV
+	}
+	errno := n.change(room, func(bool) {
+		n.v.add(Op{Kind: Link, Dir: n.ino, Name: name, Inode: c.ino})
+		c.describe(&out.Attr)
+	})
+	return c.EmbeddedInode(), errno
 }
 
 // Unlink takes a name away.

@@ -67,7 +67,7 @@ func (r *Replay) happen(c change) {
 		r.dirs[c.Inode].sync(c.Upto)
 	}
 	switch c.Kind {
-	case Create, Mkdir, Unlink, Rename:
+	case Create, Mkdir, Link, Unlink, Rename:
 		r.dirs[c.Dir].pending = append(r.dirs[c.Dir].pending, c)
 	}
 	if c.Kind == Rename && c.Dir2 != c.Dir {
@@ -117,7 +117,7 @@ const (
 // not used by anything that is tested here, and each folder does its own half.
 func (c change) enter(names map[string]uint64, how outcome) {
 	switch c.Kind {
-	case Create, Mkdir:
+	case Create, Mkdir, Link:
 		names[c.Name] = c.Inode
 	case Unlink:
 		delete(names, c.Name)

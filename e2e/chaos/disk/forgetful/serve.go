@@ -57,6 +57,11 @@ func (r *root) Mknod(context.Context, string, uint32, uint32, *fuse.EntryOut) (*
 	return nil, syscall.EPERM
 }
 
+// Link makes nothing in the root.
+func (r *root) Link(context.Context, fs.InodeEmbedder, string, *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	return nil, syscall.EPERM
+}
+
 // Unlink finds nothing in the root.
 func (r *root) Unlink(context.Context, string) syscall.Errno { return syscall.EPERM }
 
