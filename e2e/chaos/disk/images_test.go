@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loquet/loquet/e2e"
 	"github.com/loquet/loquet/e2e/chaos/disk/forgetful"
 )
 
@@ -112,13 +113,9 @@ func recovered(t *testing.T, power *power, v *forgetful.Volume, from cut, p *pho
 	for id := range b.unsure {
 		promises = append(promises, promise{What: "add", ID: id})
 	}
-	for name, rows := range b.spaces {
+	power.cut(t)
+	for name, rows := range spacesOf(t, image) {
 		promises = append(promises, promise{What: "apply", Space: name, Changes: rows, Done: true})
-	}
-	for name, all := range b.asked {
-		for _, asked := range all {
-			promises = append(promises, promise{What: "apply", Space: name, Changes: asked})
-		}
 	}
 	for _, p := range promises {
 		if err := mark(p); err != nil {
@@ -128,6 +125,30 @@ func recovered(t *testing.T, power *power, v *forgetful.Volume, from cut, p *pho
 	power.cut(t)
 	log, _ := record(t, v, p, l)
 	return log
+}
+
+// spacesOf returns what an image holds: what was asked and not answered is in it or not.
+func spacesOf(t *testing.T, image *forgetful.Image) map[string]map[string][]byte {
+	t.Helper()
+	dir := e2e.TempDir(t)
+	state, run := filepath.Join(dir, "i", "state"), filepath.Join(dir, "i", "run")
+	if err := layOut(image, filepath.Dir(state), state, run); err != nil {
+		t.Fatal(err)
+	}
+	h, err := openHouse(t.Context(), state, options(run))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]map[string][]byte{}
+	for _, name := range []string{spaceSettings, spaceNumbers} {
+		if out[name], err = h.store.Space(name).List(""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // tally is what the images have shown.
