@@ -87,7 +87,15 @@ func TestMissingHardwareKeepsNobodyElseOut(t *testing.T) {
 	if names := r.names(c); len(names) != 6 { // the session of before still answers
 		t.Errorf("%v", names)
 	}
-	r.stop() // before its world
+	// It goes while the house runs: the owner reads why.
+	r.await("the studio is locked again", func() bool { return r.position("studio") == "secured" })
+	cancel()
+	<-done
+	r.await("why it is away", func() bool {
+		detail, there := r.problem(health.DeviceUnavailable, "studio")
+		return there && strings.Contains(detail, "no connection")
+	})
+	r.stop()
 }
 
 // text is the configuration as it is written.

@@ -127,7 +127,12 @@ func (b *Builder) buildDoor(ctx context.Context, u *Unit, cfg *config.Config, d 
 		if err != nil {
 			return err
 		}
-		if whole, err = lines.NewDoor(ctx, u.env, opener, base, parts); err != nil {
+		door, err := lines.NewDoor(ctx, u.env, opener, base, parts)
+		if err != nil {
+			return err
+		}
+		whole, u.ask = door, func(ctx context.Context) error {
+			_, err := door.Refresh(ctx)
 			return err
 		}
 	}
@@ -147,7 +152,7 @@ func (b *Builder) buildDoor(ctx context.Context, u *Unit, cfg *config.Config, d 
 		dc.AutoClose = device.AutoClose{After: d.AutoClose.After, Outside: d.AutoClose.CountsOutside()}
 	}
 	u.door, err = device.NewDoor(dc, whole, device.Deps[device.DoorState]{
-		Journal: b.Journal, Memory: b.Memory, Publish: b.publishDoor(u), Notice: b.notice(u.ID), Limit: b.Limit, Crew: b.Crew, Awake: b.Awake, Interrupted: b.Interrupted[u.ID],
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishDoor(u), Notice: b.notice(u), Limit: b.Limit, Crew: b.Crew, Awake: b.Awake, Interrupted: b.Interrupted[u.ID],
 	})
 	if err != nil {
 		return err
@@ -177,7 +182,12 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 		if err != nil {
 			return err
 		}
-		if whole, err = lines.NewLock(ctx, u.env, bolt, parts); err != nil {
+		lock, err := lines.NewLock(ctx, u.env, bolt, parts)
+		if err != nil {
+			return err
+		}
+		whole, u.ask = lock, func(ctx context.Context) error {
+			_, err := lock.RefreshBolt(ctx)
 			return err
 		}
 		if l.Exit != "" {
@@ -193,7 +203,7 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 		ID: l.ID, Name: l.Name, Traits: traits, AutoRelock: l.AutoRelock, BoltOnOpenDoor: l.BoltOpenDoor,
 		Interlock: b.mantrap(cfg, l.ID),
 	}, whole, device.Deps[device.LockState]{
-		Journal: b.Journal, Memory: b.Memory, Publish: b.publishLock(u), Notice: b.notice(u.ID), Limit: b.Limit, Crew: b.Crew, Awake: b.Awake, Interrupted: b.Interrupted[u.ID],
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishLock(u), Notice: b.notice(u), Limit: b.Limit, Crew: b.Crew, Awake: b.Awake, Interrupted: b.Interrupted[u.ID],
 	})
 	if err != nil {
 		return err
@@ -220,7 +230,7 @@ func (b *Builder) buildContact(ctx context.Context, u *Unit, c config.Contact) e
 		return err
 	}
 	u.contact, err = device.NewContact(device.ContactConfig{ID: c.ID, Name: c.Name}, sensor, device.Deps[device.ContactState]{
-		Journal: b.Journal, Memory: b.Memory, Publish: b.publishContact(u), Notice: b.notice(u.ID), Limit: b.Limit, Crew: b.Crew,
+		Journal: b.Journal, Memory: b.Memory, Publish: b.publishContact(u), Notice: b.notice(u), Limit: b.Limit, Crew: b.Crew,
 	})
 	if err != nil {
 		return err

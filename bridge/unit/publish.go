@@ -1,6 +1,9 @@
 package unit
 
 import (
+	"context"
+	"time"
+
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
@@ -36,6 +39,9 @@ func (b *Builder) publishContact(u *Unit) func(device.ContactState) {
 // shown passes a state on, and notes that the device has spoken.
 func (b *Builder) shown(u *Unit, d api.Device, available, known bool) {
 	b.Shown(u.ID, d)
+	if available {
+		b.Board.Clear(health.DeviceUnavailable, u.ID)
+	}
 	if available && known {
 		u.once.Do(func() { close(u.settled) })
 	}
@@ -51,14 +57,32 @@ func problems() map[device.NoticeCode]health.Code {
 }
 
 // notice logs what a device tells its owner beside its state.
-func (b *Builder) notice(id string) func(device.Notice) {
+func (b *Builder) notice(u *Unit) func(device.Notice) {
+	id := u.ID
 	return func(n device.Notice) {
+		if n.Code == device.NoticeAway && n.On && u.ask != nil {
+			go b.explain(u)
+		}
 		if n.On {
 			b.Log.Warn().Str("device", id).Str("notice", string(n.Code)).Str("detail", n.Detail).Msg("device notice")
 		}
 		if code, ok := problems()[n.Code]; ok {
 			b.raise(code, id, n.Detail, n.On)
 		}
+	}
+}
+
+// explain asks hardware that went away why it does not answer: its driver knows, and what to do.
+func (b *Builder) explain(u *Unit) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	what, missing := Trouble(u.ask(ctx))
+	if !missing || u.Available() {
+		return
+	}
+	b.Board.Raise(health.DeviceUnavailable, u.ID, what)
+	if u.Available() { // it came back meanwhile
+		b.Board.Clear(health.DeviceUnavailable, u.ID)
 	}
 }
 

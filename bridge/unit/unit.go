@@ -39,12 +39,25 @@ type Unit struct {
 	contact *device.Contact
 	env     *hw.Env
 	missing error
-	exit    *exit // of a lock; nil where there is none
+	exit    *exit                           // of a lock; nil where there is none
+	ask     func(ctx context.Context) error // the hardware, now; nil where it cannot be asked
 
 	settled chan struct{}
 	once    sync.Once // closes it
 	cancel  context.CancelFunc
 	done    chan struct{}
+}
+
+// Available reports whether the device answers.
+func (u *Unit) Available() bool {
+	switch {
+	case u.door != nil:
+		return u.door.State().Available
+	case u.lock != nil:
+		return u.lock.State().Available
+	default:
+		return u.contact.State().Available
+	}
 }
 
 // Settled is closed at the first state that is known.

@@ -1,6 +1,7 @@
 package gpio
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -38,8 +39,8 @@ func startGuard(command []string) (*guardLink, error) {
 		return nil, errors.Join(err, unix.Close(fds[0]))
 	}
 	ours := os.NewFile(uintptr(fds[0]), "guard")
-	cmd := exec.Command(command[0], command[1:]...)
-	cmd.ExtraFiles = []*os.File{theirs} // guardFD
+	cmd := exec.CommandContext(context.Background(), command[0], command[1:]...) // it ends with its socket, and not before
+	cmd.ExtraFiles = []*os.File{theirs}                                          // guardFD
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

@@ -117,7 +117,8 @@ func (d *Door) Refresh(ctx context.Context) (device.Reading, error) {
 	s.closed, broken[0], errs[1] = d.closed.read(ctx)
 	s.open, broken[1], errs[2] = d.open.read(ctx)
 	s.obstructed, broken[2], errs[3] = d.obstructed.read(ctx)
-	if err := errors.Join(errs[:]...); err != nil {
+	// The contacts first: their words say more about a board that is away.
+	if err := errors.Join(errs[1], errs[2], errs[3], errs[0]); err != nil {
 		return device.Reading{}, err
 	}
 	s.fault = faults(broken[0], broken[1], broken[2], d.warning.fault())

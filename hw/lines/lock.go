@@ -94,7 +94,8 @@ func (l *Lock) RefreshBolt(ctx context.Context) (device.LockReading, error) {
 	f.door, broken[0], errs[1] = l.door.read(ctx)
 	f.secured, broken[1], errs[2] = l.secured.read(ctx)
 	f.unsecured, broken[2], errs[3] = l.unsecured.read(ctx)
-	if err := errors.Join(errs[:]...); err != nil {
+	// The contacts first: their words say more about a board that is away.
+	if err := errors.Join(errs[1], errs[2], errs[3], errs[0]); err != nil {
 		return device.LockReading{}, err
 	}
 	f.fault = faults(broken[:]...)

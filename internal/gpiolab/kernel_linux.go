@@ -63,7 +63,7 @@ func kernel(t *testing.T, dir string) (path string, module []byte) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	xz := exec.Command("xz", "-dc", packed)
+	xz := exec.CommandContext(t.Context(), "xz", "-dc", packed)
 	var said bytes.Buffer
 	xz.Stdout, xz.Stderr = f, &said
 	if err := xz.Run(); err != nil {
