@@ -169,6 +169,9 @@ func (s *Server) port() int {
 	return Port
 }
 
+// NetworkChanged tells the server that interfaces or addresses of the machine have changed, so that diagnostics show it.
+func (s *Server) NetworkChanged() { s.diag.NetworkChanged() }
+
 // Stop ends all sessions and waits until everything has ended. Controllers are told.
 func (s *Server) Stop() {
 	if s.stop == nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -441,6 +442,21 @@ func TestEndpointNumbersAreForEver(t *testing.T) {
 	h = start(t, n, store, nil)
 	if number(h, "studio") <= garage || number(h, "garage") != garage {
 		t.Error("numbers changed with a restart")
+	}
+}
+
+// TestAPortThatIsTaken starts a server where another program listens: it takes another port and says so.
+func TestAPortThatIsTaken(t *testing.T) {
+	other, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	defer other.Close()
+	var said []error
+	s, err := New(Config{Product: product(), Storage: newStore(), Addr: other.LocalAddr().String(), Failed: func(err error) { said = append(said, err) }})
+	must(t, err)
+	must(t, s.Start(t.Context()))
+	defer s.Stop()
+	if s.Addr().String() == other.LocalAddr().String() || s.port() == 0 || len(said) != 1 || !errors.Is(said[0], syscall.EADDRINUSE) {
+		t.Errorf("at %s, said %v", s.Addr(), said)
 	}
 }
 
