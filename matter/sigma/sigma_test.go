@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -246,22 +247,23 @@ func TestStrangersAreRefused(t *testing.T) {
 func TestHalfOpenHandshakesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t, mattertest.Weather{}, false, 16)
-		silent := true
+		var silent atomic.Bool
+		silent.Store(true)
 		h.net.Drop(func(from, _ string, b []byte) bool {
-			return silent && from == "controller" && opcode(b) == securechannel.OpSigma3
+			return silent.Load() && from == "controller" && opcode(b) == securechannel.OpSigma3
 		})
 		var all sync.WaitGroup
 		for range 2 {
 			all.Go(func() { _, _ = h.connect(t) })
 		}
 		time.Sleep(100 * time.Millisecond)
-		silent = false
+		silent.Store(false)
 		if _, err := h.connect(t); !errors.Is(err, securechannel.ErrRefused) {
 			t.Error("the third, at once:", err)
 		}
-		silent = true
+		silent.Store(true)
 		time.Sleep(2 * time.Second)
-		silent = false
+		silent.Store(false)
 		if _, err := h.connect(t); err != nil {
 			t.Error("the third, two seconds later:", err)
 		}
