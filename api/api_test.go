@@ -33,9 +33,23 @@ func villa() *apitest.House {
 	return h
 }
 
+// peopled is a ledger with person-1 and code-2.
+func peopled(t *testing.T) *apitest.Ledger {
+	t.Helper()
+	l := &apitest.Ledger{}
+	p, err := l.AddPerson(t.Context(), api.PersonRequest{Name: "Anna", Kind: "owner"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.AddCode(t.Context(), api.CodeRequest{Person: p.ID}); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func newServer(t *testing.T, h *apitest.House, change ...func(*api.Options)) *api.Server {
 	t.Helper()
-	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Ledger: &apitest.Ledger{}, Keypads: &apitest.Ledger{}, Sim: h, Tokens: &apitest.Space{},
+	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Ledger: peopled(t), Keypads: &apitest.Ledger{}, Sim: h, Tokens: &apitest.Space{},
 		Version: api.Version{Version: "1.2.3"}, Hosts: []string{"door.example.org"}}
 	for _, c := range change {
 		c(&o)

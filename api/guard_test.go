@@ -34,12 +34,16 @@ func operations(t *testing.T, s *api.Server) []operation {
 	}
 	bodies := map[string]string{
 		"commandDevice": `{"action":"open"}`, "changePairing": `{"name":"Anna"}`, "createToken": `{"name":"script"}`,
+		"addPerson": `{"name":"Gus","kind":"guest"}`, "changePerson": `{"name":"Ann"}`, "addCode": `{"person":"person-1","pin":"739154"}`,
+		"changeCode": `{"revoked":true}`, "explainCode": `{"door":"garage","code_id":"code-2"}`,
 	}
 	fill := strings.NewReplacer("{id}", "garage", "{event}", "obstruct")
 	var ops []operation
 	for path, methods := range doc.Paths {
-		if strings.HasPrefix(path, "/api/v1/pairings/") {
-			path = strings.ReplaceAll(path, "{id}", "11-22")
+		for prefix, id := range map[string]string{"pairings": "11-22", "people": "person-1", "codes": "code-2", "pair/keypad": "studio-pad"} {
+			if strings.HasPrefix(path, "/api/v1/"+prefix+"/") {
+				path = strings.ReplaceAll(path, "{id}", id)
+			}
 		}
 		for method, op := range methods {
 			ops = append(ops, operation{strings.ToUpper(method), fill.Replace(path), bodies[op.OperationID]})
