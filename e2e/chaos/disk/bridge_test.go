@@ -34,10 +34,10 @@ type lived struct {
 
 const fast = 20 // times as fast as real doors
 
-// bridgeLives has the built binary make a house, pair, move doors and locks, be killed once and stopped once.
-func bridgeLives(t *testing.T) *lived {
+// live has the built binary make a house, pair, move doors and locks, be killed once and stopped once.
+func (l *lived) live(t *testing.T) {
 	t.Helper()
-	l := &lived{disk: newDisk(t), world: world.Start(t, sim.DemoHouse(), fast)}
+	l.world = world.Start(t, sim.DemoHouse(), fast)
 	v := newVolume(t, l.disk, "bridge")
 	mark := marker(v)
 	must := func(err error) {
@@ -107,7 +107,6 @@ func bridgeLives(t *testing.T) *lived {
 	}
 	l.log, err = v.Log()
 	must(err)
-	return l
 }
 
 // cli runs a subcommand against a bridge.
@@ -221,8 +220,9 @@ func TestBridgeThroughPowerCuts(t *testing.T) {
 	images := int(number(t, "LOQUET_IMAGES", 150)) / 3
 	seed := number(t, "LOQUET_SEED", rand.Uint64())
 	random := rand.New(rand.NewPCG(seed, 7))
+	l := &lived{disk: newDisk(t)}
 	power := newPower(t)
-	l := bridgeLives(t)
+	l.live(t)
 	l.asFound(t)
 	var all tally
 	all.real = l
@@ -357,12 +357,13 @@ func TestBridgeOnAFailingDisk(t *testing.T) {
 	seed := number(t, "LOQUET_SEED", rand.Uint64())
 	t.Logf("LOQUET_SEED=%d", seed)
 	random := rand.New(rand.NewPCG(seed, 8))
-	l := bridgeLives(t)
+	l := &lived{disk: newDisk(t)}
+	l.live(t)
 	replay := forgetful.NewReplay(l.log, 0)
 	replay.Advance(len(l.log.Ops))
 	image := replay.Image(uint64(forgetful.All))
 	all := faults()
-	lives := max(1, 300/int(number(t, "LOQUET_STRIDE", 101)))
+	lives := max(1, 300/int(number(t, "LOQUET_STRIDE", 211)))
 	for i := range lives {
 		f := all[(i+int(seed%uint64(len(all))))%len(all)]
 		f.Nth = 1 + random.IntN(160)

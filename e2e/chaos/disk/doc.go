@@ -3,6 +3,6 @@
 // true after it. The disk is package forgetful, in a process of its own.
 //
 // LOQUET_IMAGES sets how many images of power cuts are opened (150 by default), LOQUET_STRIDE which
-// operations fail (1 in 101 by default; 1 is each of them), LOQUET_SEED what is chosen, LOQUET_MISTAKES=all
+// operations fail (1 in 211 by default; 1 is each of them), LOQUET_SEED what is chosen, LOQUET_MISTAKES=all
 // tries everything that takes long. A failure says which point and which seed it was.
 package disk

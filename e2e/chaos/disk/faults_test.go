@@ -34,9 +34,9 @@ type trouble struct {
 // so on, until the life is over before it comes to the next; with LOQUET_STRIDE only every so many.
 func TestEveryOperationFails(t *testing.T) {
 	seed := number(t, "LOQUET_SEED", rand.Uint64())
-	stride := int(number(t, "LOQUET_STRIDE", 101))
+	stride := int(number(t, "LOQUET_STRIDE", 211))
 	t.Logf("one operation in %d, LOQUET_SEED=%d", stride, seed)
-	power, disk := newPower(t), newDisk(t)
+	disk, power := newDisk(t), newPower(t)
 	settled := settledHouse(t, disk)
 	var lives, failed atomic.Int64
 	for _, house := range []struct {

@@ -74,7 +74,7 @@ func TestPowerCuts(t *testing.T) {
 	seed := number(t, "LOQUET_SEED", rand.Uint64())
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("%d images, LOQUET_SEED=%d chooses the same cuts of another recording", images, seed)
-	power, disk := newPower(t), newDisk(t)
+	disk, power := newDisk(t), newPower(t)
 
 	day := 24 * time.Hour
 	first, phone := record(t, newVolume(t, disk, "first"), nil,
