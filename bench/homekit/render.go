@@ -58,7 +58,8 @@ func targets() []target {
 func (rs results) values(part, server, metric string, p99 bool) []float64 {
 	var vs []float64
 	for _, r := range rs {
-		if r.Part != part || r.Server != server || r.Metric != metric {
+		alone := part == "peers" && r.Part == "start" // the same starts, without what comes after them
+		if r.Part != part && !alone || r.Server != server || r.Metric != metric {
 			continue
 		}
 		if p99 {
