@@ -32,6 +32,7 @@ type books struct {
 	asked           map[string][]map[string][]byte // not answered, or refused
 	rows            map[int64]promise              // acknowledged
 	due             map[int64]bool                 // rows that must be durable
+	untold          bool                           // the disk failed before the start could be noted on it
 	codes           []string                       // names of persons who have a code
 	highest         int64                          // the highest number that was given to a row
 	real            bool                           // of the built bridge: what is in its spaces is its own affair

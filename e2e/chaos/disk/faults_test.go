@@ -171,6 +171,7 @@ func (h trouble) suffer(ctx context.Context, volume *forgetful.Volume, run, name
 		}
 		return said
 	}
+	_, said.untold = live.store.Degraded()
 	var mu sync.Mutex
 	live.lives = name
 	live.mark = func(p promise) error {
@@ -332,7 +333,7 @@ func (h *house) kept(ctx context.Context, b *books, v *verdict) {
 			v.add("row %d (%s) was said to be on the disk and is lost", seq, was.Device)
 		}
 	}
-	if lost > 0 && len(proof.Gaps) == 0 {
+	if lost > 0 && len(proof.Gaps) == 0 && !b.untold {
 		v.add("%d rows are lost and the history does not say so", lost)
 	}
 }
