@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -22,11 +23,16 @@ var lab *e2e.Lab
 const (
 	envState  = "LOQUET_E2E_MATTER_STATE"
 	envDevice = "LOQUET_E2E_MATTER_INTERFACE"
+	envNumber = "LOQUET_E2E_MATTER_CONTACTS"
 )
 
 func TestMain(m *testing.M) {
 	if state := os.Getenv(envState); state != "" {
-		if err := serve(state, os.Getenv(envDevice)); err != nil {
+		number, err := strconv.Atoi(os.Getenv(envNumber))
+		if err == nil {
+			err = serve(state, os.Getenv(envDevice), number)
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -90,13 +96,13 @@ func (p *program) next(t *testing.T, what string, limit time.Duration, want func
 }
 
 // startBridge starts the device and waits until it can be commissioned.
-func startBridge(t *testing.T, host *e2e.Host, state string) (*program, setup) {
+func startBridge(t *testing.T, host *e2e.Host, state string, contacts int) (*program, setup) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, e2e.Command{Host: host, Name: self, Env: []string{envState + "=" + state, envDevice + "=" + host.Device}})
+	p := start(t, e2e.Command{Host: host, Name: self, Env: []string{envState + "=" + state, envDevice + "=" + host.Device, fmt.Sprintf("%s=%d", envNumber, contacts)}})
 	var s setup
 	p.next(t, "its codes", 30*time.Second, func(line json.RawMessage) bool { return json.Unmarshal(line, &s) == nil })
 	return p, s
@@ -189,7 +195,7 @@ func TestMatterJS(t *testing.T) {
 	home, elsewhere := lab.Pair(t)
 	folder := e2e.TempDir(t)
 	state := filepath.Join(folder, "bridge.json")
-	bridge, codes := startBridge(t, home, state)
+	bridge, codes := startBridge(t, home, state, 2)
 	first := startPhone(t, elsewhere, filepath.Join(folder, "first"))
 	first.must(t, "commission", map[string]any{"passcode": codes.Passcode, "discriminator": codes.Discriminator})
 
@@ -217,7 +223,7 @@ func TestMatterJS(t *testing.T) {
 	// The bridge restarts, and finds both again by itself.
 	bridge.process.Signal(syscall.SIGTERM)
 	bridge.process.WaitExit(t, 30*time.Second)
-	bridge, again := startBridge(t, home, state)
+	bridge, again := startBridge(t, home, state, 3)
 	if again.Fabrics != 2 || again.Passcode != codes.Passcode {
 		t.Fatalf("after a restart %+v", again)
 	}

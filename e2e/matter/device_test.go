@@ -22,10 +22,10 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// serve is a Matter bridge with two contacts, in a process of its own. It says in JSON on a line what a commissioner needs,
+// serve is a Matter bridge with some contacts, in a process of its own. It says in JSON on a line what a commissioner needs,
 // and then obeys words on its standard input: "toggle N" turns contact N, "add" adds another one, "window" lets another
 // commissioner in.
-func serve(state, device string) error {
+func serve(state, device string, contacts int) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
@@ -53,7 +53,7 @@ func serve(state, device string) error {
 		return err
 	}
 	bridge := &bridge{server: server}
-	for range 2 {
+	for range contacts {
 		if err := bridge.add(); err != nil {
 			return err
 		}
