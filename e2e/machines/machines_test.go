@@ -1,4 +1,4 @@
-package packaging
+package machines
 
 import (
 	"os"
