@@ -21,8 +21,8 @@ unit: ## all packages, without what needs Node, root or a namespace
 race: ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '/e2e')
 
-e2e: ## the built binary with clients nobody here wrote
-	$(GO) test -count=1 -timeout 30m ./e2e/...
+e2e: ## the built binary with clients nobody here wrote, one package after another: they judge times
+	$(GO) test -count=1 -p 1 -timeout 30m ./e2e/...
 
 cross: ## the three machines loquet is made for
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -o /dev/null ./cmd/loquet

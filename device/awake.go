@@ -20,7 +20,7 @@ type Awake struct {
 const (
 	beatTime  = time.Second     // between two signs of life
 	stillTime = 3 * time.Second // without one: the program stood still
-	readTime  = time.Second     // until all that waited in the network has been read
+	readTime  = 2 * time.Second // until all that waited in the network has been read, by a busy machine too
 )
 
 // NewAwake returns one whose Run must be called.

@@ -9,7 +9,7 @@ import (
 	"github.com/loquet/loquet/device/devicetest"
 )
 
-// A command that may have waited while the program stood still is too old. A second later nothing can have
+// A command that may have waited while the program stood still is too old. Two seconds later nothing can have
 // waited any more, and a short hitch makes nobody wait.
 func TestCommandsThatWaitedInAStandstill(t *testing.T) {
 	for _, c := range []struct {
@@ -39,7 +39,7 @@ func TestCommandsThatWaitedInAStandstill(t *testing.T) {
 			}
 			code(t, err, device.RefusedExpired)
 			go awake.Run(ctx)
-			time.Sleep(1100 * time.Millisecond)
+			time.Sleep(2100 * time.Millisecond)
 			a, err = door.Command(ctx, command)
 			accepted(t, a, err)
 		})

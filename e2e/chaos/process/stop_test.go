@@ -1,8 +1,11 @@
 package process
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -28,9 +31,33 @@ func newStopped(t *testing.T, speed int) *stopped {
 // stop stops the bridge for a while, in which the house goes on.
 func (s *stopped) stop(t *testing.T, span time.Duration) {
 	t.Helper()
-	s.Signal(syscall.SIGSTOP)
+	s.halt(t)
 	e2e.Apart(t, span)
 	s.Signal(syscall.SIGCONT)
+}
+
+// halt stops the bridge and waits until it stands still: on a busy machine its threads go on for a moment
+// after the signal.
+func (s *stopped) halt(t *testing.T) {
+	t.Helper()
+	s.Signal(syscall.SIGSTOP)
+	e2e.Until(t, patience, func() string {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.PID()))
+		if err != nil || len(threads) == 0 {
+			return "the threads of the bridge"
+		}
+		for _, path := range threads {
+			stat, err := os.ReadFile(path)
+			if err != nil {
+				return "a thread's state"
+			}
+			// proc(5): the state stands behind the name, which is in brackets and may hold any character
+			if _, state, _ := strings.Cut(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " "); !strings.HasPrefix(state, "T") {
+				return "every thread to stand still"
+			}
+		}
+		return ""
+	})
 }
 
 func (s *stopped) pulses(t *testing.T, id string) int {
@@ -123,7 +150,7 @@ func TestStoppedWithACommandWaiting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Signal(syscall.SIGSTOP)
+	s.halt(t)
 	results := make(chan string, 2)
 	go func() {
 		got, err := client.PutTimed(pid, item)
@@ -145,7 +172,7 @@ func TestStoppedWithACommandWaiting(t *testing.T) {
 func TestStoppedWhileSomebodyElseMovesTheDoor(t *testing.T) {
 	t.Parallel()
 	s := newStopped(t, 20)
-	s.Signal(syscall.SIGSTOP)
+	s.halt(t)
 	s.world.happen(t, "garage", sim.WallButton)
 	e2e.Until(t, patience, func() string {
 		if s.world.status(t, "garage").Position != 1 {
