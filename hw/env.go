@@ -40,6 +40,7 @@ type house struct {
 	outputs map[Line]string // by whom it is used; ActiveLow is false in the key
 	inputs  map[Line]*sharedInput
 	buses   map[string]*bus
+	mqtt    MQTT // nil: there is no broker
 }
 
 // NewEnv returns the Env of the house. Devices get theirs from For.
