@@ -17,6 +17,7 @@ import (
 	"github.com/loquet/loquet/access/roster"
 	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/alerts"
 	"github.com/loquet/loquet/bridge/announce"
 	"github.com/loquet/loquet/bridge/boards"
 	"github.com/loquet/loquet/bridge/folder"
@@ -74,6 +75,7 @@ type App struct {
 	guard     *announce.Guard
 	keeper    keeper
 	keypads   *keypads.Keypads
+	alerts    *alerts.Alerts
 	clock     *clock.Keeper
 	env       *hw.Env
 	builder   *unit.Builder
@@ -159,6 +161,7 @@ func (a *App) Start(ctx context.Context) error {
 		{"ahead", a.openAhead},
 		{"lines", a.openLines},
 		{"journal", a.openJournal},
+		{"alerts", a.openAlerts},
 		{"devices", a.openDevices},
 		{"keypads", a.openKeypads},
 		{"copies", a.refuseCopies},

@@ -347,7 +347,7 @@ func TestStartAndStop(t *testing.T) {
 		order = append(order, c.name)
 	}
 	// undone from the end: the network hears goodbye before the servers close, outputs are at rest before the state closes
-	if got := strings.Join(order, " "); got != "state clock ahead lines devices keypads homekit network api ready file systemd" {
+	if got := strings.Join(order, " "); got != "state clock ahead lines alerts devices keypads homekit network api ready file systemd" {
 		t.Errorf("undone from the end: %s", got)
 	}
 	f := r.ready()

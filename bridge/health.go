@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/alerts"
+	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/health"
 )
@@ -26,6 +28,15 @@ func (a *App) Problems() []api.Problem {
 			Subject: p.Subject, Detail: p.Detail, Remedy: p.Remedy, Since: p.Since.In(a.zone.Load())}
 	}
 	return out
+}
+
+// openAlerts watches for what the owner wants to be told.
+func (a *App) openAlerts(context.Context) error {
+	a.alerts = alerts.New(alerts.Options{Board: a.board, Clock: a.clock, Zone: a.zone.Load, MQTT: a.env.MQTT, Log: a.log})
+	a.onStop("alerts", a.alerts.Stop)
+	a.alerts.Apply(a.cfg.Alerts, unit.IDs(a.cfg))
+	a.alerts.Start()
+	return nil
 }
 
 func (a *App) watchHealth(ctx context.Context) {

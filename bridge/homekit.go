@@ -91,6 +91,7 @@ func (a *App) build(ctx context.Context, cfg *config.Config, keep map[string]*un
 func (a *App) show(id string, d api.Device) {
 	a.faces.Changed(id)
 	a.stream.State(d)
+	a.alerts.Seen(d)
 }
 
 func (a *App) stopDevices(context.Context) error {

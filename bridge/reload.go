@@ -94,6 +94,7 @@ func (a *App) apply(ctx context.Context, next *config.Config) error {
 		return err
 	}
 	a.keypads.Apply(next)
+	a.alerts.Apply(next.Alerts, unit.IDs(next))
 	a.mu.Lock()
 	a.cfg = next
 	a.mu.Unlock()

@@ -40,6 +40,7 @@ func (c *Config) check(catalog Catalog) findings {
 	k.sections()
 	k.home()
 	k.listeners()
+	k.alerts()
 	k.ids()
 	k.boards()
 	for i := range c.Doors {

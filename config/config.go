@@ -26,6 +26,7 @@ type Config struct {
 	Contacts   []Contact   `yaml:"contacts,keyed" jsonschema_description:"door and window contacts that belong to no door or lock, by id"`
 	Keypads    []Keypad    `yaml:"keypads,keyed" jsonschema_description:"keypads, by id"`
 	Interlocks []Interlock `yaml:"interlocks,keyed" jsonschema_description:"mantraps, by id: of their doors only one may be open"`
+	Alerts     *Alerts     `yaml:"alerts" jsonschema_description:"messages to the owner; none are sent until this says which, and where"`
 	History    History     `yaml:"history" jsonschema_description:"the record of who opened what, and when"`
 
 	src  *source

@@ -93,6 +93,7 @@ func (c *Changes) settings(old, next *Config) {
 		{"homekit.timed_writes", old.HomeKit.TimedWrites, next.HomeKit.TimedWrites, false},
 		{"matter", old.Matter, next.Matter, true},
 		{"mqtt", old.MQTT, next.MQTT, true},
+		{"alerts", old.Alerts, next.Alerts, false},
 		{"history.retention", old.History.Keep(), next.History.Keep(), false},
 	} {
 		switch {

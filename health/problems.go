@@ -18,6 +18,7 @@ const (
 	RestartNeeded    Code = "restart-needed"
 	ConfigWarning    Code = "config-warning"
 	ProgramRestarted Code = "restarted-after-crash"
+	AlertUndelivered Code = "alert-undelivered"
 )
 
 // Codes of the problems with devices.
@@ -119,6 +120,9 @@ func storage() []Declared {
 		{ProgramRestarted, Warning, "The bridge was restarted after a crash",
 			"The program ended unexpectedly and was started again. No door was moved by that.",
 			"If this comes again, please report it with the output of `loquet doctor`."},
+		{AlertUndelivered, Warning, "An alert was not delivered",
+			"The receiver of alerts does not take them. The doors are not affected; alerts wait for a day and are tried again.",
+			"The detail says what the receiver answered. Check its address, its token or password, and whether it runs."},
 	}
 }
 

@@ -79,6 +79,8 @@ func Rules() []Rule {
 			Reason: "it reaches into the simulated house for the API, and nothing else does"},
 		{Path: "bridge/keypads", May: []string{"access", "access/...", "api", "config", "device", "health", "hw", "hw/all"},
 			Reason: "keypads with their gates, and the ledger of people and codes behind them: they know doors only as commands"},
+		{Path: "bridge/alerts", May: []string{"access", "api", "config", "health", "hw"},
+			Reason: "what the owner is told, and how it gets there: it sees states and problems and can move nothing"},
 		{Path: "bridge/people", May: []string{"access", "access/ledger", "access/seal", "api", "device"},
 			Reason: "people and codes as the API has them: no keypad, no door"},
 		{Path: "bridge/...", May: []string{"accessories/homekit", "access", "access/roster", "api", "config", "device", "health", "homekit", "hw", "hw/all",
