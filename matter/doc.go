@@ -13,7 +13,7 @@
 //	model, events                endpoints, clusters, attributes; what happened
 //	fabric, acl, commissioning   memberships and who may do what; the fail-safe and the window
 //	im                           reads, writes, invokes, subscriptions
-//	cluster                      the clusters of a root node and of bridged devices
+//	cluster, doorlock            the clusters of a root node and of bridged devices
 //	conformance, mattertest      the data model to hold a node against; a network and a controller for tests
 //
 // Server puts them together:

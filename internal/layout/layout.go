@@ -59,6 +59,8 @@ func Rules() []Rule {
 			Reason: "drivers never import each other"},
 		{Path: "accessories/homekit", May: []string{"device", "access", "homekit", "internal/..."},
 			Reason: "the only place that knows both doors and HomeKit"},
+		{Path: "accessories/matter", May: []string{"device", "access", "matter/...", "internal/..."},
+			Reason: "the only place that knows both doors and Matter"},
 		{Path: "api/apitest", May: []string{"api", "access", "device"}, Reason: "a house in memory ships beside the interface it fakes"},
 		{Path: "api/client", May: []string{"api", "internal/..."},
 			Reason: "the client knows the API and nothing behind it"},

@@ -1,0 +1,162 @@
+package matter
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/matter/doorlock"
+	"github.com/loquet/loquet/matter/model"
+)
+
+// lock is a lock as a DoorLock.
+type lock struct {
+	base
+	cluster *doorlock.Lock
+
+	showing sync.Mutex // reading the state and telling it are one step
+	last    device.LockState
+}
+
+func (h *House) newLock(i Item) (thing, error) {
+	t := &lock{base: base{house: h, item: i}, last: i.Lock.State()}
+	traits := i.Lock.Config().Traits
+	t.cluster = doorlock.New(doorlock.Config{Type: lockType(traits.Drive), Unbolts: traits.Drive == device.BoltDriveMotor || traits.Drive == device.BoltDriveCommanded,
+		Senses: traits.SensesDoor, Bolt: t, State: t.state(t.last)})
+	return t, t.part("", i.Name, "Lock", []model.DeviceType{typeDoorLock}, nil, t.last.Available, h.identify(i.Lock.ID(), i.Lock.Identify), t.cluster)
+}
+
+func lockType(d device.BoltDrive) doorlock.Type {
+	switch d {
+	case device.BoltDriveStrike:
+		return doorlock.LatchBolt
+	case device.BoltDriveMaglock:
+		return doorlock.Magnetic
+	case device.BoltDriveMotor:
+		return doorlock.DeadBolt
+	default:
+		return doorlock.Other
+	}
+}
+
+// state is what the cluster tells of a lock. What is not known is null, and a jam is no lock.
+func (t *lock) state(s device.LockState) doorlock.State {
+	c := t.item.Lock.Config()
+	out := doorlock.State{Lock: doorlock.Unknown, Door: doorlock.DoorUnknown, Enabled: s.Available, AutoRelock: c.AutoRelock}
+	if c.Traits.Hold > 0 {
+		out.AutoRelock = c.Traits.Hold
+	}
+	switch s.Bolt {
+	case device.BoltSecured:
+		out.Lock = doorlock.Locked
+	case device.BoltUnsecured:
+		out.Lock = doorlock.Unlocked
+	case device.BoltJammed:
+		out.Lock = doorlock.NotFullyLocked
+	case device.BoltUnknown:
+	}
+	switch s.DoorOpen {
+	case device.Yes:
+		out.Door = doorlock.DoorOpen
+	case device.No:
+		out.Door = doorlock.DoorClosed
+	case device.Unknown:
+	}
+	if s.LockedOut {
+		out.Mode = doorlock.NoRemote
+	}
+	return out
+}
+
+func (t *lock) show() {
+	t.showing.Lock()
+	defer t.showing.Unlock()
+	s := t.item.Lock.State()
+	was := t.last
+	t.last = s
+	t.cluster.Set(t.state(s))
+	t.reachable(s.Available)
+	t.tell(was, s)
+}
+
+// tell tells what happened between two states.
+func (t *lock) tell(was, is device.LockState) {
+	if was.Bolt == is.Bolt {
+		return
+	}
+	by := t.by(is.Cause)
+	switch {
+	case is.Bolt == device.BoltJammed:
+		t.cluster.Alarm(doorlock.AlarmJammed)
+	case was.Bolt == device.BoltUnknown:
+		// it was found so, nobody moved it
+	case is.Bolt == device.BoltSecured:
+		t.cluster.Operated(doorlock.OperationLock, by)
+	case is.Bolt == device.BoltUnsecured:
+		t.cluster.Operated(doorlock.OperationUnlock, by)
+	}
+}
+
+// by says who moved the bolt.
+func (t *lock) by(c device.Cause) doorlock.Who {
+	w := doorlock.Who{Source: source(c.Kind)}
+	w.Fabric, w.Node = t.house.peer(c)
+	return w
+}
+
+// source is how an operation came about, in the words of the cluster.
+func source(k device.CauseKind) doorlock.Source {
+	switch k {
+	case device.CauseMatter, device.CauseHomeKit, device.CauseConsole:
+		return doorlock.SourceRemote
+	case device.CauseCode:
+		return doorlock.SourceKeypad
+	case device.CauseExit:
+		return doorlock.SourceButton
+	case device.CauseAutoRelock, device.CauseAutoClose:
+		return doorlock.SourceAuto
+	case device.CauseOutside:
+		return doorlock.SourceManual
+	default:
+		return doorlock.SourceUnspecified
+	}
+}
+
+// Operate implements doorlock.Bolt.
+func (t *lock) Operate(ctx context.Context, c *model.Caller, o doorlock.Order) error {
+	action := device.ActionUnlock
+	if o.Operation == doorlock.OperationLock {
+		action = device.ActionLock
+	}
+	_, err := t.house.command(ctx, c, t.device(), action, t.item.Lock.Command)
+	if err != nil {
+		t.refused(c, o.Operation, err)
+	}
+	return err
+}
+
+// refused tells the others that somebody wanted to move the bolt.
+func (t *lock) refused(c *model.Caller, o doorlock.Operation, err error) {
+	m := doorlock.MistakeUnspecified
+	if errors.Is(err, model.UnsupportedAccess) || errors.Is(err, model.InvalidInState) {
+		m = doorlock.MistakeRestricted
+	}
+	t.cluster.NotOperated(o, m, doorlock.Who{Source: doorlock.SourceRemote, Fabric: c.Fabric, Node: c.Node})
+}
+
+// SetMode implements doorlock.Bolt: the lock-out of remote unlocking, which all faces share.
+func (t *lock) SetMode(ctx context.Context, c *model.Caller, m doorlock.Mode) error {
+	w, err := t.house.who(c)
+	if err != nil {
+		return err
+	}
+	action := device.ActionUnlock // whoever ends the lock-out may unlock
+	if m == doorlock.NoRemote {
+		action = device.ActionLock
+	}
+	if err := t.house.c.Rules.May(w.fabric, w.node, w.admin, action, t.device()); err != nil {
+		return model.UnsupportedAccess
+	}
+	return t.house.status(t.device(), t.item.Lock.SetLockedOut(ctx, m == doorlock.NoRemote, device.Cause{Kind: device.CauseMatter, Actor: w.actor()}))
+}
