@@ -25,10 +25,12 @@ type Code struct {
 	Kind    CodeKind      `json:"kind"`
 	Length  int           `json:"length"` // digits of a PIN, bits of a card
 	Windows []Window      `json:"windows"`
-	Doors   []string      `json:"doors,omitzero"` // nil: all doors of the keypad; empty: none
+	Doors   []string      `json:"doors,omitzero"`  // nil: all doors of the keypad; empty: none but those of Groups
+	Groups  []string      `json:"groups,omitzero"` // ids of door groups whose doors it opens, too
 	Grace   time.Duration `json:"grace,omitempty"`
 	Created time.Time     `json:"created,omitzero"`
 	Revoked bool          `json:"revoked,omitempty"`
+	Duress  bool          `json:"duress,omitempty"` // opens as any other, and tells the owner in silence
 }
 
 // MaxGrace bounds Grace: for how long a code with dates opens although the clock was lost.
@@ -49,6 +51,7 @@ var (
 type Match struct {
 	Person Person
 	Code   Code
+	House  House
 }
 
 // Check reports what is wrong with a code. The error wraps ErrCode.
@@ -79,6 +82,12 @@ func (c Code) checkRest() error {
 		return fmt.Errorf("%w: it has %d windows; one that opens at any time says always", ErrCode, len(c.Windows))
 	case c.Grace < 0 || c.Grace > MaxGrace:
 		return fmt.Errorf("%w: the grace is 0 to %s", ErrCode, MaxGrace)
+	case len(c.Groups) > 0 && c.Doors == nil: // a program that knows no groups must not take it for all doors
+		return fmt.Errorf("%w: with groups it is not for all doors", ErrCode)
+	case len(c.Groups) > maxDoors || slices.ContainsFunc(c.Groups, func(g string) bool { return !validID(g) }):
+		return fmt.Errorf("%w: its groups of doors are none", ErrCode)
+	case c.counts() > 1:
+		return fmt.Errorf("%w: only one of its windows may count uses", ErrCode)
 	case len(c.Doors) > maxDoors || slices.ContainsFunc(c.Doors, func(d string) bool { return !validID(d) }):
 		return fmt.Errorf("%w: its doors are not doors", ErrCode)
 	}
@@ -90,11 +99,23 @@ func (c Code) Permanent() bool {
 	return slices.ContainsFunc(c.Windows, func(w Window) bool { return w.Kind == Always })
 }
 
+// Counted reports whether it matters how often the code was used.
+func (c Code) Counted() bool { return c.counts() > 0 }
+
+func (c Code) counts() (n int) {
+	for _, w := range c.Windows {
+		if w.Kind == Count {
+			n++
+		}
+	}
+	return n
+}
+
 // Ends returns the moment from which the code never opens again; ok is false if there is none.
 func (c Code) Ends() (at time.Time, ok bool) {
 	for _, w := range c.Windows {
-		_, end, err := w.Bounds()
-		if w.Kind != Dates || err != nil {
+		end, ok := w.ends()
+		if !ok {
 			return time.Time{}, false
 		}
 		at = later(at, end)
@@ -109,8 +130,15 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// Reaches reports whether the door is among those it opens.
-func (c Code) Reaches(door string) bool { return c.Doors == nil || slices.Contains(c.Doors, door) }
+// Reaches reports whether the door is among those it opens in a house with these groups of doors.
+func (c Code) Reaches(door string, groups ...DoorGroup) bool {
+	if c.Doors == nil || slices.Contains(c.Doors, door) {
+		return true
+	}
+	return slices.ContainsFunc(groups, func(g DoorGroup) bool {
+		return slices.Contains(c.Groups, g.ID) && slices.Contains(g.Doors, door)
+	})
+}
 
 // UnmarshalJSON reads a stored record. It ignores fields of later releases, and refuses everything that
 // could open more than was meant: an unknown kind of window, no window, a door that is none.

@@ -89,7 +89,9 @@ func TestBoundsAgreeWithTheWall(t *testing.T) {
 
 func TestWindowsThatAreNone(t *testing.T) {
 	for _, text := range []string{
-		`{}`, `{"kind":""}`, `{"kind":"weekly","days":["mon"]}`, `{"kind":"count","uses":1}`, `{"kind":"dates"}`,
+		`{}`, `{"kind":""}`, `{"kind":"weekly","days":["mon"]}`, `{"kind":"weekly","days":"mon","begin":"09:00","end":"12:00"}`, `{"kind":"weekly","begin":"09:00","end":"12:00","zone":"UTC"}`,
+		`{"kind":"weekly","days":"mon","begin":"24:00","end":"12:00","zone":"UTC"}`, `{"kind":"weekly","days":"mon","uses":1,"begin":"09:00","end":"12:00","zone":"UTC"}`,
+		`{"kind":"count","uses":0}`, `{"kind":"count","uses":-1}`, `{"kind":"count","uses":1,"zone":"UTC"}`, `{"kind":"always","uses":1}`, `{"kind":"always","days":"mon"}`, `{"kind":"dates"}`,
 		`{"kind":"always","zone":"UTC"}`, `{"kind":"always","from":"2026-07-01T15:00"}`,
 		`{"kind":"dates","from":"2026-07-01T15:00","to":"2026-07-05T11:00"}`,
 		`{"kind":"dates","from":"2026-07-01T15:00","to":"2026-07-05T11:00","zone":"Local"}`,
