@@ -115,6 +115,37 @@ func (s *Server) patchCode(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, http.StatusOK, c)
 }
 
+func (s *Server) getGroups(w http.ResponseWriter, r *http.Request) error {
+	groups, err := s.opts.Ledger.DoorGroups(r.Context())
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, list(groups))
+}
+
+func (s *Server) putGroup(w http.ResponseWriter, r *http.Request) error {
+	var body DoorGroupRequest
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if err := s.checkDoors(&body.Doors); err != nil {
+		return err
+	}
+	g, err := s.opts.Ledger.SaveDoorGroup(r.Context(), DoorGroup{ID: r.PathValue("id"), Name: body.Name, Doors: body.Doors})
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, g)
+}
+
+func (s *Server) deleteGroup(w http.ResponseWriter, r *http.Request) error {
+	if err := s.opts.Ledger.RemoveDoorGroup(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
 // checkDoors wants doors and locks that there are.
 func (s *Server) checkDoors(doors *[]string) error {
 	if doors == nil || slices.Equal(*doors, []string{AllDoors}) {

@@ -20,6 +20,11 @@ type Ledger interface {
 	RemoveCode(ctx context.Context, id string) error
 	// ExplainCode says whether a code would open a door at a moment, and why.
 	ExplainCode(ctx context.Context, q ExplainRequest) (Explanation, error)
+	DoorGroups(ctx context.Context) ([]DoorGroup, error)
+	// SaveDoorGroup adds a group of doors, or changes the one of that id.
+	SaveDoorGroup(ctx context.Context, g DoorGroup) (DoorGroup, error)
+	// RemoveDoorGroup removes a group that no code names.
+	RemoveDoorGroup(ctx context.Context, id string) error
 }
 
 // Keypads are the keypads of the house.
@@ -50,10 +55,14 @@ type PersonChange struct {
 
 // Window is a time in which a code opens. Its dates are what the clock on a wall shows.
 type Window struct {
-	Kind string `json:"kind,omitempty" jsonschema:"enum=always,enum=dates,description=dates where it is left out"`
-	From string `json:"from,omitempty" jsonschema:"description=the first minute: 2026-07-01T15:00"`
-	To   string `json:"to,omitempty" jsonschema:"description=the first minute that is not in it any more"`
-	Zone string `json:"zone,omitempty" jsonschema:"description=Europe/Paris; that of the house where it is left out"`
+	Kind  string `json:"kind,omitempty" jsonschema:"enum=always,enum=dates,enum=weekly,enum=count,description=dates where it is left out"`
+	From  string `json:"from,omitempty" jsonschema:"description=the first minute: 2026-07-01T15:00"`
+	To    string `json:"to,omitempty" jsonschema:"description=the first minute that is not in it any more"`
+	Days  string `json:"days,omitempty" jsonschema:"description=weekly: mon or mon-fri or daily; several with commas between"`
+	Begin string `json:"begin,omitempty" jsonschema:"description=weekly: the first minute of those days: 09:00"`
+	End   string `json:"end,omitempty" jsonschema:"description=weekly: the first minute after it; on the next day where it is not later than begin"`
+	Uses  int    `json:"uses,omitempty" jsonschema:"description=count: how many times it opens"`
+	Zone  string `json:"zone,omitempty" jsonschema:"description=Europe/Paris; that of the house where it is left out"`
 }
 
 // Code is a code as it is listed: never what is typed.
@@ -68,6 +77,9 @@ type Code struct {
 	Grace      string    `json:"grace,omitempty" jsonschema:"description=for how long a code with dates opens although nobody knows the time: 2h"`
 	Created    time.Time `json:"created,omitzero"`
 	Revoked    bool      `json:"revoked,omitempty"`
+	Groups     []string  `json:"groups,omitzero" jsonschema:"description=groups of doors that it opens too"`
+	Duress     bool      `json:"duress,omitempty" jsonschema:"description=it opens as any other and tells the owner in silence"`
+	Used       *int      `json:"used,omitempty" jsonschema:"description=how many times it was used; only of a code with a window of the kind count"`
 }
 
 // CodeRequest is the body of POST /api/v1/codes: a PIN, a card, or neither for a PIN that is made.
@@ -79,6 +91,21 @@ type CodeRequest struct {
 	Doors   *[]string `json:"doors,omitempty" jsonschema:"description=device ids; absent or [*]: all that the keypad opens"`
 	Windows []Window  `json:"windows,omitempty" jsonschema:"description=absent: always"`
 	Grace   string    `json:"grace,omitempty"`
+	Groups  []string  `json:"groups,omitempty" jsonschema:"description=ids of groups of doors; with them doors are only those that are named"`
+	Duress  bool      `json:"duress,omitempty"`
+}
+
+// DoorGroup is a set of doors that codes can name.
+type DoorGroup struct {
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Doors []string `json:"doors"`
+}
+
+// DoorGroupRequest is the body of PUT /api/v1/groups/{id}.
+type DoorGroupRequest struct {
+	Name  string   `json:"name" jsonschema:"required"`
+	Doors []string `json:"doors" jsonschema:"required"`
 }
 
 // NewCode is the answer that holds a PIN that was made, the only time it is shown.
@@ -93,6 +120,8 @@ type CodeChange struct {
 	Windows *[]Window `json:"windows,omitempty" jsonschema:"description=[]: always"`
 	Grace   *string   `json:"grace,omitempty"`
 	Revoked *bool     `json:"revoked,omitempty"`
+	Groups  *[]string `json:"groups,omitempty"`
+	Duress  *bool     `json:"duress,omitempty"`
 }
 
 // ExplainRequest is the body of POST /api/v1/codes/explain.
@@ -130,6 +159,9 @@ func (s *Server) ledgerRoutes() []route {
 		{"POST", "/api/v1/codes", "addCode", "Gives a person a code; a PIN that is made is shown once", nil, CodeRequest{}, map[int]any{201: NewCode{}}, []int{404, 409, 503, 507}, s.postCode},
 		{"POST", "/api/v1/codes/explain", "explainCode", "Whether a code opens a door at a moment, and why", nil, ExplainRequest{}, ok(Explanation{}), []int{404, 503}, s.postExplain},
 		{"PATCH", "/api/v1/codes/{id}", "changeCode", "Changes when and where a code opens, or takes it back", nil, CodeChange{}, ok(Code{}), []int{404, 503}, s.patchCode},
+		{"GET", "/api/v1/groups", "listDoorGroups", "The groups of doors that codes can name", nil, nil, ok([]DoorGroup{}), nil, s.getGroups},
+		{"PUT", "/api/v1/groups/{id}", "saveDoorGroup", "Makes a group of doors, or changes it", nil, DoorGroupRequest{}, ok(DoorGroup{}), []int{503, 507}, s.putGroup},
+		{"DELETE", "/api/v1/groups/{id}", "removeDoorGroup", "Removes a group of doors that no code names", nil, nil, none, []int{409, 503}, s.deleteGroup},
 		{"DELETE", "/api/v1/codes/{id}", "removeCode", "Removes a code at once", nil, nil, none, []int{404, 503}, s.deleteCode},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/loquet/loquet/access/roster"
+	"github.com/loquet/loquet/access/tally"
 	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/alerts"
@@ -76,6 +77,7 @@ type App struct {
 	keeper    keeper
 	keypads   *keypads.Keypads
 	alerts    *alerts.Alerts
+	uses      *tally.Tally
 	clock     *clock.Keeper
 	env       *hw.Env
 	builder   *unit.Builder

@@ -13,15 +13,16 @@ import (
 func (a *App) openKeypads(context.Context) error {
 	a.keypads = keypads.New(keypads.Options{
 		Folder: a.opts.StateDir, Codes: a.store.Space("codes", store.Precious), Tries: a.store.Space("tries"), Env: a.env,
-		Journal: a.journal, Flush: a.store.Journal().Flush, Clock: a.clock, Command: a.Command, Shown: a.stream.State,
+		Journal: a.journal, Flush: a.store.Journal().Flush, Clock: a.clock, Uses: a.uses, Command: a.Command, Shown: a.stream.State,
 		Zone: a.zone.Load, Board: a.board, Log: a.log,
 	})
 	a.onStop("keypads", a.keypads.Stop)
 	a.keypads.Apply(a.cfg)
+	a.work.run(func(ctx context.Context) { a.history.CountUses(ctx, a.uses, a.keypads.Known, a.log) })
 	return nil
 }
 
 // ledger is what the API shows of people and codes.
 func (a *App) ledger() api.Ledger {
-	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.keypads.Opens, Clock: a.clock, Zone: a.zone.Load}
+	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.keypads.Opens, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses}
 }

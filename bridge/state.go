@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/loquet/loquet/access/roster"
+	"github.com/loquet/loquet/access/tally"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/announce"
 	"github.com/loquet/loquet/bridge/doctor"
@@ -55,7 +56,8 @@ func (a *App) openJournal(ctx context.Context) error {
 		doctor.TellDegraded(a.board, s, reason)
 	}
 	s.SetIdle(a.idle)
-	a.journal = a.points.journal(s.Journal())
+	a.uses = tally.New(s.Space("uses"))
+	a.journal = a.points.journal(a.uses.Journal(s.Journal()))
 	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load}
 	doctor.TellNotes(a.board, s.Notes())
 	return a.closeUnfinished(ctx)

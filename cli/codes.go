@@ -20,10 +20,10 @@ func (a *app) codesCommand() *cobra.Command {
 		GroupID: groupHouse,
 		Args:    noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: list, add, revoke, remove or explain", cmd}
+			return &usage{"say what: list, add, revoke, remove, explain or groups", cmd}
 		},
 	}
-	cmd.AddCommand(a.codesListCommand(), a.codesAddCommand(), a.codesRevokeCommand(), a.codesRemoveCommand(), a.codesExplainCommand())
+	cmd.AddCommand(a.codesListCommand(), a.codesAddCommand(), a.codesRevokeCommand(), a.codesRemoveCommand(), a.codesExplainCommand(), a.groupsCommand())
 	return cmd
 }
 
@@ -50,7 +50,7 @@ func (a *app) codesListCommand() *cobra.Command {
 			}
 			rows := make([][]string, len(codes))
 			for i, k := range codes {
-				rows[i] = []string{k.ID, k.PersonName, kindWords(k), doorsWords(k.Doors), windowsWords(k), ago(k.Created, time.Now())}
+				rows[i] = []string{k.ID, k.PersonName, kindWords(k), codeDoorsWords(k), windowsWords(k), ago(k.Created, time.Now())}
 			}
 			a.table([]string{"CODE", "PERSON", "KIND", "DOORS", "WHEN", "MADE"}, rows)
 			return nil
@@ -71,10 +71,10 @@ func windowsWords(k api.Code) string {
 	}
 	var words []string
 	for _, w := range k.Windows {
-		if w.Kind != "dates" {
-			return "always"
-		}
-		words = append(words, w.From+"/"+w.To)
+		words = append(words, windowWords(w, k.Used))
+	}
+	if k.Duress {
+		words = append(words, "(duress)")
 	}
 	return strings.Join(words, " ")
 }
@@ -83,8 +83,10 @@ func windowsWords(k api.Code) string {
 type codeFlags struct {
 	person, card, grace string
 	pin, generate       bool
-	digits              int
+	digits, uses        int
+	once, duress        bool
 	doors, windows      []string
+	groups, weekly      []string
 }
 
 func (a *app) codesAddCommand() *cobra.Command {
@@ -106,6 +108,11 @@ func (a *app) codesAddCommand() *cobra.Command {
 	flags.IntVar(&f.digits, "digits", 0, "how many `digits` the PIN that is made has (default: six, or as many as it takes)")
 	flags.StringSliceVar(&f.doors, "doors", nil, "the only `doors` it opens, by id (default: all that the keypad opens)")
 	flags.StringArrayVar(&f.windows, "window", nil, "when it opens: `FROM/TO` as 2026-07-01T15:00/2026-07-05T11:00, in the house's time; repeatable (default: always)")
+	flags.StringArrayVar(&f.weekly, "weekly", nil, "when it opens every week: `\"DAYS FROM-TO\"` as \"mon,wed 09:00-12:00\"; repeatable")
+	flags.IntVar(&f.uses, "uses", 0, "it opens that many `times`, within a --window if one is given")
+	flags.BoolVar(&f.once, "once", false, "it opens once: --uses 1")
+	flags.StringSliceVar(&f.groups, "groups", nil, "the `groups` of doors that it opens (loquet codes groups)")
+	flags.BoolVar(&f.duress, "duress", false, "a code to type under duress: it opens as any other, and tells you in silence")
 	flags.StringVar(&f.grace, "grace", "", "for how long (as `2h`, 24h at most) it opens although the bridge has lost the time")
 	return cmd
 }
@@ -117,7 +124,7 @@ func (a *app) addCode(cmd *cobra.Command, f codeFlags) error {
 	case chosen:
 		return &usage{"--pin, --generate and --card: choose one", cmd}
 	}
-	windows, err := windowsOf(f.windows)
+	windows, err := f.allWindows()
 	if err != nil {
 		return &usage{err.Error(), cmd}
 	}
@@ -125,7 +132,7 @@ func (a *app) addCode(cmd *cobra.Command, f codeFlags) error {
 	if err != nil {
 		return err
 	}
-	request := api.CodeRequest{Person: p.ID, Card: f.card, Digits: f.digits, Windows: windows, Grace: f.grace}
+	request := api.CodeRequest{Person: p.ID, Card: f.card, Digits: f.digits, Windows: windows, Grace: f.grace, Groups: f.groups, Duress: f.duress}
 	if f.doors != nil {
 		request.Doors = &f.doors
 	}
@@ -148,18 +155,6 @@ func (a *app) addCode(cmd *cobra.Command, f codeFlags) error {
 	}
 	a.say("%s has a code now (%s): %s.", p.Name, kindWords(k.Code), k.ID)
 	return nil
-}
-
-func windowsOf(texts []string) ([]api.Window, error) {
-	var out []api.Window
-	for _, text := range texts {
-		from, to, found := strings.Cut(text, "/")
-		if !found {
-			return nil, fmt.Errorf("%q is no window: write FROM/TO as 2026-07-01T15:00/2026-07-05T11:00", text)
-		}
-		out = append(out, api.Window{From: from, To: to})
-	}
-	return out, nil
 }
 
 func (a *app) codesRevokeCommand() *cobra.Command {

@@ -98,6 +98,7 @@ const (
 	RefusedRevoked   RefusalCode = "revoked"        // it was taken back
 	RefusedDoor      RefusalCode = "not-this-door"  // it is not for a door of this keypad
 	RefusedTime      RefusalCode = "outside-window" // not at this time
+	RefusedUsedUp    RefusalCode = "used-up"        // it was used as often as it may be
 	RefusedClock     RefusalCode = "clock-unknown"  // nobody knows whether it is that time
 	RefusedGuessing  RefusalCode = "keypad-locked"  // too many wrong tries
 	RefusedDamaged   RefusalCode = "damaged-record" // the record of the code or its person cannot be read

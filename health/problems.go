@@ -43,6 +43,7 @@ const (
 	KeypadTampered    Code = "keypad-tampered"
 	KeypadUnsaved     Code = "keypad-unsaved"
 	CodesUnreadable   Code = "codes-unreadable"
+	DuressUsed        Code = "duress-used"
 )
 
 // Codes of the problems with Apple Home and the network.
@@ -185,6 +186,9 @@ func devices() []Declared {
 		{KeypadUnsaved, Warning, "A wrong code could not be counted on the disk",
 			"Wrong codes are counted in memory for now: a power cut would begin the count anew. Right codes work as always.",
 			"Check the disk: `loquet doctor` says what is wrong with it."},
+		{DuressUsed, Error, "Somebody was made to open",
+			"A code that its owner set aside for duress was typed at this keypad. The keypad shows nothing of it.",
+			"Get help to that door. Do not call the person there: whoever stands beside must not notice. This warning ends with a restart of loquet; history keeps it."},
 		{CodesUnreadable, Error, "People and codes cannot be read",
 			"No keypad lets anybody in, because the key file for codes is missing or damaged, or belongs to other codes, or cannot be made. Phones, keys and buttons work as always.",
 			"Put the newest backup back, or bring the file codes.key back into the folder with loquet's state; then restart loquet."},

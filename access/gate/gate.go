@@ -47,13 +47,20 @@ type Journal interface {
 	Flush(ctx context.Context) error
 }
 
+// Uses counts how often a code was used. Take says so and counts one more use until done is called: two
+// keypads at once use up a code only once. What is really used is counted from the history.
+type Uses interface {
+	Take(codeID string) (uses access.Uses, done func())
+}
+
 // Deps are what a gate works with. Command and Notice must be safe for use by several goroutines; Notice
-// may be nil.
+// and Uses may be nil; without Uses no code opens that may be used so many times only.
 type Deps struct {
 	Pad     device.Keypad
 	Codes   Codes
 	Journal Journal
 	Clock   access.Clock
+	Uses    Uses
 	Command func(ctx context.Context, door string, c device.Command) (device.Answer, error)
 	Notice  func(Notice)
 }
@@ -64,6 +71,7 @@ type Notice struct {
 	Kind   NoticeKind
 	Wait   time.Duration // NoticeClosed: for how long
 	Err    error         // the others: why
+	Code   string        // NoticeDuress: the id of the code
 }
 
 // NoticeKind is the sort of a notice.
@@ -76,6 +84,7 @@ const (
 	NoticeUnsaved            // a wrong try is not on the disk: a power cut would forget it
 	NoticeDamaged            // the count of wrong tries could not be read, and an hour is waited
 	NoticeGone               // the keypad does not answer
+	NoticeDuress             // a person types under duress; the keypad shows nothing of it
 )
 
 // Limits.

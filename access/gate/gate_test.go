@@ -231,3 +231,78 @@ func TestGatesThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// taken counts uses in memory.
+type taken struct{ used, under int }
+
+func (u *taken) Take(string) (access.Uses, func()) {
+	n := u.used + u.under
+	u.under++
+	return access.Uses{Count: n, Known: true}, func() { u.under--; u.used++ }
+}
+
+func TestACodeThatOpensOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.person(t, "gus", access.Guest, "518370", `{"kind":"count","uses":1}`)
+		h.uses = &taken{}
+		stop := h.run(t, 0)
+		for i, want := range []device.VerdictKind{device.VerdictGranted, device.VerdictNotNow} {
+			h.types("518370#")
+			if v := <-h.pad.verdicts; v.Kind != want {
+				t.Errorf("use %d: %s, want %s", i+1, v.Kind, want)
+			}
+		}
+		stop()
+		rows := h.journal.Rows()
+		if len(h.opened) != 1 || rows[len(rows)-1].Code != device.RefusedUsedUp {
+			t.Errorf("%d doors opened, history ends with %+v", len(h.opened), rows[len(rows)-1])
+		}
+		h.uses = nil // nobody counts
+		stop = h.run(t, 0)
+		h.types("518370#")
+		if v := <-h.pad.verdicts; v.Kind != device.VerdictFailed || len(h.opened) != 1 {
+			t.Errorf("%s, %d doors opened without a count", v.Kind, len(h.opened))
+		}
+		stop()
+	})
+}
+
+// Whoever stands beside sees what he would see with any other code; the owner is told afterwards.
+func TestDuressIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		c := h.person(t, "gus", access.Resident, "518370")
+		c.Duress = true
+		if err := h.ledger.ChangeCode(c); err != nil {
+			t.Fatal(err)
+		}
+		h.pad.seen = func(device.Verdict) {
+			if len(h.notices) > 0 {
+				t.Error("told before the light was shown")
+			}
+		}
+		stop := h.run(t, 0)
+		begun := time.Now()
+		h.types("518370#")
+		v := <-h.pad.verdicts
+		took := time.Since(begun)
+		synctest.Wait()
+		if v != (device.Verdict{Kind: device.VerdictGranted}) || len(h.opened) != 1 {
+			t.Errorf("%+v, %d doors opened", v, len(h.opened))
+		}
+		if len(h.notices) != 1 || h.notices[0].Kind != gate.NoticeDuress || h.notices[0].Code != c.ID {
+			t.Errorf("%+v", h.notices)
+		}
+		h.pad.seen = nil
+		h.types(ownerPIN + "#")
+		if other := <-h.pad.verdicts; other != v || len(h.pad.verdicts) > 0 || took > 2*time.Second {
+			t.Errorf("an owner's code shows %+v, it %+v after %s", other, v, took)
+		}
+		stop()
+		rows := h.journal.Rows()
+		if len(rows) != 1 || rows[0].Detail != "duress" || rows[0].Cause.Actor != c.ID {
+			t.Errorf("%+v", rows)
+		}
+	})
+}

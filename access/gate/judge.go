@@ -30,16 +30,36 @@ func (g *Gate) judge(ctx context.Context, secret seal.Secret, what string, at ti
 		g.notNow(ctx, m.Code.ID, access.ReasonDamaged, what)
 	default:
 		g.right(ctx, m, what, at)
+		if m.Code.Duress && !m.Code.Revoked {
+			g.duress(ctx, m.Code.ID)
+		}
 	}
+}
+
+// duress tells in silence, when all that can be seen at the keypad is over.
+func (g *Gate) duress(ctx context.Context, codeID string) {
+	g.record(ctx, device.Entry{Kind: device.EntryNote, Device: g.cfg.Keypad, Detail: "duress",
+		Cause: device.Cause{Kind: device.CauseCode, Actor: codeID, Place: g.cfg.Keypad}})
+	g.notice(Notice{Kind: NoticeDuress, Code: codeID})
+}
+
+// uses is how often the code was used; done ends the use that is under way.
+func (g *Gate) uses(c access.Code) (uses access.Uses, done func()) {
+	if g.d.Uses == nil || !c.Counted() {
+		return access.Uses{}, func() {}
+	}
+	return g.d.Uses.Take(c.ID)
 }
 
 // right commands the doors that the code may open now, before anything is written.
 func (g *Gate) right(ctx context.Context, m access.Match, what string, at time.Time) {
 	moment := g.d.Clock.Moment()
+	uses, done := g.uses(m.Code)
+	defer done()
 	var open []Door
 	var first access.Reason
 	for _, door := range g.cfg.Doors {
-		d := access.Allowed(m.Person, m.Code, door.ID, moment)
+		d := access.Question{Person: m.Person, Code: m.Code, Door: door.ID, At: moment, Uses: uses, House: m.House}.Decide()
 		if d.Allowed {
 			open = append(open, door)
 		} else if first == "" || first == access.ReasonDoor {
@@ -124,7 +144,9 @@ func (g *Gate) notNow(ctx context.Context, codeID string, why access.Reason, wha
 		code = device.RefusedDoor
 	case access.ReasonClock:
 		code, verdict = device.RefusedClock, device.VerdictClock
-	case access.ReasonDamaged:
+	case access.ReasonUsedUp:
+		code = device.RefusedUsedUp
+	case access.ReasonDamaged, access.ReasonUses:
 		code, verdict = device.RefusedDamaged, device.VerdictFailed
 	default:
 	}

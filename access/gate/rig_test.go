@@ -136,6 +136,7 @@ type house struct {
 	refuse  error
 	notices []gate.Notice
 	judged  func(seal.Secret, error)
+	uses    gate.Uses
 }
 
 const ownerPIN = "739154"
@@ -180,7 +181,7 @@ func (h *house) person(t testing.TB, id string, kind access.PersonKind, pin devi
 func (h *house) gate(t testing.TB, length int) *gate.Gate {
 	t.Helper()
 	g, err := gate.New(gate.Config{Keypad: "pad", Group: "home", Doors: []gate.Door{{ID: "studio", Action: device.ActionUnlock}}, Length: length}, gate.Deps{
-		Pad: h.pad, Codes: watched{h.ledger, h.judged}, Journal: h.journal, Clock: h.clock,
+		Pad: h.pad, Codes: watched{h.ledger, h.judged}, Journal: h.journal, Clock: h.clock, Uses: h.uses,
 		Command: func(_ context.Context, _ string, c device.Command) (device.Answer, error) {
 			h.opened = append(h.opened, c)
 			return device.Answer{Intent: 1}, h.refuse

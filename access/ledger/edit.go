@@ -212,6 +212,11 @@ func (l *Ledger) judge(c access.Code, group string) error {
 	if person.Kind == access.Owner && !c.Permanent() {
 		return fmt.Errorf("%w: an owner's code opens always: without a clock, one with dates would lock the owner out", access.ErrCode)
 	}
+	for _, g := range c.Groups {
+		if _, ok := l.groups[g]; !ok {
+			return fmt.Errorf("%w: there is no group of doors %.64q", access.ErrCode, g)
+		}
+	}
 	crowd := access.Crowd{Keypads: l.keypads}
 	floor := l.clock.Moment().Floor
 	for _, other := range l.codes {
@@ -290,13 +295,16 @@ func (l *Ledger) crowd() access.Crowd {
 }
 
 // GeneratePIN returns a random PIN that is free in the group: with that many digits, or, if 0, six, or
-// more where there are many codes already.
-func (l *Ledger) GeneratePIN(group string, digits int) (device.Keys, error) {
+// more where there are many codes already. It fits every family of locks that is named.
+func (l *Ledger) GeneratePIN(group string, digits int, families ...access.Family) (device.Keys, error) {
 	if err := l.whole(); err != nil {
 		return "", err
 	}
 	if digits == 0 {
 		digits = l.crowd().Suggest()
+		for _, f := range families {
+			digits = min(max(digits, f.Min), f.Max)
+		}
 	}
 	if digits < access.MinDigits || digits > access.MaxDigits {
 		return "", fmt.Errorf("%w: it has %d to %d digits", access.ErrWeak, access.MinDigits, access.MaxDigits)
@@ -312,9 +320,18 @@ func (l *Ledger) GeneratePIN(group string, digits int) (device.Keys, error) {
 		if err != nil {
 			return "", err
 		}
-		if l.free(group, secret, tag) == nil {
+		if l.free(group, secret, tag) == nil && fits(secret.Keys, families) == nil {
 			return secret.Keys, nil
 		}
 	}
 	return "", fmt.Errorf("%w: hardly any PIN of %d digits is free", access.ErrTaken, digits)
+}
+
+func fits(keys device.Keys, families []access.Family) error {
+	for _, f := range families {
+		if err := f.Check(keys); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -41,6 +41,8 @@ const (
 	codeKeys   = "code/"
 	tagKeys    = "tag/"
 	triesKeys  = "tries/"
+	doorsKeys  = "doors/"   // groups of doors
+	breakKeys  = "holiday/" // holidays
 )
 
 // record is a code with its secret, as it is stored.
@@ -73,13 +75,16 @@ type Ledger struct {
 	ids     map[seal.Tag]string
 	damaged map[string]error // by the key of the record
 	lost    error            // why nobody knows which records there are
+	groups  map[string]access.DoorGroup
+	breaks  map[string]access.Holiday
 }
 
 // Open reads the records. keypads is how many there are that share codes: an attacker may guess at each.
 // The only error is ErrOtherKey; what is damaged is told by Damaged, and everything else works.
 func Open(space Space, sealer *seal.Sealer, clock access.Clock, keypads int) (*Ledger, error) {
 	l := &Ledger{space: space, sealer: sealer, clock: clock, keypads: keypads, people: map[string]access.Person{},
-		codes: map[string]record{}, ids: map[seal.Tag]string{}, damaged: map[string]error{}}
+		codes: map[string]record{}, ids: map[seal.Tag]string{}, damaged: map[string]error{},
+		groups: map[string]access.DoorGroup{}, breaks: map[string]access.Holiday{}}
 	mark, ok, err := space.Get(markKey)
 	if err == nil && ok && string(mark) != l.mark() {
 		return nil, ErrOtherKey
@@ -148,6 +153,18 @@ func (l *Ledger) read(key string, value []byte) error {
 			return err
 		}
 		l.codes[id], l.ids[r.tag] = r, id
+	case doorsKeys:
+		var g access.DoorGroup
+		if err := json.Unmarshal(value, &g); err != nil || g.ID != id {
+			return fmt.Errorf("%w: the group of doors %s", ErrDamaged, id)
+		}
+		l.groups[id] = g
+	case breakKeys:
+		var h access.Holiday
+		if err := json.Unmarshal(value, &h); err != nil || h.ID != id {
+			return fmt.Errorf("%w: holiday %s", ErrDamaged, id)
+		}
+		l.breaks[id] = h
 	}
 	return nil
 }
@@ -204,7 +221,7 @@ func (l *Ledger) Find(group string, secret seal.Secret) (access.Match, error) {
 	if !ok {
 		return m, fmt.Errorf("%w: the person of code %s", ErrDamaged, id)
 	}
-	return access.Match{Person: person, Code: r.Code}, nil
+	return access.Match{Person: person, Code: r.Code, House: l.house()}, nil
 }
 
 // findOnDisk is Find where not all records can be listed: those that are whole still count.
@@ -274,8 +291,8 @@ func (l *Ledger) Damaged() map[string]error {
 	return out
 }
 
-// Explain says whether a code would open a door at a moment, and why.
-func (l *Ledger) Explain(codeID, door string, at access.Moment) (access.Decision, error) {
+// Explain says whether a code that was used so often would open a door at a moment, and why.
+func (l *Ledger) Explain(codeID, door string, at access.Moment, uses access.Uses) (access.Decision, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if err := l.damaged[codeKeys+codeID]; err != nil {
@@ -285,7 +302,7 @@ func (l *Ledger) Explain(codeID, door string, at access.Moment) (access.Decision
 	if !ok {
 		return access.Decision{}, fmt.Errorf("code %.64q: %w", codeID, errors.Join(ErrUnknown, l.lost))
 	}
-	return access.Allowed(l.people[r.Code.Person], r.Code, door, at), nil
+	return access.Question{Person: l.people[r.Code.Person], Code: r.Code, Door: door, At: at, Uses: uses, House: l.house()}.Decide(), nil
 }
 
 // Tries returns the count of wrong tries at a keypad as it was saved; ok is false if there is none.

@@ -157,7 +157,7 @@ func TestWhatIsKept(t *testing.T) {
 		if len(l.People()) != 2 || len(l.Codes()) != 3 || len(l.Damaged()) != 0 {
 			t.Errorf("%s: %v, %v, %v", name, l.People(), l.Codes(), l.Damaged())
 		}
-		if d, err := l.Explain(c2.ID, "studio", access.Moment(today)); err != nil || d.Reason != access.ReasonNotYet {
+		if d, err := l.Explain(c2.ID, "studio", access.Moment(today), access.Uses{}); err != nil || d.Reason != access.ReasonNotYet {
 			t.Errorf("%+v, %v", d, err)
 		}
 	}

@@ -22,12 +22,36 @@ type Ledger struct {
 	typed  map[string]string // by the id of the code
 	asked  []api.ExplainRequest
 	made   int
+	groups []api.DoorGroup
 }
 
 var (
 	_ api.Ledger  = (*Ledger)(nil)
 	_ api.Keypads = (*Ledger)(nil)
 )
+
+// DoorGroups lists the groups of doors.
+func (l *Ledger) DoorGroups(context.Context) ([]api.DoorGroup, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.groups), l.Fail
+}
+
+// SaveDoorGroup adds or changes a group.
+func (l *Ledger) SaveDoorGroup(_ context.Context, g api.DoorGroup) (api.DoorGroup, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.groups = append(slices.DeleteFunc(l.groups, func(was api.DoorGroup) bool { return was.ID == g.ID }), g)
+	return g, l.Fail
+}
+
+// RemoveDoorGroup removes a group.
+func (l *Ledger) RemoveDoorGroup(_ context.Context, id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.groups = slices.DeleteFunc(l.groups, func(was api.DoorGroup) bool { return was.ID == id })
+	return l.Fail
+}
 
 // People lists the people.
 func (l *Ledger) People(context.Context) ([]api.Person, error) {

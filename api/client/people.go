@@ -68,3 +68,18 @@ func (c *Client) ExplainCode(ctx context.Context, q api.ExplainRequest) (e api.E
 func (c *Client) InstallKeypad(ctx context.Context, id string) (i api.KeypadInstall, err error) {
 	return i, c.do(ctx, http.MethodPost, "/api/v1/pair/keypad/"+url.PathEscape(id), nil, &i)
 }
+
+// DoorGroups lists the groups of doors.
+func (c *Client) DoorGroups(ctx context.Context) (groups []api.DoorGroup, err error) {
+	return groups, c.do(ctx, http.MethodGet, "/api/v1/groups", nil, &groups)
+}
+
+// SaveDoorGroup makes a group of doors, or changes it.
+func (c *Client) SaveDoorGroup(ctx context.Context, id string, r api.DoorGroupRequest) (g api.DoorGroup, err error) {
+	return g, c.do(ctx, http.MethodPut, "/api/v1/groups/"+url.PathEscape(id), r, &g)
+}
+
+// RemoveDoorGroup removes a group that no code names.
+func (c *Client) RemoveDoorGroup(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodDelete, "/api/v1/groups/"+url.PathEscape(id), nil, nil)
+}

@@ -99,6 +99,18 @@ func (k *Keypads) Ledger() (*ledger.Ledger, error) {
 	return codes, nil
 }
 
+// Known reports whether there may be such a code. While people and codes cannot be read, there may be any.
+func (k *Keypads) Known(codeID string) bool {
+	k.opening.Lock()
+	codes := k.codes
+	k.opening.Unlock()
+	if codes == nil || len(codes.Damaged()) > 0 {
+		return true
+	}
+	_, ok := codes.Whose(codeID)
+	return ok
+}
+
 func (k *Keypads) open() (*ledger.Ledger, error) {
 	sealer, err := seal.OpenFile(filepath.Join(k.o.Folder, KeyFile), !ledger.Used(k.space()))
 	if err != nil {

@@ -34,6 +34,7 @@ type Options struct {
 	Journal device.Journal
 	Flush   func(ctx context.Context) error // returns when the history is on the disk
 	Clock   access.Clock
+	Uses    gate.Uses
 	Command func(ctx context.Context, device string, c device.Command) (device.Answer, error)
 	Shown   func(api.Device) // each change of what is known of a keypad
 	Zone    func() *time.Location

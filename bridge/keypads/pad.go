@@ -94,7 +94,7 @@ func (p *pad) live(ctx context.Context, codes *ledger.Ledger) (err error) {
 		}
 	}()
 	g, err := gate.New(gate.Config{Keypad: p.cfg.ID, Group: Group, Doors: p.doors}, gate.Deps{
-		Pad: p, Codes: codes, Journal: journal{p.k.o.Journal, p.k.o.Flush}, Clock: p.k.o.Clock, Command: p.k.o.Command, Notice: p.notice,
+		Pad: p, Codes: codes, Journal: journal{p.k.o.Journal, p.k.o.Flush}, Clock: p.k.o.Clock, Uses: p.k.o.Uses, Command: p.k.o.Command, Notice: p.notice,
 	})
 	if err != nil {
 		return err
@@ -266,6 +266,9 @@ func (p *pad) notice(n gate.Notice) {
 		board.Raise(health.RecordDamaged, id, "the count of wrong codes")
 	case gate.NoticeGone:
 		p.gone()
+	case gate.NoticeDuress:
+		p.k.o.Log.Warn().Str("device", id).Str("code", n.Code).Msg("a code for duress was used")
+		board.Raise(health.DuressUsed, id, "code "+n.Code)
 	case gate.NoticeNone:
 	}
 }

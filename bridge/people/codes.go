@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -31,13 +30,14 @@ func (p *People) Codes(context.Context) ([]api.Code, error) {
 func (p *People) codeOf(l *ledger.Ledger, c access.Code) api.Code {
 	person, _ := l.Whose(c.ID)
 	out := api.Code{ID: c.ID, Person: c.Person, PersonName: person.Name, Kind: string(c.Kind), Length: c.Length, Doors: c.Doors,
-		Windows: []api.Window{}, Revoked: c.Revoked}
+		Windows: []api.Window{}, Revoked: c.Revoked, Groups: c.Groups, Duress: c.Duress}
 	for _, w := range c.Windows {
-		shown := api.Window{Kind: string(w.Kind), Zone: w.Zone}
-		if w.Kind == access.Dates {
-			shown.From, shown.To = w.From.String(), w.To.String()
+		out.Windows = append(out.Windows, windowOf(w))
+	}
+	if c.Counted() {
+		if used := p.uses(c.ID); used.Known {
+			out.Used = &used.Count
 		}
-		out.Windows = append(out.Windows, shown)
 	}
 	if c.Grace > 0 {
 		out.Grace = c.Grace.String()
@@ -54,7 +54,10 @@ func (p *People) AddCode(_ context.Context, r api.CodeRequest) (api.NewCode, err
 	if err != nil {
 		return api.NewCode{}, err
 	}
-	c := access.Code{Person: r.Person, Doors: doors(r.Doors)}
+	c := access.Code{Person: r.Person, Doors: doors(r.Doors), Groups: r.Groups, Duress: r.Duress}
+	if len(c.Groups) > 0 && r.Doors == nil {
+		c.Doors = []string{}
+	}
 	if c.Windows, err = p.windows(r.Windows); err == nil {
 		c.Grace, err = grace(r.Grace)
 	}
@@ -112,6 +115,14 @@ func (p *People) ChangeCode(_ context.Context, id string, change api.CodeChange)
 	if change.Revoked != nil {
 		c.Revoked = *change.Revoked
 	}
+	if change.Duress != nil {
+		c.Duress = *change.Duress
+	}
+	if change.Groups != nil {
+		if c.Groups = *change.Groups; len(c.Groups) > 0 && c.Doors == nil {
+			c.Doors = []string{}
+		}
+	}
 	if err := l.ChangeCode(c); err != nil {
 		return api.Code{}, explain(err)
 	}
@@ -146,41 +157,6 @@ func grace(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// windows reads the windows of a code: always where there are none, in the zone of the house where they name none.
-func (p *People) windows(asked []api.Window) ([]access.Window, error) {
-	if len(asked) == 0 {
-		return []access.Window{{Kind: access.Always}}, nil
-	}
-	var out []access.Window
-	for _, a := range asked {
-		w := access.Window{Kind: access.WindowKind(a.Kind), Zone: a.Zone}
-		if a.Kind == "" {
-			w.Kind = access.Dates
-		}
-		for text, into := range map[*string]*access.WallTime{&a.From: &w.From, &a.To: &w.To} {
-			if *text == "" {
-				continue
-			}
-			at, err := access.ParseWallTime(*text)
-			if err != nil {
-				return nil, err
-			}
-			*into = at
-		}
-		if w.Kind == access.Dates && w.Zone == "" {
-			if w.Zone = p.Zone().String(); w.Zone == "Local" {
-				return nil, &api.Error{Status: http.StatusUnprocessableEntity, Code: "no-zone", Title: "Nobody said where the house is", Field: "windows",
-					Why: "dates need the time zone of the house", Remedy: "add zone: under home: in the configuration, such as Europe/Paris, and reload; or send one with the dates"}
-			}
-		}
-		if err := w.Check(); err != nil {
-			return nil, err
-		}
-		out = append(out, w)
-	}
-	return out, nil
-}
-
 // ExplainCode implements api.Ledger.
 func (p *People) ExplainCode(_ context.Context, q api.ExplainRequest) (api.Explanation, error) {
 	l, err := p.open()
@@ -202,7 +178,7 @@ func (p *People) ExplainCode(_ context.Context, q api.ExplainRequest) (api.Expla
 		}
 		id = m.Code.ID
 	}
-	d, err := l.Explain(id, q.Door, at)
+	d, err := l.Explain(id, q.Door, at, p.uses(id))
 	if err != nil {
 		return api.Explanation{}, explain(err)
 	}

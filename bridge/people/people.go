@@ -20,6 +20,8 @@ type People struct {
 	Opens  func(door string) bool         // whether a keypad opens a door
 	Clock  access.Clock
 	Zone   func() *time.Location // of the house
+	// Uses is how often a code was used; nil: nobody knows.
+	Uses func(codeID string) access.Uses
 }
 
 var _ api.Ledger = (*People)(nil)
@@ -112,8 +114,10 @@ func explain(err error) error {
 		return answer(http.StatusUnprocessableEntity, "weak-pin", "The PIN is too easy", "choose one that nobody tries first, or let one be made")
 	case errors.Is(err, access.ErrTaken):
 		return answer(http.StatusConflict, "taken", "The code is taken", "choose another one, or let one be made")
-	case errors.Is(err, access.ErrWindow), errors.Is(err, access.ErrCode), errors.Is(err, access.ErrPerson), errors.Is(err, access.ErrCard):
+	case errors.Is(err, access.ErrWindow), errors.Is(err, access.ErrCode), errors.Is(err, access.ErrPerson), errors.Is(err, access.ErrCard), errors.Is(err, access.ErrHouse), errors.Is(err, access.ErrFamily):
 		return answer(http.StatusUnprocessableEntity, "invalid", "This cannot be", "change it and send it again")
+	case errors.Is(err, ledger.ErrInUse):
+		return answer(http.StatusConflict, "in-use", "Codes need this group of doors", "give those codes other doors first: loquet codes list shows them")
 	case errors.Is(err, ledger.ErrNobody):
 		return fmt.Errorf("%w: %w", err, api.ErrNotFound)
 	case errors.Is(err, access.ErrDamaged):
