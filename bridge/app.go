@@ -24,6 +24,7 @@ import (
 	"github.com/loquet/loquet/bridge/folder"
 	"github.com/loquet/loquet/bridge/history"
 	"github.com/loquet/loquet/bridge/keypads"
+	"github.com/loquet/loquet/bridge/mqtt"
 	"github.com/loquet/loquet/bridge/pairings"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/clock"
@@ -80,6 +81,7 @@ type App struct {
 	uses      *tally.Tally
 	clock     *clock.Keeper
 	env       *hw.Env
+	mqtt      *mqtt.House // nil in a house without
 	builder   *unit.Builder
 
 	changing sync.Mutex // held by whoever changes the house: start, reload, revival, stop

@@ -4,10 +4,12 @@ import (
 	"context"
 
 	"github.com/loquet/loquet/bridge/boards"
+	"github.com/loquet/loquet/bridge/mqtt"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/catalog"
+	"github.com/loquet/loquet/store"
 )
 
 // World is a simulated house, in this process or another.
@@ -28,6 +30,9 @@ func (a *App) catalog() config.Catalog {
 
 func (a *App) openLines(ctx context.Context) (err error) {
 	a.env = hw.NewEnv(a.log)
+	if err := a.openMQTT(); err != nil {
+		return err
+	}
 	a.env.KeepIn(a.opts.StateDir)
 	a.env.Guard, a.env.Report = a.opts.Guard, func(p hw.Problem, detail string, on bool) { a.raise(health.Code(p), "", detail, on) }
 	a.onStop("lines", func(context.Context) error { return a.env.Close() })
@@ -38,6 +43,17 @@ func (a *App) openLines(ctx context.Context) (err error) {
 		return err
 	}
 	a.chooseWorld()
+	return nil
+}
+
+// openMQTT connects the house to its broker, where it has one.
+func (a *App) openMQTT() (err error) {
+	a.mqtt, err = mqtt.Open(mqtt.Options{Config: a.cfg.MQTT, Storage: a.store.Space("mqtt", store.Precious), Board: a.board, Log: a.log})
+	if err != nil || a.mqtt == nil {
+		return err
+	}
+	a.env.UseMQTT(a.mqtt.Connection())
+	a.onStop("mqtt", a.mqtt.Stop)
 	return nil
 }
 

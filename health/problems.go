@@ -68,7 +68,8 @@ const (
 func All() []Declared {
 	all := storage()
 	all = append(all, devices()...)
-	return append(all, network()...)
+	all = append(all, network()...)
+	return append(all, mqtt()...)
 }
 
 func storage() []Declared {

@@ -23,7 +23,6 @@ func Of(lines ...string) config.Catalog {
 		Lines:   append([]string{Pins}, lines...),
 		Absent: map[string]string{
 			"matter": "this build has no Matter server yet",
-			"mqtt":   "this build has no MQTT broker yet",
 		},
 		Setting: setting,
 	}

@@ -1,0 +1,194 @@
+// Package mqtt is the house's MQTT as the program holds it: the broker in the process or the connection to
+// another one, the accounts of devices, and what the owner is told when something is wrong with them.
+package mqtt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/broker"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/health"
+	"github.com/loquet/loquet/hw"
+)
+
+// Options say which broker. Config is nil in a house without MQTT.
+type Options struct {
+	Config  *config.MQTT
+	Storage broker.Storage
+	Board   *health.Board
+	Log     zerolog.Logger
+}
+
+// House is the MQTT of a running house.
+type House struct {
+	options  Options
+	accounts *broker.Accounts
+	server   *broker.Server // nil with another broker
+	client   *broker.Client
+
+	cancel context.CancelFunc
+	all    sync.WaitGroup
+
+	mu   sync.Mutex
+	told map[trouble]time.Time // what strangers caused, and when last
+}
+
+// clientID is what the house calls itself at a broker.
+const clientID = "loquet"
+
+// What strangers on the network can put on the list of problems, and how long it stays there.
+const (
+	maxTold     = 16
+	forgetAfter = 10 * time.Minute
+)
+
+// Open starts the broker or the connection to one; it waits for neither. It returns nil in a house without.
+func Open(o Options) (*House, error) {
+	if o.Config == nil {
+		return nil, nil
+	}
+	h := &House{options: o, told: map[trouble]time.Time{}}
+	c := broker.ClientOptions{ID: clientID, Changed: h.changed, Denied: h.denied, Log: o.Log}
+	if err := h.choose(&c); err != nil {
+		return nil, err
+	}
+	h.client = broker.NewClient(c)
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel = cancel
+	if h.server != nil {
+		h.all.Go(func() {
+			if err := h.server.Run(ctx); err != nil {
+				o.Log.Error().Err(err).Msg("the MQTT broker ended")
+			}
+		})
+	}
+	h.all.Go(func() { h.client.Run(ctx) })
+	h.all.Go(func() { h.forget(ctx) })
+	return h, nil
+}
+
+// choose says how the client reaches its broker.
+func (h *House) choose(c *broker.ClientOptions) error {
+	if h.options.Config.URL == "" {
+		accounts, err := broker.OpenAccounts(h.options.Storage)
+		if err != nil {
+			return err
+		}
+		h.accounts = accounts
+		h.server = broker.NewServer(broker.ServerOptions{Listen: h.options.Config.Listen, Accounts: accounts, Told: h.notice, Log: h.options.Log})
+		c.Dial = h.server.Dial
+		return nil
+	}
+	at, err := url.Parse(h.options.Config.URL)
+	if err != nil {
+		return fmt.Errorf("mqtt url: %w", err)
+	}
+	c.Dial = broker.Dialer(at)
+	c.User = h.options.Config.User
+	if file := h.options.Config.PasswordFile; file != "" {
+		c.Password = func() ([]byte, error) {
+			password, err := os.ReadFile(file)
+			return bytes.TrimRight(password, "\r\n"), err
+		}
+	}
+	return nil
+}
+
+// Connection is what drivers are lent.
+func (h *House) Connection() hw.MQTT { return h.client }
+
+// Stop ends the connection and the broker.
+func (h *House) Stop(ctx context.Context) error {
+	h.cancel()
+	done := make(chan struct{})
+	go func() {
+		h.all.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// changed hears whether there is a connection.
+func (h *House) changed(err error) {
+	if err == nil {
+		h.options.Log.Info().Msg("connected to the MQTT broker")
+		h.options.Board.Clear(health.MQTTAway, "")
+		return
+	}
+	h.options.Log.Warn().Err(err).Msg("no connection to the MQTT broker")
+	h.options.Board.Raise(health.MQTTAway, "", err.Error())
+}
+
+func (h *House) denied(filters []string) {
+	for _, f := range filters {
+		h.options.Board.Raise(health.MQTTDenied, f, "")
+	}
+}
+
+// notice hears from the broker in the process.
+func (h *House) notice(n broker.Notice) {
+	code, listed := map[broker.NoticeKind]health.Code{
+		broker.Refused: health.MQTTRefused, broker.SameName: health.MQTTSameName, broker.TooMuch: health.MQTTTooMuch,
+	}[n.Kind]
+	switch {
+	case n.Kind == broker.PortBusy && n.On:
+		h.options.Board.Raise(health.MQTTPortBusy, "", n.Detail)
+	case n.Kind == broker.PortBusy:
+		h.options.Board.Clear(health.MQTTPortBusy, "")
+	case listed:
+		h.options.Log.Warn().Str("client", n.Client).Str("remote", n.Remote).Str("detail", n.Detail).Msg("MQTT device not served")
+		h.tell(code, n.Client, n.Detail)
+	}
+}
+
+// trouble is a problem with one client of the broker.
+type trouble struct {
+	code   health.Code
+	client string
+}
+
+// tell puts a client on the list of problems, while there is room.
+func (h *House) tell(code health.Code, client, detail string) {
+	t := trouble{code, client}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, known := h.told[t]; !known && len(h.told) >= maxTold {
+		return
+	}
+	h.told[t] = time.Now()
+	h.options.Board.Raise(code, client, detail)
+}
+
+// forget takes what did not happen again off the list.
+func (h *House) forget(ctx context.Context) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			h.mu.Lock()
+			for t, last := range h.told {
+				if now.Sub(last) > forgetAfter {
+					delete(h.told, t)
+					h.options.Board.Clear(t.code, t.client)
+				}
+			}
+			h.mu.Unlock()
+		}
+	}
+}

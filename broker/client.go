@@ -1,0 +1,277 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/eclipse/paho.golang/paho"
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/hw"
+)
+
+// Bounds of the client. The keep-alive finds a broker that hangs within ten seconds.
+const (
+	keepAlive      = 5 // seconds
+	connectTime    = 5 * time.Second
+	firstWait      = 200 * time.Millisecond
+	lastWait       = 3 * time.Second
+	messageExpiry  = uint32(5) // seconds: what is older must not move a door any more
+	maxTopic       = 512
+	maxPublished   = 256 << 10
+	incomingAtOnce = uint16(64)
+)
+
+// ClientOptions say how to reach a broker. Dial and ID are required.
+type ClientOptions struct {
+	Dial     func(ctx context.Context) (net.Conn, error)
+	ID       string // the client id; two clients of one id throw each other out
+	User     string
+	// Password is asked before each connection; nil: there is none.
+	Password func() ([]byte, error)
+	// Changed hears of each new connection (nil) and why there is none; it must not wait.
+	Changed func(err error)
+	// Denied hears of topics that the broker does not let the house read; it must not wait.
+	Denied func(filters []string)
+	Log    zerolog.Logger
+}
+
+// Client is the house's one connection. It serves every driver; make it with NewClient and let it Run.
+type Client struct {
+	options ClientOptions
+	life    context.Context
+	end     context.CancelFunc
+
+	mu   sync.Mutex
+	link *link // nil while there is no connection
+	ears map[*ear]struct{}
+}
+
+var _ hw.MQTT = (*Client)(nil)
+
+// link is one connection, from the broker's welcome to its end.
+type link struct {
+	paho *paho.Client
+	done chan struct{}
+	once sync.Once
+	why  error
+}
+
+func (l *link) drop(why error) {
+	l.once.Do(func() {
+		l.why = why
+		close(l.done)
+	})
+}
+
+// NewClient returns a client that is not connected yet.
+func NewClient(o ClientOptions) *Client {
+	c := &Client{options: o, ears: map[*ear]struct{}{}}
+	c.life, c.end = context.WithCancel(context.Background())
+	if c.options.Changed == nil {
+		c.options.Changed = func(error) {}
+	}
+	if c.options.Denied == nil {
+		c.options.Denied = func([]string) {}
+	}
+	return c
+}
+
+// Run keeps the connection up until ctx ends; then every Listen ends.
+func (c *Client) Run(ctx context.Context) {
+	defer c.end()
+	for wait := firstWait; ctx.Err() == nil; wait = min(2*wait, lastWait) {
+		l, err := c.connect(ctx)
+		if err == nil {
+			wait = firstWait
+			err = c.serve(ctx, l)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		c.options.Changed(err)
+		pause(ctx, wait)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func (c *Client) connect(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	var password []byte
+	if c.options.Password != nil {
+		var err error
+		if password, err = c.options.Password(); err != nil {
+			return nil, err
+		}
+	}
+	conn, err := c.options.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{done: make(chan struct{})}
+	l.paho = paho.NewClient(paho.ClientConfig{
+		ClientID: c.options.ID, Conn: newWire(conn), PacketTimeout: connectTime,
+		OnPublishReceived: []func(paho.PublishReceived) (bool, error){c.receive},
+		OnClientError:     l.drop,
+		OnServerDisconnect: func(d *paho.Disconnect) {
+			l.drop(fmt.Errorf("the broker ended the connection, reason %#x", d.ReasonCode))
+		},
+	})
+	receive, size := incomingAtOnce, uint32(MaxPacket)
+	hello := &paho.Connect{ClientID: c.options.ID, CleanStart: true, KeepAlive: keepAlive,
+		Properties: &paho.ConnectProperties{ReceiveMaximum: &receive, MaximumPacketSize: &size}}
+	if c.options.User != "" {
+		hello.UsernameFlag, hello.Username = true, c.options.User
+	}
+	if len(password) > 0 {
+		hello.PasswordFlag, hello.Password = true, password
+	}
+	answer, err := l.paho.Connect(ctx, hello)
+	if answer != nil && (answer.ReasonCode == 0x86 || answer.ReasonCode == 0x87) { // MQTT 5 3.2.2.2
+		return nil, ErrCredentials
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return l, nil
+}
+
+// ErrCredentials says that the broker does not know the user or the password.
+var ErrCredentials = errors.New("the broker refuses the user or the password")
+
+// serve lets every listener know of the connection, and waits for its end.
+func (c *Client) serve(ctx context.Context, l *link) error {
+	c.mu.Lock()
+	c.link = l
+	for e := range c.ears {
+		go c.subscribe(l, e)
+	}
+	c.mu.Unlock()
+	c.options.Changed(nil)
+	select {
+	case <-ctx.Done():
+		_ = l.paho.Disconnect(&paho.Disconnect{}) // it is going anyway
+		l.drop(ctx.Err())
+	case <-l.paho.Done():
+		l.drop(errors.New("the connection ended"))
+	case <-l.done:
+	}
+	<-l.paho.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.link = nil
+	for e := range c.ears {
+		e.down()
+	}
+	return l.why
+}
+
+// Publish implements hw.MQTT.
+func (c *Client) Publish(ctx context.Context, topic string, payload []byte) error {
+	if topic == "" || len(topic) > maxTopic || strings.ContainsAny(topic, "+#\x00") || len(payload) > maxPublished {
+		return fmt.Errorf("publish to %.80q: not a topic, or too much to say", topic)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	l := c.link
+	c.mu.Unlock()
+	if l == nil {
+		return fmt.Errorf("%w: there is no connection to the MQTT broker", device.ErrUnavailable)
+	}
+	expiry := messageExpiry
+	_, err := l.paho.Publish(ctx, &paho.Publish{Topic: topic, Payload: payload, Properties: &paho.PublishProperties{MessageExpiry: &expiry}})
+	if err != nil {
+		// a packet that was cut short is none: the broker never acts on it
+		return fmt.Errorf("%w: the connection to the MQTT broker broke: %w", device.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// Listen implements hw.MQTT. A filter stays subscribed until the connection ends.
+func (c *Client) Listen(ctx context.Context, filters ...string) <-chan hw.MQTTEvent {
+	e := newEar(filters)
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(c.life, cancel)
+	go func() {
+		defer cancel()
+		e.serve(ctx)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.ears, e)
+	}()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ears[e] = struct{}{}
+	if c.link == nil {
+		e.down()
+		return e.out
+	}
+	go c.subscribe(c.link, e)
+	return e.out
+}
+
+// subscribe asks for what e wants to hear, and tells it.
+func (c *Client) subscribe(l *link, e *ear) {
+	asked := &paho.Subscribe{}
+	for _, f := range e.filters {
+		asked.Subscriptions = append(asked.Subscriptions, paho.SubscribeOptions{Topic: f})
+	}
+	ctx, cancel := context.WithTimeout(c.life, connectTime)
+	defer cancel()
+	answer, err := l.paho.Subscribe(ctx, asked)
+	if err != nil && answer != nil {
+		var denied []string
+		for i, reason := range answer.Reasons {
+			if reason >= 0x80 && i < len(e.filters) {
+				denied = append(denied, e.filters[i])
+			}
+		}
+		c.options.Log.Warn().Strs("topics", denied).Msg("the MQTT broker does not let the house read")
+		c.options.Denied(denied)
+		return
+	}
+	if err != nil {
+		l.drop(fmt.Errorf("subscribe: %w", err))
+		_ = l.paho.Disconnect(&paho.Disconnect{}) // a new connection tries again
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.link == l {
+		e.up()
+	}
+}
+
+// receive hands one message to everybody who wants it.
+func (c *Client) receive(p paho.PublishReceived) (bool, error) {
+	event := hw.MQTTEvent{Up: true, Topic: p.Packet.Topic, Payload: p.Packet.Payload, Retained: p.Packet.Retain,
+		Duplicate: p.Packet.Duplicate(), Taken: time.Now()}
+	if event.Payload == nil {
+		event.Payload = []byte{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for e := range c.ears {
+		if e.wants(event.Topic) {
+			e.put(event)
+		}
+	}
+	return true, nil
+}

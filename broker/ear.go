@@ -1,0 +1,152 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/loquet/loquet/hw"
+)
+
+// What one listener may leave unread: so many messages, or so many bytes in more than one.
+const (
+	maxUnread      = 512
+	maxUnreadBytes = 512 << 10
+)
+
+// ear is one listener and what it has not read yet.
+type ear struct {
+	filters []string
+	out     chan hw.MQTTEvent
+	wake    chan struct{} // something is in the queue
+
+	mu         sync.Mutex
+	subscribed bool
+	queue      []hw.MQTTEvent
+	early      []hw.MQTTEvent // came before the subscription was confirmed
+	bytes      int            // of both
+	lost       bool           // the next message comes after lost ones
+}
+
+func newEar(filters []string) *ear {
+	return &ear{filters: slices.Clone(filters), out: make(chan hw.MQTTEvent), wake: make(chan struct{}, 1)}
+}
+
+// serve hands over what is in the queue until ctx ends.
+func (e *ear) serve(ctx context.Context) {
+	defer close(e.out)
+	for {
+		event, ok := e.take()
+		if !ok {
+			select {
+			case <-ctx.Done():
+				return
+			case <-e.wake:
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case e.out <- event:
+		}
+	}
+}
+
+func (e *ear) take() (hw.MQTTEvent, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.queue) == 0 {
+		return hw.MQTTEvent{}, false
+	}
+	event := e.queue[0]
+	e.queue[0] = hw.MQTTEvent{} // its payload may go
+	if e.queue = e.queue[1:]; len(e.queue) == 0 {
+		e.queue = nil
+	}
+	e.bytes -= len(event.Payload)
+	if event.Topic != "" && e.lost {
+		event.Lost, e.lost = true, false
+	}
+	return event, true
+}
+
+func (e *ear) wants(topic string) bool {
+	return slices.ContainsFunc(e.filters, func(f string) bool { return Matches(f, topic) })
+}
+
+// put adds a message; the oldest ones go where there are too many.
+func (e *ear) put(event hw.MQTTEvent) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.subscribed {
+		e.early = append(e.early, event)
+	} else {
+		e.queue = append(e.queue, event)
+	}
+	e.bytes += len(event.Payload)
+	for unread := len(e.queue) + len(e.early); unread > 1 && (unread > maxUnread || e.bytes > maxUnreadBytes); unread-- {
+		e.forget()
+	}
+	e.ring()
+}
+
+// forget drops the oldest message.
+func (e *ear) forget() {
+	e.lost = true
+	for _, list := range []*[]hw.MQTTEvent{&e.queue, &e.early} {
+		i := slices.IndexFunc(*list, func(event hw.MQTTEvent) bool { return event.Topic != "" })
+		if i < 0 {
+			continue
+		}
+		e.bytes -= len((*list)[i].Payload)
+		*list = slices.Delete(*list, i, i+1)
+		return
+	}
+}
+
+// up says that the filters are subscribed, and then what came meanwhile.
+func (e *ear) up() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.subscribed = true
+	e.change(true)
+	e.queue = append(e.queue, e.early...)
+	e.early = nil
+	e.ring()
+}
+
+// down says that there is no connection.
+func (e *ear) down() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.subscribed = false
+	e.early = nil
+	e.bytes = 0
+	for _, event := range e.queue {
+		e.bytes += len(event.Payload)
+	}
+	e.change(false)
+	e.ring()
+}
+
+// change adds what became of the connection. Of several changes without a message between them the last
+// one counts, and that there was a loss.
+func (e *ear) change(up bool) {
+	fell := false
+	for n := len(e.queue); n > 0 && e.queue[n-1].Topic == ""; n-- {
+		fell = fell || !e.queue[n-1].Up
+		e.queue = e.queue[:n-1]
+	}
+	if up && fell {
+		e.queue = append(e.queue, hw.MQTTEvent{})
+	}
+	e.queue = append(e.queue, hw.MQTTEvent{Up: up})
+}
+
+func (e *ear) ring() {
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
