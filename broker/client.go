@@ -30,9 +30,9 @@ const (
 
 // ClientOptions say how to reach a broker. Dial and ID are required.
 type ClientOptions struct {
-	Dial     func(ctx context.Context) (net.Conn, error)
-	ID       string // the client id; two clients of one id throw each other out
-	User     string
+	Dial func(ctx context.Context) (net.Conn, error)
+	ID   string // the client id; two clients of one id throw each other out
+	User string
 	// Password is asked before each connection; nil: there is none.
 	Password func() ([]byte, error)
 	// Changed hears of each new connection (nil) and why there is none; it must not wait.
