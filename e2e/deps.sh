@@ -17,7 +17,7 @@ need systemd-analyze systemd
 need strace strace
 need node nodejs
 need npm npm
-if [ "$(uname -m)" = x86_64 ] && [ -z "${LOQUET_GPIO_KERNEL:-}" ]; then # for the kernel of the GPIO tests
+if [ "$(uname -m)" = x86_64 ]; then # for the kernel of the GPIO tests
   need gcc gcc
   need make make
   need patch patch

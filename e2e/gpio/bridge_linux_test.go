@@ -37,7 +37,7 @@ func manyDoors() string {
 
 // A controller's write moves a line, and a line's edge reaches the controller, through the whole bridge.
 func TestGuestBridge(t *testing.T) {
-	gpiolab.Guest(t)
+	gpiolab.Needs(t, gpiolab.Network, gpiolab.Tracing)
 	c := gpiolab.Plug(t, "pinctrl-sim", 32, nil)
 	q := start(t, manyDoors(), "")
 	for i := range contacts {
@@ -172,7 +172,7 @@ func edges(t *testing.T, c *gpiolab.Chip, first *phone, admin *haptest.Client) {
 // The built bridge is killed, or stopped, in the middle of a pulse: its guard brings the line to rest, also
 // where the kernel would keep it. With the guard killed first it stays on, and outputs-safe brings it to rest.
 func TestGuestBridgeIsKilledInAPulse(t *testing.T) {
-	gpiolab.Guest(t)
+	gpiolab.Needs(t, gpiolab.Network, gpiolab.Sticky)
 	gpiolab.KeepOutputs(t)
 	const hardCap = 5 * time.Second
 	const busyHost = 3 * time.Second // hw/gpio looks at the 100 ms, in virtual time

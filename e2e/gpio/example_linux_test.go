@@ -24,7 +24,7 @@ const (
 // The example for a Raspberry Pi: nothing clicks when it starts, the door opens with one pulse, closes from
 // afar after its warning, is seen when somebody opens it by hand, and the side door's strike lets go.
 func TestGuestExampleForAPi(t *testing.T) {
-	gpiolab.Guest(t)
+	gpiolab.Needs(t, gpiolab.Network, gpiolab.Sticky)
 	gpiolab.KeepOutputs(t) // else a pin that nobody holds reads as its pull
 	text, err := os.ReadFile(guestExample)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestBridgeOnARealKernel(t *testing.T) {
 	build.Dir = e2e.Folder(t)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	lab := gpiolab.New(t, packed(t, build, binary))
-	lab.Boot(t, 9*time.Minute, "mem=512M", "--", "-test.v", "-test.run=^TestGuest")
+	lab.Boot(t, 9*time.Minute, "^TestGuest", "mem=512M")
 }
 
 // packed builds the bridge and says what the guest needs of this machine.

@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 func TestOnARealKernel(t *testing.T) {
 	gpiolab.Host(t)
 	lab := gpiolab.New(t, nil)
-	t.Run("in real time", func(t *testing.T) { lab.Boot(t, 4*time.Minute, "--", "-test.v", "-test.run=^TestGuest") })
+	t.Run("in real time", func(t *testing.T) { lab.Boot(t, 4*time.Minute, "^TestGuest") })
 	t.Run("in virtual time", func(t *testing.T) {
-		lab.Boot(t, 4*time.Minute, "time-travel=inf-cpu", "VIRTUAL=1", "--", "-test.v", "-test.run=^TestGuest(Pulse|Wiegand|GuardBoundsAPulse)$")
+		lab.Boot(t, 4*time.Minute, "^TestGuest(Pulse|Wiegand|GuardBoundsAPulse)$", "time-travel=inf-cpu", "VIRTUAL=1")
 	})
 }

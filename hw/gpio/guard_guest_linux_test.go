@@ -209,7 +209,7 @@ func ends() map[string]struct {
 // A kernel that keeps outputs as they were, as Raspberry Pi OS has it: however the daemon ends in its
 // pulse, the line is at rest within the cap and 100 ms. Without the guard it stays energised.
 func TestGuestGuardBoundsAPulse(t *testing.T) {
-	gpiolab.Guest(t)
+	gpiolab.Needs(t, gpiolab.Sticky)
 	gpiolab.KeepOutputs(t)
 	_, capTime := times()
 	for name, how := range ends() {
@@ -251,7 +251,7 @@ func TestGuestGuardBoundsAPulse(t *testing.T) {
 // The guard dies: the owner is told, another one comes, and nothing moves because of it. The line can be
 // requested again at once when the daemon gives it back, although the guard had it, too.
 func TestGuestGuardIsReplaced(t *testing.T) {
-	gpiolab.Guest(t)
+	gpiolab.Needs(t, gpiolab.Sticky)
 	gpiolab.KeepOutputs(t)
 	c := gpiolab.Plug(t, "relays", 4, nil)
 	told := make(chan bool, 9)

@@ -255,7 +255,7 @@ func (tr *trace) driven() []bool {
 // From the kernel's side: whatever the line was, a request drives its rest level and nothing else, and so
 // does giving it back.
 func TestGuestRequestHasNoGlitch(t *testing.T) {
-	gpiolab.Guest(t)
+	gpiolab.Needs(t, gpiolab.Tracing)
 	c := gpiolab.Plug(t, "relays", 4, nil)
 	b := newBoard(linux{}, quick(), zerolog.Nop())
 	defer b.Close()

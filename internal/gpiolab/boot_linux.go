@@ -2,6 +2,7 @@ package gpiolab
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,59 +14,138 @@ import (
 
 // Lab is a kernel with the test binary of the calling package, ready to boot.
 type Lab struct {
-	kernel, initrd, dir string
+	dir    string            // holds the guest's memory, and must allow to execute
+	files  map[string]string // what the guest finds, by path, from where on this machine
+	first  machine           // what LOQUET_GPIO_KERNEL names, or our own
+	second machine           // our own, once it is needed
 }
+
+// machine is a kernel with what it boots.
+type machine struct{ path, kernel, initrd string }
 
 // New builds the test binary of the package in the working directory, and packs it with other files of
 // this machine, by where they shall be in the guest.
 func New(t *testing.T, files map[string]string) *Lab {
 	t.Helper()
-	dir := t.TempDir() // holds the guest's memory, and must allow to execute
-	l := &Lab{dir: dir, initrd: filepath.Join(dir, "initramfs.gz")}
-	var module []byte
-	l.kernel, module = kernel(t, dir)
-	init := filepath.Join(dir, "init")
+	l := &Lab{dir: t.TempDir(), files: map[string]string{}}
+	path := named()
+	if path == "" {
+		path = own(t)
+	}
+	init := filepath.Join(l.dir, "init")
 	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-ldflags", "-s -w", "-o", init, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	packed := map[string][]byte{"init": nil, modulePath[1:]: module}
-	paths := map[string]string{"init": init}
+	l.files["init"] = init
 	for to, from := range files {
-		paths[strings.TrimPrefix(to, "/")] = from
+		l.files[strings.TrimPrefix(to, "/")] = from
+	}
+	l.first = l.prepare(t, path)
+	return l
+}
+
+func (l *Lab) prepare(t *testing.T, path string) machine {
+	t.Helper()
+	dir, err := os.MkdirTemp(l.dir, "kernel")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := prepare(t.Context(), path, dir, l.files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// prepare unpacks a kernel into a folder and packs what it boots.
+func prepare(ctx context.Context, path, dir string, files map[string]string) (machine, error) {
+	kernel, err := unpack(ctx, path, dir)
+	if err != nil {
+		return machine{}, err
+	}
+	packed := map[string][]byte{}
+	paths := map[string]string{modulePath[1:]: filepath.Join(filepath.Dir(path), moduleFile)}
+	for to, from := range files {
+		paths[to] = from
 	}
 	for to, from := range paths {
 		b, err := os.ReadFile(from)
 		if err != nil {
-			t.Fatal(err)
+			return machine{}, err
 		}
 		packed[to] = b
 	}
-	if err := writeInitramfs(l.initrd, packed); err != nil {
-		t.Fatal(err)
-	}
-	return l
+	m := machine{path: path, kernel: kernel, initrd: filepath.Join(dir, "initramfs.gz")}
+	return m, writeInitramfs(m.initrd, packed)
 }
 
-// Boot runs tests in the kernel and returns what was printed: words before -- are for the kernel or the
-// environment of its init, those after for the test binary. limit bounds it: the kernel starts over when
-// its guest reboots.
-func (l *Lab) Boot(t *testing.T, limit time.Duration, words ...string) string {
+// Boot runs the tests of a pattern in the kernel and returns what was printed: words are for the kernel or
+// the environment of its init. What LOQUET_GPIO_KERNEL names may lack what some tests need: these run on the
+// kernel of e2e/gpio/kernel then, so that none is left out. limit bounds each run.
+func (l *Lab) Boot(t *testing.T, limit time.Duration, pattern string, words ...string) string {
+	t.Helper()
+	text := l.boot(t, l.first, limit, pattern, words)
+	left := skippedIn(text)
+	if len(left) == 0 {
+		return text
+	}
+	if named() == "" {
+		t.Fatalf("%s was not made from e2e/gpio/kernel of this version, so that these did not run: %s: make gpio-kernel", l.first.path, strings.Join(left, ", "))
+	}
+	t.Logf("%s lacks what these need, so they run on the kernel of e2e/gpio/kernel: %s", l.first.path, strings.Join(left, ", "))
+	if l.second.path == "" {
+		l.second = l.prepare(t, own(t))
+	}
+	more := l.boot(t, l.second, limit, "^("+strings.Join(left, "|")+")$", words)
+	if left = skippedIn(more); len(left) > 0 {
+		t.Fatalf("%s was not made from e2e/gpio/kernel of this version, so that these did not run: %s: make gpio-kernel", l.second.path, strings.Join(left, ", "))
+	}
+	return text + more
+}
+
+func (l *Lab) boot(t *testing.T, m machine, limit time.Duration, pattern string, words []string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	words = append([]string{"mem=256M", "initrd=" + l.initrd, "con0=null,fd:1", "con=null", "quiet", "panic=-1"}, words...)
-	run := exec.CommandContext(ctx, l.kernel, words...)
+	text, err := m.boot(ctx, append(words[:len(words):len(words)], "--", "-test.v", "-test.run="+pattern)...)
+	if !strings.Contains(text, "\n"+saysResult+"0\n") {
+		t.Fatalf("the kernel %s says (%v):\n%s", m.path, err, text)
+	}
+	t.Logf("on %s:\n%s", m.path, text)
+	return text
+}
+
+// boot runs the kernel until it ends; ctx bounds it: a kernel whose guest reboots starts over.
+func (m machine) boot(ctx context.Context, words ...string) (string, error) {
+	words = append([]string{"mem=256M", "initrd=" + m.initrd, "con0=null,fd:1", "con=null", "quiet", "panic=-1"}, words...)
+	run := exec.CommandContext(ctx, m.kernel, words...)
+	dir := filepath.Dir(m.initrd)
 	// Without a HOME User-Mode Linux dies; newer hosts trip over restartable sequences.
-	run.Env = []string{"HOME=" + l.dir, "TMPDIR=" + l.dir, "PATH=/usr/bin:/bin", "GLIBC_TUNABLES=glibc.pthread.rseq=0"}
+	run.Env = []string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=/usr/bin:/bin", "GLIBC_TUNABLES=glibc.pthread.rseq=0"}
 	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its guest's processes end with it
 	run.Cancel = func() error { return syscall.Kill(-run.Process.Pid, syscall.SIGKILL) }
 	out, err := run.CombinedOutput()
-	text := strings.ReplaceAll(string(out), "\r", "")
-	if !strings.Contains(text, "\nRESULT fails=0\n") {
-		t.Fatalf("the kernel says (%v):\n%s", err, text)
+	return strings.ReplaceAll(string(out), "\r", ""), err
+}
+
+// Ask boots a kernel with a static program that calls Answer, and returns what it lacks in words; nothing
+// if it has all that the tests need.
+func Ask(ctx context.Context, path, program string) (lacks string, err error) {
+	dir, err := os.MkdirTemp("", "gpio-kernel-")
+	if err != nil {
+		return "", err
 	}
-	t.Log(text)
-	return text
+	defer func() { _ = os.RemoveAll(dir) }()
+	m, err := prepare(ctx, path, dir, map[string]string{"init": program})
+	if err != nil {
+		return "", err
+	}
+	text, err := m.boot(ctx)
+	lacks, ok := answered(text)
+	if !ok {
+		return "", fmt.Errorf("%s did not answer (%w):\n%s", path, err, text)
+	}
+	return lacks, nil
 }

@@ -2,5 +2,6 @@
 // devices: User-Mode Linux, an ordinary program, with the test binary as its init. e2e/gpio/kernel says
 // how that kernel is made.
 //
-// A package's TestMain calls Main, its tests that run inside call Guest, and one test outside calls Boot.
+// A package's TestMain calls Main, its tests that run inside call Guest, or Needs for what not every kernel
+// with gpio-sim has, and one test outside calls Boot.
 package gpiolab

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -26,13 +27,19 @@ func Main(m *testing.M, out io.Writer) int {
 				_, _ = fmt.Fprintln(out, "panic:", r)
 			}
 		}()
-		if err := errors.Join(mounts(), loopback(), entropy()); err != nil {
+		if err := errors.Join(mounts(), entropy()); err != nil {
 			_, _ = fmt.Fprintln(out, "set up:", err)
 			return
 		}
+		if !slices.Contains(lacking(), Network) {
+			if err := loopback(); err != nil {
+				_, _ = fmt.Fprintln(out, "set up the network:", err)
+				return
+			}
+		}
 		fails = m.Run()
 	}()
-	_, _ = fmt.Fprintf(out, "\nRESULT fails=%d\n", fails)
+	_, _ = fmt.Fprintf(out, "\n%s%d\n", saysResult, fails)
 	unix.Sync()
 	_, _ = fmt.Fprintln(out, unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF))
 	return fails
@@ -59,11 +66,12 @@ func Virtual() bool { return os.Getenv("VIRTUAL") != "" }
 
 func mounts() error {
 	for _, m := range [][2]string{{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"},
-		{"debugfs", "/sys/kernel/debug"}, {"configfs", "/sys/kernel/config"}, {"tracefs", "/sys/kernel/tracing"}} {
+		{"debugfs", "/sys/kernel/debug"}, {"configfs", "/sys/kernel/config"}} {
 		if err := unix.Mount(m[0], m[1], m[0], 0, ""); err != nil {
 			return fmt.Errorf("%s: %w", m[1], err)
 		}
 	}
+	_ = unix.Mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, "") // lacking looks whether it is there
 	return nil
 }
 
@@ -105,15 +113,14 @@ func loopback() error {
 }
 
 // KeepOutputs makes the simulated chips leave a freed output as it was driven, as the kernel of Raspberry
-// Pi OS does.
+// Pi OS does. It needs Sticky.
 func KeepOutputs(t *testing.T) {
 	t.Helper()
-	const file = "/sys/module/gpio_sim/parameters/persist_gpio_outputs"
-	if err := os.WriteFile(file, []byte("Y"), 0); err != nil {
-		t.Fatalf("this kernel was not made from e2e/gpio/kernel of this version: make gpio-kernel (%v)", err)
+	if err := os.WriteFile(stickyFile, []byte("Y"), 0); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.WriteFile(file, []byte("N"), 0); err != nil {
+		if err := os.WriteFile(stickyFile, []byte("N"), 0); err != nil {
 			t.Error(err)
 		}
 	})
