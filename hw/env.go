@@ -27,7 +27,8 @@ type Env struct {
 	mu       sync.Mutex
 	closed   bool
 	children map[*Env]struct{}
-	outs     []func() error // given back first, the last one borrowed first
+	pulses   []func() error // momentary outputs: given back first, the last one borrowed first
+	outs     []func() error // the other outputs
 	rest     []func() error
 }
 
@@ -64,7 +65,7 @@ func (e *Env) Add(name string, b Board) error {
 	if _, ok := e.house.boards[name]; ok {
 		return fmt.Errorf("there are two boards named %q", name)
 	}
-	kept := e.keep(nil, func() error {
+	kept := e.keep(&e.rest, func() error {
 		e.house.mu.Lock()
 		delete(e.house.boards, name)
 		e.house.mu.Unlock()
@@ -121,7 +122,11 @@ func (e *Env) Folder() string { return e.folder }
 // Output lends a line for output, once: the second request is refused and says who uses it.
 func (e *Env) Output(ctx context.Context, ref Ref, o OutputOptions) (Output, error) {
 	out, err := e.lendOutput(ctx, ref, o)
-	if err == nil && !e.keep(out.Close, nil) {
+	list := &e.outs
+	if o.Cap > 0 {
+		list = &e.pulses
+	}
+	if err == nil && !e.keep(list, out.Close) {
 		err = errors.Join(ErrClosed, out.Close())
 	}
 	if err != nil {
@@ -162,7 +167,7 @@ func (e *Env) lendOutput(ctx context.Context, ref Ref, o OutputOptions) (*lentOu
 // Input lends a line for input. Several devices may read one line, also with opposite polarity.
 func (e *Env) Input(ctx context.Context, ref Ref) (Input, error) {
 	in, err := e.lendInput(ctx, ref)
-	if err == nil && !e.keep(nil, in.Close) {
+	if err == nil && !e.keep(&e.rest, in.Close) {
 		err = errors.Join(ErrClosed, in.Close())
 	}
 	if err != nil {
@@ -212,7 +217,7 @@ func (e *Env) FallingEdges(ctx context.Context, refs ...Ref) (Edges, error) {
 
 func (e *Env) edges(ctx context.Context, refs []Ref, falling bool) (Edges, error) {
 	edges, err := e.lendEdges(ctx, refs, falling)
-	if err == nil && !e.keep(nil, edges.Close) {
+	if err == nil && !e.keep(&e.rest, edges.Close) {
 		err = errors.Join(ErrClosed, edges.Close())
 	}
 	if err != nil {
@@ -260,17 +265,18 @@ func (e *Env) lendEdges(ctx context.Context, refs []Ref, falling bool) (Edges, e
 }
 
 // Close gives everything back that was borrowed through this Env: first every output, at rest, then the
-// inputs and buses, then the boards. The errors say which outputs may not be at rest.
+// inputs and buses, then the boards. What is bounded moves something, so a device's momentary outputs are
+// at rest before those that only say which way. The errors say which outputs may not be at rest.
 func (e *Env) Close() error {
 	e.mu.Lock()
-	children, outs, rest := e.children, e.outs, e.rest
-	e.children, e.outs, e.rest, e.closed = nil, nil, nil, true
+	children, pulses, outs, rest := e.children, e.pulses, e.outs, e.rest
+	e.children, e.pulses, e.outs, e.rest, e.closed = nil, nil, nil, nil, true
 	e.mu.Unlock()
 	var errs []error
 	for child := range children {
 		errs = append(errs, child.Close())
 	}
-	for _, list := range [][]func() error{outs, rest} {
+	for _, list := range [][]func() error{pulses, outs, rest} {
 		for _, giveBack := range slices.Backward(list) {
 			errs = append(errs, giveBack())
 		}
@@ -284,18 +290,13 @@ func (e *Env) Close() error {
 }
 
 // keep remembers what to give back; false after Close, when the borrower must give it back itself.
-func (e *Env) keep(out, rest func() error) bool {
+func (e *Env) keep(list *[]func() error, giveBack func() error) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return false
 	}
-	if out != nil {
-		e.outs = append(e.outs, out)
-	}
-	if rest != nil {
-		e.rest = append(e.rest, rest)
-	}
+	*list = append(*list, giveBack)
 	return true
 }
 

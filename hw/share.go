@@ -17,7 +17,7 @@ type bus struct {
 // Env. The key names kind and place ("serial:/dev/ttyUSB0"): all who use it agree on the type T.
 func Share[T any](ctx context.Context, e *Env, key string, open func(context.Context) (T, func() error, error)) (T, error) {
 	value, giveBack, err := borrow(ctx, e.house, key, open)
-	if err == nil && !e.keep(nil, giveBack) {
+	if err == nil && !e.keep(&e.rest, giveBack) {
 		err = errors.Join(ErrClosed, giveBack())
 	}
 	if err != nil {

@@ -3,8 +3,10 @@ package gpio
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 	"unsafe"
@@ -171,8 +173,8 @@ func (g *guarding) end() error {
 	var left error
 	for range restTries {
 		left = nil
-		for _, c := range g.charges {
-			if err := c.relax(); err != nil && !gone(err) {
+		for _, id := range slices.Sorted(maps.Keys(g.charges)) { // as they were requested: what moves before what says which way
+			if err := g.charges[id].relax(); err != nil && !gone(err) {
 				left = err
 			}
 		}

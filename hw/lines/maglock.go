@@ -76,7 +76,7 @@ func NewMaglock(ctx context.Context, env *hw.Env, c MaglockConfig) (*Maglock, er
 	if err != nil {
 		return nil, err
 	}
-	return &Maglock{id: env.Device(), relay: resting{relay, rest}}, nil
+	return &Maglock{id: env.Device(), relay: resting{Output: relay, rest: rest}}, nil
 }
 
 // Throw implements device.Bolt.

@@ -11,7 +11,8 @@ import (
 // resting is an output with its rest level.
 type resting struct {
 	hw.Output
-	rest bool
+	rest  bool
+	aside bool // by itself it moves nothing, so it may be away from rest while the device is not energised
 }
 
 // acting is what a few outputs do together.
@@ -62,7 +63,7 @@ func askOutputs(id string, outs ...resting) (acting, error) {
 		if !ok {
 			return acting{}, &hw.OpError{Op: "ask", Device: id, Err: device.ErrUnavailable, Hint: "see that the board has power and is connected"}
 		}
-		if level.Active != out.rest {
+		if level.Active != out.rest && !out.aside {
 			a.away = device.Yes
 		}
 		if level.Fault != "" {

@@ -72,7 +72,7 @@ func NewStrike(ctx context.Context, env *hw.Env, c StrikeConfig) (*Strike, error
 	if err != nil {
 		return nil, err
 	}
-	return &Strike{id: env.Device(), hold: c.Hold, relay: resting{relay, c.FailSafe}}, nil
+	return &Strike{id: env.Device(), hold: c.Hold, relay: resting{Output: relay, rest: c.FailSafe}}, nil
 }
 
 // Throw implements device.Bolt. A strike that is released already is neither released again nor longer.

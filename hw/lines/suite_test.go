@@ -32,7 +32,7 @@ func there(t *testing.T, id string) place { return build(t, id, true) }
 func build(t testing.TB, id string, socket bool) place {
 	t.Helper()
 	house := sim.DemoHouse()
-	house.Locks = append(house.Locks, sim.LockSpec{ID: "shop", Drive: sim.Maglock})
+	house.Locks = append(house.Locks, sim.LockSpec{ID: "shop", Drive: sim.Maglock}, bridged("side"))
 	// Physics at a hundred times its speed: a person who moves a door takes no time.
 	w, err := sim.New(house, 100)
 	if err != nil {
@@ -197,12 +197,17 @@ func TestOpenerAlone(t *testing.T) {
 }
 
 func TestBolts(t *testing.T) {
+	const turnedFirst = "motor on an H-bridge, turned first"
 	strike := lines.StrikeConfig{Relay: "sim:studio/relay", Hold: 60 * time.Millisecond, Cap: time.Second}
 	failSafe := strike
 	failSafe.FailSafe = true
 	motor := lines.MotorConfig{
 		SecureRelay: "sim:front/secure", UnsecureRelay: "sim:front/unsecure", Pulse: 60 * time.Millisecond,
 		Secured: "sim:front/secured", Unsecured: "sim:front/unsecured",
+	}
+	bridge := lines.MotorConfig{
+		Direction: "sim:side/direction", Enable: "sim:side/enable", DeadTime: 5 * time.Millisecond, Pulse: 60 * time.Millisecond,
+		Secured: "sim:side/secured", Unsecured: "sim:side/unsecured",
 	}
 	secured := lines.MaglockConfig{Relay: "sim:shop/relay", Rest: "secured", HardWiredRelease: true}
 	unsecured := lines.MaglockConfig{Relay: "sim:shop/relay", Rest: "unsecured", HardWiredRelease: true}
@@ -223,6 +228,12 @@ func TestBolts(t *testing.T) {
 		{"motor", "front", func(ctx context.Context, env *hw.Env) (device.Bolt, error) {
 			return lines.NewMotor(ctx, env, motor)
 		}, motor.Traits(), device.BoltTargetUnsecured, false, false},
+		{"motor on an H-bridge", "side", func(ctx context.Context, env *hw.Env) (device.Bolt, error) {
+			return lines.NewMotor(ctx, env, bridge)
+		}, bridge.Traits(), device.BoltTargetUnsecured, false, false},
+		{turnedFirst, "side", func(ctx context.Context, env *hw.Env) (device.Bolt, error) {
+			return lines.NewMotor(ctx, env, bridge)
+		}, bridge.Traits(), device.BoltTargetSecured, false, false},
 		{"maglock secured at rest", "shop", func(ctx context.Context, env *hw.Env) (device.Bolt, error) {
 			return lines.NewMaglock(ctx, env, secured)
 		}, secured.Traits(), device.BoltTargetUnsecured, true, true},
@@ -231,6 +242,9 @@ func TestBolts(t *testing.T) {
 		}, unsecured.Traits(), device.BoltTargetSecured, false, true},
 	} {
 		for where, build := range map[string]func(*testing.T, string) place{"in process": here, "over the socket": there} {
+			if tt.name == turnedFirst && where != "in process" {
+				continue // a lost answer is that of the turn there: TestHBridgeThatCannotTurn
+			}
 			t.Run(tt.name+" "+where, func(t *testing.T) {
 				hwtest.TestBolt(t, func(t *testing.T) hwtest.BoltRig {
 					p := build(t, tt.id)

@@ -61,6 +61,7 @@ type LockSpec struct {
 	Name     string
 	Drive    LockDrive
 	FailSafe bool          // strike: released without power
+	Bridge   bool          // motor: an H-bridge with lines direction (high: secures) and enable, instead of a line a direction
 	Travel   time.Duration // motor: from end to end
 	Bounce   time.Duration
 	Keypad   string // the id of the keypad beside it; empty if there is none

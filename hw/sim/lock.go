@@ -34,9 +34,13 @@ func newLock(u *unit, spec LockSpec) *lock {
 	}
 	if spec.Drive == Motor {
 		l.m = newMover(spec.Travel, spec.Travel/10, spec.Travel/20, x)
-		l.relays = []*relay{
-			u.newRelay("secure", &l.count, func() { l.run(-1, "relay") }),
-			u.newRelay("unsecure", &l.count, func() { l.run(1, "relay") }),
+		if spec.Bridge {
+			l.relays = l.bridge()
+		} else {
+			l.relays = []*relay{
+				u.newRelay("secure", &l.count, func() { l.run(-1, "relay") }),
+				u.newRelay("unsecure", &l.count, func() { l.run(1, "relay") }),
+			}
 		}
 		l.unsecured = u.newContact("unsecured", spec.Bounce)
 	} else {
@@ -53,6 +57,35 @@ func newLock(u *unit, spec LockSpec) *lock {
 		l.unsecured.made = spec.Released
 	}
 	return l
+}
+
+// bridge is an H-bridge: its enable runs the motor where its direction says. A motor that is reversed under
+// power breaks.
+func (l *lock) bridge() []*relay {
+	direction := l.unit.newLine("direction", true)
+	enable := l.unit.newRelay("enable", &l.count, func() {
+		if direction.level {
+			l.run(-1, "relay")
+			return
+		}
+		l.run(1, "relay")
+	})
+	coil := enable.line.drive
+	enable.line.drive = func(order bool) {
+		ran := enable.made
+		if coil(order); ran && !enable.made {
+			l.m.halt(l.now)
+		}
+	}
+	was := direction.level
+	direction.drive = func(bool) {
+		if enable.made && direction.level != was {
+			l.jammed = true
+			l.m.freeze(l.now)
+		}
+		was = direction.level
+	}
+	return []*relay{enable}
 }
 
 func (l *lock) counts() *counts { return &l.count }
