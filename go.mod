@@ -6,6 +6,7 @@ require (
 	filippo.io/nistec v0.0.4
 	github.com/VictoriaMetrics/metrics v1.35.1
 	github.com/brutella/hap v0.0.35
+	github.com/coder/websocket v1.8.15
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/eclipse/paho.golang v0.23.0
 	github.com/goccy/go-yaml v1.19.2
@@ -49,3 +50,6 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+// npm packages of the end-to-end tests bring Go files of their own.
+ignore node_modules

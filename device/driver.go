@@ -36,7 +36,7 @@ type LockReading struct {
 	Taken     time.Time
 	Fault     string
 	Disagree  bool  // what is wrong is that its contacts disagree
-	Cause     Cause // from locks that tell who turned them; zero from all others
+	Cause     Cause // who turned the bolt to where it is, from locks that tell; zero from all others
 	Battery   Battery
 }
 

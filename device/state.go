@@ -76,7 +76,7 @@ const (
 	CauseUnknown    CauseKind = iota
 	CauseHomeKit              // Actor is the controller's pairing id
 	CauseMatter               // Actor is the fabric and node
-	CauseCode                 // Actor is the code's id, Place the keypad's
+	CauseCode                 // Actor is the code's id, Place the keypad's; of a lock's own keypad: SlotActor, no Place
 	CauseConsole              // Actor is the user of the page, the API or the command line
 	CauseAutoClose            // the door's own timer
 	CauseAutoRelock           // the lock's own timer
@@ -90,6 +90,13 @@ type Cause struct {
 	Actor string // an id proved by a session or a code; empty where there is none
 	Place string // where: a keypad's or bridge's id; empty where it does not matter
 }
+
+// Places of a turn that nobody here asked for (CauseOutside), from locks that tell how it came about.
+const (
+	OutsideByHand = "by-hand" // the key or the knob
+	OutsideKeypad = "keypad"  // its own keypad, and it does not say with which code
+	OutsideRadio  = "radio"   // another controller of the same network
+)
 
 // AtTheDoor reports whether a person stood at the door: only then is a close attended.
 func (c Cause) AtTheDoor() bool { return c.Kind == CauseCode || c.Kind == CauseExit }

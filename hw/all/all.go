@@ -11,6 +11,7 @@ import (
 	"github.com/loquet/loquet/hw/sim"
 	"github.com/loquet/loquet/hw/usbrelay"
 	"github.com/loquet/loquet/hw/wiegand"
+	"github.com/loquet/loquet/hw/zwave"
 )
 
 // Openers are the drivers for doors.
@@ -26,6 +27,7 @@ func Bolts() *hw.Registry[device.Bolt] {
 		lines.MaglockDriver(),
 		lines.MotorDriver(),
 		lines.StrikeDriver(),
+		zwave.Driver(),
 	)
 }
 

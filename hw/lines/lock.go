@@ -73,6 +73,12 @@ func (l *Lock) Identify(ctx context.Context) error {
 	return &hw.OpError{Op: "identify", Device: l.id, Err: errors.ErrUnsupported, Hint: "this lock has nothing to show itself with"}
 }
 
+// Slots are the slots for codes that the bolt has of its own; nil where it has none.
+func (l *Lock) Slots() device.CodeSlots {
+	slots, _ := l.bolt.(device.CodeSlots)
+	return slots
+}
+
 // felt is what was last heard of a lock from all sides.
 type felt struct {
 	base                     device.LockReading
