@@ -1,7 +1,9 @@
 // A controller that is told what to do in lines of JSON on standard input and answers in lines of JSON on standard output:
 //   {"id": 1, "do": "commission", "passcode": n, "discriminator": n}   {"id": 1, "ok": {...}} or {"id": 1, "error": "..."}
-// What a subscription tells comes in between: {"event": "attribute", "endpoint", "cluster", "attribute", "value"}.
+// What a subscription tells comes in between: {"event": "attribute", "endpoint", "cluster", "attribute", "value"}, and what
+// matter.js logs of sessions and subscriptions: {"event": "log", "text": "... CaseServer ... Resumed session with ..."}.
 // Usage: controller.mjs STATE-FOLDER [INTERFACE]
+import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { Environment, Logger } from "@matter/main";
 import { BasicInformation } from "@matter/main/clusters";
@@ -11,14 +13,19 @@ import { CommissioningController } from "@project-chip/matter.js";
 
 const [folder, device] = process.argv.slice(2);
 const say = (o) => process.stdout.write(JSON.stringify(o, (_, v) => (typeof v === "bigint" ? v.toString() : v instanceof Uint8Array ? Buffer.from(v).toString("hex") : v)) + "\n");
-Logger.destinations.default.write = (text) => process.stderr.write(text + "\n");
+const told = /Resumed session|New session|Subscribe »|Subscription successful|Replacing subscription|Executing commissioning step/;
+Logger.destinations.default.write = (text) => {
+  process.stderr.write(text + "\n");
+  const plain = text.replace(/\x1b\[[0-9;]*m/g, "");
+  if (told.test(plain)) say({ event: "log", text: plain });
+};
 Logger.level = process.env.MATTER_LOG ?? "info";
 
 const environment = Environment.default;
 environment.vars.set("storage.path", folder);
 if (device) environment.vars.set("mdns.networkinterface", device);
 
-const controller = new CommissioningController({ environment: { environment, id: "phone" }, autoConnect: false, adminFabricLabel: "e2e" });
+const controller = new CommissioningController({ environment: { environment, id: "phone" }, autoConnect: false, adminFabricLabel: basename(folder) });
 await controller.start();
 
 let node;
@@ -42,17 +49,17 @@ const verbs = {
     const id = await controller.commissionNode({
       commissioning: { regulatoryLocation: 2, regulatoryCountryCode: "XX" },
       discovery: { identifierData: { longDiscriminator: discriminator }, discoveryCapabilities: {} }, passcode });
-    return verbs.connect({ id });
+    return verbs.connect({ peer: id });
   },
   async code({ code }) {
     const { shortDiscriminator, passcode } = ManualPairingCodeCodec.decode(code);
     const id = await controller.commissionNode({
       commissioning: { regulatoryLocation: 2, regulatoryCountryCode: "XX" },
       discovery: { identifierData: { shortDiscriminator }, discoveryCapabilities: {} }, passcode });
-    return verbs.connect({ id });
+    return verbs.connect({ peer: id });
   },
-  async connect({ id }) {
-    node = await controller.getNode(id ?? controller.getCommissionedNodes()[0]);
+  async connect({ peer }) {
+    node = await controller.getNode(peer ?? controller.getCommissionedNodes()[0]);
     watch(node);
     node.connect();
     await connected(node);
