@@ -8,6 +8,7 @@ import (
 	"github.com/loquet/loquet/hw/lines"
 	"github.com/loquet/loquet/hw/modbus"
 	"github.com/loquet/loquet/hw/osdp"
+	"github.com/loquet/loquet/hw/shelly"
 	"github.com/loquet/loquet/hw/sim"
 	"github.com/loquet/loquet/hw/usbrelay"
 	"github.com/loquet/loquet/hw/wiegand"
@@ -43,6 +44,7 @@ func Boards() *hw.Registry[hw.Board] {
 	return hw.NewRegistry(
 		gpio.BoardDriver(),
 		modbus.BoardDriver(),
+		shelly.BoardDriver(),
 		sim.BoardDriver(),
 		usbrelay.BoardDriver(),
 	)

@@ -20,8 +20,19 @@ type BoardRig struct {
 	Clicks func() int  // how often Out went from rest by an order, counted by the device
 	Drive  func(bool)  // sets the voltage of In
 
+	// Networked boards lend no output that may stay away from rest for ever: nobody could take it back.
+	Networked bool
+
 	Close func() error // the suite calls it at the end
 	Wire  *Wire        // nil where there is no connection
+}
+
+// lasting asks for an output that stays for longer than any test takes.
+func (r BoardRig) lasting() hw.OutputOptions {
+	if r.Networked {
+		return hw.OutputOptions{Cap: time.Hour}
+	}
+	return hw.OutputOptions{}
 }
 
 // TestBoard runs the suite on a board. rig makes a new one, with In low.
@@ -42,6 +53,7 @@ func TestBoard(t *testing.T, rig func(t *testing.T) BoardRig) {
 	run("an output is at rest after close", outputClosed)
 	run("an output is lent once", lentOnce)
 	run("lines that are not there", noLines)
+	run("an output that may stay is refused on a network", staying)
 	run("cancelled is not sent", cancelledSet)
 	r := rig(t)
 	t.Cleanup(func() { _ = r.Close() })
@@ -124,7 +136,7 @@ func capped(t *testing.T, r BoardRig) {
 }
 
 func outputClosed(t *testing.T, r BoardRig) {
-	out := r.output(t, hw.OutputOptions{})
+	out := r.output(t, r.lasting())
 	watch := out.Watch(t.Context())
 	if err := out.Set(t.Context(), true, 0); err != nil {
 		t.Fatal(err)
@@ -146,18 +158,30 @@ func outputClosed(t *testing.T, r BoardRig) {
 }
 
 func lentOnce(t *testing.T, r BoardRig) {
-	out := r.output(t, hw.OutputOptions{})
-	if _, err := r.Board.Output(t.Context(), r.Out, hw.OutputOptions{}); !errors.Is(err, hw.ErrInUse) {
+	out := r.output(t, r.lasting())
+	if _, err := r.Board.Output(t.Context(), r.Out, r.lasting()); !errors.Is(err, hw.ErrInUse) {
 		t.Errorf("error %v, want in use", err)
 	}
 	if err := out.Close(); err != nil {
 		t.Error(err)
 	}
-	r.output(t, hw.OutputOptions{})
+	r.output(t, r.lasting())
+}
+
+func staying(t *testing.T, r BoardRig) {
+	out, err := r.Board.Output(t.Context(), r.Out, hw.OutputOptions{})
+	if err == nil {
+		err = out.Close()
+	} else if !r.Networked {
+		t.Error(err)
+	}
+	if r.Networked && err == nil {
+		t.Error("an output without a limit is lent")
+	}
 }
 
 func noLines(t *testing.T, r BoardRig) {
-	if _, err := r.Board.Output(t.Context(), "no/such-line", hw.OutputOptions{}); !errors.Is(err, hw.ErrNoLine) {
+	if _, err := r.Board.Output(t.Context(), "no/such-line", r.lasting()); !errors.Is(err, hw.ErrNoLine) {
 		t.Errorf("output: error %v, want no such line", err)
 	}
 	if _, err := r.Board.Input(t.Context(), "no/such-line", hw.InputOptions{}); !errors.Is(err, hw.ErrNoLine) {
@@ -195,7 +219,7 @@ func inputs(t *testing.T, r BoardRig) {
 }
 
 func cancelledSet(t *testing.T, r BoardRig) {
-	out := r.output(t, hw.OutputOptions{})
+	out := r.output(t, r.lasting())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := out.Set(ctx, true, 0); !errors.Is(err, context.Canceled) || r.High() || r.Clicks() != 0 {
@@ -204,7 +228,7 @@ func cancelledSet(t *testing.T, r BoardRig) {
 }
 
 func linesComeBack(t *testing.T, r BoardRig) {
-	out := r.output(t, hw.OutputOptions{})
+	out := r.output(t, r.lasting())
 	watchIn := func() <-chan hw.Level { return nil }
 	if r.In != "" {
 		in, err := r.Board.Input(t.Context(), r.In, hw.InputOptions{})

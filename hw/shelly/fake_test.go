@@ -1,0 +1,239 @@
+package shelly
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/hwtest"
+)
+
+const fakeMAC = "A8032AB12345"
+
+// fake is a simulated device with two relays and two inputs, of either generation.
+type fake struct {
+	second   bool
+	password string
+
+	mu       sync.Mutex
+	mac      string
+	relays   [2]bool
+	inputs   [2]bool
+	timers   [2]*time.Timer
+	rest     map[int]bool // what each relay was lent with, told by the rig
+	clicks   int
+	heard    []string // orders
+	initial  string
+	mode     string
+	autoOn   bool
+	sockets  map[*websocket.Conn]struct{}
+	odd      string // answered to everything instead
+	greeting string // answered to /shelly instead
+}
+
+func newFake(second bool) *fake {
+	return &fake{second: second, mac: fakeMAC, rest: map[int]bool{}, initial: "off", mode: "detached", sockets: map[*websocket.Conn]struct{}{}}
+}
+
+func do[T any](f *fake, what func() T) T {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return what()
+}
+
+func (f *fake) relay(n int) bool { return do(f, func() bool { return f.relays[n] }) }
+func (f *fake) count() int       { return do(f, func() int { return f.clicks }) }
+func (f *fake) orders() string   { return do(f, func() string { return strings.Join(f.heard, ",") }) }
+
+// drive sets an input; a device of the second generation tells that unasked.
+func (f *fake) drive(n int, on bool) {
+	f.mu.Lock()
+	f.inputs[n] = on
+	var tell []*websocket.Conn
+	for c := range f.sockets {
+		tell = append(tell, c)
+	}
+	f.mu.Unlock()
+	for _, c := range tell {
+		note := fmt.Sprintf(`{"src":"shelly","dst":"loquet","method":"NotifyStatus","params":{"ts":1.0,"input:%d":{"id":%d,"state":%v}}}`, n, n, on)
+		_ = c.Write(context.Background(), websocket.MessageText, []byte(note))
+	}
+}
+
+// set carries out an order. The caller holds mu.
+func (f *fake) set(n int, on bool, back time.Duration) bool {
+	was := f.relays[n]
+	f.heard = append(f.heard, fmt.Sprintf("%d %v %v", n, on, back))
+	if f.timers[n] != nil {
+		f.timers[n].Stop()
+	}
+	if on != was && on != f.rest[n] {
+		f.clicks++
+	}
+	f.relays[n] = on
+	if back > 0 {
+		f.timers[n] = time.AfterFunc(back, func() { do(f, func() bool { f.relays[n] = !on; return on }) })
+	}
+	return was
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	greeting := f.greeting
+	f.mu.Unlock()
+	switch {
+	case r.URL.Path == "/shelly" && greeting != "":
+		fmt.Fprint(w, greeting)
+	case r.URL.Path == "/shelly" && f.second:
+		fmt.Fprintf(w, `{"id":"shellyplus2pm-a8032ab12345","mac":%q,"model":"SNSW-002P16EU","gen":2,"auth_en":%v}`, do(f, func() string { return f.mac }), f.password != "")
+	case r.URL.Path == "/shelly":
+		fmt.Fprintf(w, `{"type":"SHSW-25","mac":%q,"auth":%v,"fw":"20230913","num_outputs":2}`, do(f, func() string { return f.mac }), f.password != "")
+	case f.second && r.URL.Path == "/rpc":
+		f.socket(w, r)
+	case !f.second:
+		f.plain(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// plain is the first generation.
+func (f *fake) plain(w http.ResponseWriter, r *http.Request) {
+	if _, password, _ := r.BasicAuth(); f.password != "" && password != f.password {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	number, _ := strconv.Atoi(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:])
+	level := map[bool]int{true: 1}
+	switch {
+	case f.odd != "":
+		fmt.Fprint(w, f.odd)
+	case r.URL.Path == "/status":
+		fmt.Fprintf(w, `{"mac":%q,"relays":[{"ison":%v},{"ison":%v}],"inputs":[{"input":%d},{"input":%d}]}`,
+			f.mac, f.relays[0], f.relays[1], level[f.inputs[0]], level[f.inputs[1]])
+	case number > 1:
+		http.NotFound(w, r)
+	case strings.HasPrefix(r.URL.Path, "/settings/relay/"):
+		fmt.Fprintf(w, `{"name":null,"default_state":%q,"btn_type":%q,"auto_on":%v,"auto_off":0.00}`, f.initial, f.mode, map[bool]float64{true: 5}[f.autoOn])
+	case strings.HasPrefix(r.URL.Path, "/relay/"):
+		seconds, _ := strconv.Atoi(r.URL.Query().Get("timer"))
+		f.set(number, r.URL.Query().Get("turn") == "on", time.Duration(seconds)*time.Second)
+		fmt.Fprintf(w, `{"ison":%v,"has_timer":%v}`, f.relays[number], seconds > 0)
+	}
+}
+
+// socket is the second generation.
+func (f *fake) socket(w http.ResponseWriter, r *http.Request) {
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	do(f, func() bool { f.sockets[conn] = struct{}{}; return true })
+	defer func() {
+		do(f, func() bool { delete(f.sockets, conn); return true })
+		_ = conn.CloseNow()
+	}()
+	for {
+		_, data, err := conn.Read(r.Context())
+		if err != nil {
+			return
+		}
+		var q struct {
+			ID     int
+			Method string
+			Params struct {
+				ID    int
+				On    bool
+				After float64 `json:"toggle_after"`
+			}
+			Auth *proof
+		}
+		if json.Unmarshal(data, &q) != nil {
+			return
+		}
+		if conn.Write(r.Context(), websocket.MessageText, []byte(f.answer(q.ID, q.Method, q.Params.ID, q.Params.On, q.Params.After, q.Auth))) != nil {
+			return
+		}
+	}
+}
+
+func (f *fake) answer(id int, method string, n int, on bool, after float64, auth *proof) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	asked := challenge{Realm: "shellyplus2pm-a8032ab12345", Nonce: 1625038762, Count: 1, Algorithm: "SHA-256"}
+	if f.password != "" && (auth == nil || auth.Response != asked.proveWith(f.password, auth.Cnonce).Response) {
+		message, _ := json.Marshal(map[string]any{"auth_type": "digest", "nonce": asked.Nonce, "nc": asked.Count, "realm": asked.Realm, "algorithm": asked.Algorithm})
+		return fmt.Sprintf(`{"id":%d,"src":"shelly","dst":"loquet","error":{"code":401,"message":%q}}`, id, message)
+	}
+	result := ""
+	switch {
+	case f.odd != "":
+		return f.odd
+	case method == "Shelly.GetStatus":
+		result = fmt.Sprintf(`{"ble":{},"input:0":{"id":0,"state":%v},"input:1":{"id":1,"state":%v},"switch:0":{"id":0,"output":%v},"switch:1":{"id":1,"output":%v},"sys":{"mac":%q}}`,
+			f.inputs[0], f.inputs[1], f.relays[0], f.relays[1], f.mac)
+	case n > 1:
+		return fmt.Sprintf(`{"id":%d,"src":"shelly","error":{"code":-105,"message":"Argument 'id', value %d not found!"}}`, id, n)
+	case method == "Switch.GetConfig":
+		result = fmt.Sprintf(`{"id":%d,"name":null,"in_mode":%q,"initial_state":%q,"auto_on":%v,"auto_off":false}`, n, f.mode, f.initial, f.autoOn)
+	case method == "Switch.Set":
+		result = fmt.Sprintf(`{"was_on":%v}`, f.set(n, on, time.Duration(after*float64(time.Second))))
+	}
+	return fmt.Sprintf(`{"id":%d,"src":"shelly","dst":"loquet","result":%s}`, id, result)
+}
+
+// rig is a board with a simulated device behind it.
+type rig struct {
+	*fake
+	env   *hw.Env
+	board *Board
+	wire  *hwtest.Wire
+}
+
+func newRig(t *testing.T, f *fake) rig {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := hwtest.NewWire(listener)
+	server := &http.Server{Handler: f, ReadHeaderTimeout: time.Minute}
+	served := make(chan struct{})
+	go func() { defer close(served); _ = server.Serve(wire) }()
+	c := defaults()
+	c.URL, c.ID, c.Relays, c.Inputs, c.Poll = "http://"+listener.Addr().String(), "shelly-"+strings.ToLower(fakeMAC), 2, 2, 250*time.Millisecond
+	if f.password != "" {
+		c.PasswordFile = filepath.Join(t.TempDir(), "password")
+		if err := os.WriteFile(c.PasswordFile, []byte(f.password+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Check(); err != nil {
+		t.Fatal(err)
+	}
+	env := hw.NewEnv(zerolog.Nop())
+	r := rig{fake: f, env: env, wire: wire, board: newBoard(zerolog.Nop(), c, c.connect)}
+	t.Cleanup(func() {
+		_ = r.board.Close()
+		_ = env.Close()
+		_ = wire.Close()
+		_ = server.Close()
+		<-served
+	})
+	return r
+}
