@@ -95,6 +95,14 @@ func TestPictures(t *testing.T) {
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%v, %v", files, err)
 	}
+	texts, err := filepath.Glob(filepath.Join(folder, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages strings.Builder
+	for _, file := range texts {
+		pages.WriteString(page(t, filepath.Base(file)))
+	}
 	for _, file := range files {
 		name := filepath.Base(file)
 		text := page(t, name)
@@ -123,7 +131,7 @@ func TestPictures(t *testing.T) {
 		if !strings.Contains(text, "prefers-color-scheme: dark") || !strings.Contains(text, `class="bg"`) || !strings.Contains(text, "viewBox") {
 			t.Errorf("%s is made for one background", name)
 		}
-		if !strings.Contains(page(t, strings.TrimSuffix(name, ".svg")+".md"), "("+name+")") {
+		if !strings.Contains(pages.String(), "("+name+")") {
 			t.Errorf("no page shows %s", name)
 		}
 	}
