@@ -78,6 +78,33 @@ func (w WallTime) moments(zone *time.Location) (first, last time.Time) {
 	return put, put
 }
 
+// Valid reports whether there is such a date and time.
+func (w WallTime) Valid() bool { return w.valid() }
+
+// Add counts on as if no clock were ever changed: what the wall shows so much later on an ordinary day.
+func (w WallTime) Add(d time.Duration) WallTime { return WallOf(w.utc().Add(d)) }
+
+// AddDays is the same time of day so many days later.
+func (w WallTime) AddDays(n int) WallTime { return WallOf(w.utc().AddDate(0, 0, n)) }
+
+// Sub is the reverse of Add.
+func (w WallTime) Sub(other WallTime) time.Duration { return w.utc().Sub(other.utc()) }
+
+// At is that date at another time of day.
+func (w WallTime) At(d DayTime) WallTime {
+	return WallOf(time.Date(w.Year, time.Month(w.Month), w.Day, 0, 0, 0, 0, time.UTC).Add(time.Duration(d) * time.Minute))
+}
+
+// In returns the first moment at which a wall in the zone shows this; where it never does, the moment at which
+// the clocks are put forward over it. The error wraps ErrWindow.
+func (w WallTime) In(zone *time.Location) (time.Time, error) {
+	if !w.valid() {
+		return time.Time{}, fmt.Errorf("%w: there is no such date", ErrWindow)
+	}
+	first, _ := w.moments(zone)
+	return first, nil
+}
+
 // notes says what the clocks of the zone do to this moment, as a window's edge: empty on every ordinary day.
 func (w WallTime) notes(zone *time.Location, edge string) string {
 	first, last := w.moments(zone)

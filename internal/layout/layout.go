@@ -29,6 +29,8 @@ func Rules() []Rule {
 			Reason: "what hides a PIN needs ciphers of another module, which the rules do not: it stands beside them"},
 		{Path: "access/ledger", May: []string{"access", "access/seal", "device"},
 			Reason: "people and codes are the rules, a seal and a storage of bytes; no clock, no keypad, no database"},
+		{Path: "access/feeds", May: []string{"access", "device"},
+			Reason: "what a calendar says becomes stays: it fetches and decides, and knows no record, no ledger and no door"},
 		{Path: "access/tally", May: []string{"access", "device"}, Std: true,
 			Reason: "how often a code was used is counted from rows of history that are handed in"},
 		{Path: "access/gate", May: []string{"access", "access/seal", "device"},
