@@ -12,14 +12,16 @@ import (
 // Order is what a controller wants of the bolt.
 type Order struct {
 	Operation Operation
-	// PIN is what came with the command; nil: none. It must not be kept or logged.
+	// PIN is what came with the command; nil: none. It must not be kept or logged, and is cleared after the call.
 	PIN []byte
 }
 
-// Bolt moves the bolt and switches modes. An error is a model.Status, or becomes a Failure.
+// Bolt moves the bolt and decides who may. An error is a model.Status, or becomes a Failure.
 type Bolt interface {
 	Operate(ctx context.Context, c *model.Caller, o Order) error
 	SetMode(ctx context.Context, c *model.Caller, m Mode) error
+	// RequirePIN says that commands need a PIN from now on, or no longer.
+	RequirePIN(ctx context.Context, c *model.Caller, on bool) error
 }
 
 // State is what a lock tells.
@@ -29,6 +31,7 @@ type State struct {
 	Enabled    bool          // it can take orders
 	AutoRelock time.Duration // 0: it stays unlocked
 	Mode       Mode
+	RequirePIN bool // with users: commands need a PIN
 }
 
 // Config says what a lock is.
@@ -37,13 +40,16 @@ type Config struct {
 	Unbolts bool // it draws its bolt and leaves the latch to the handle
 	Senses  bool // it knows whether the door stands open
 	Bolt    Bolt
-	State   State // the first one
+	State   State  // the first one
+	Book    Book   // nil: it has no users
+	Limits  Limits // with a Book
 }
 
 // Lock is the cluster.
 type Lock struct {
 	model.Base
-	c Config
+	c       Config
+	editing sync.Mutex // held over a whole command on users
 
 	mu    sync.Mutex
 	state State
@@ -57,6 +63,9 @@ func New(c Config) *Lock {
 	}
 	if c.Senses {
 		features |= featureDoor
+	}
+	if c.Book != nil {
+		features |= userFeatures
 	}
 	l := &Lock{c: c, state: c.State}
 	l.Init(class(features))
@@ -80,6 +89,7 @@ func (l *Lock) Set(s State) {
 	note(doorState, was.Door != s.Door)
 	note(autoRelockTime, was.AutoRelock != s.AutoRelock)
 	note(operatingMode, was.Mode != s.Mode)
+	note(requirePIN, was.RequirePIN != s.RequirePIN)
 	if len(changed) > 0 {
 		l.Changed(changed...)
 	}
@@ -107,10 +117,22 @@ func (l *Lock) ReadAttribute(_ *model.Caller, id uint32, w *tlv.Writer, tag tlv.
 		w.Uint(tag, uint64(l.state.Mode))
 	case supported:
 		w.Uint(tag, supportedModes)
+	case requirePIN:
+		w.Bool(tag, l.state.RequirePIN)
+	case credentialRules:
+		w.Uint(tag, singleRules)
 	default:
-		return model.UnsupportedAttribute
+		w.Uint(tag, l.limit(id))
 	}
 	return nil
+}
+
+// limit is the attribute of one of the limits.
+func (l *Lock) limit(id uint32) uint64 {
+	m := &l.c.Limits
+	return map[uint32]uint64{totalUsers: uint64(m.Users), pinUsers: uint64(m.Users), weekDaysPerUser: uint64(m.WeekDays), yearDaysPerUser: uint64(m.YearDays),
+		holidays: uint64(m.Holidays), maxPIN: uint64(m.MaxPIN), minPIN: uint64(m.MinPIN), credentialsOfUser: uint64(m.PerUser),
+		wrongCodeLimit: uint64(m.WrongCodes), disableTime: uint64(m.DisabledTime)}[id]
 }
 
 // unless writes a number, or null where it is the one that stands for it.
@@ -124,6 +146,13 @@ func unless(w *tlv.Writer, tag tlv.Tag, v, null uint8) {
 
 // WriteAttribute implements model.Writer.
 func (l *Lock) WriteAttribute(ctx context.Context, c *model.Caller, id uint32, v tlv.Element) error {
+	if id == requirePIN {
+		on, err := v.Bool()
+		if err != nil {
+			return err
+		}
+		return l.c.Bolt.RequirePIN(ctx, c, on)
+	}
 	m, err := v.UintMax(0xFF)
 	switch {
 	case err != nil:
@@ -138,7 +167,12 @@ func (l *Lock) WriteAttribute(ctx context.Context, c *model.Caller, id uint32, v
 
 // Invoke implements model.Invoker.
 func (l *Lock) Invoke(ctx context.Context, c *model.Caller, id uint32, fields tlv.Element) ([]byte, error) {
-	return nil, l.operate(ctx, c, id, tlv.OpenStruct(fields))
+	f := tlv.OpenStruct(fields)
+	switch id {
+	case commandLock, commandUnlock, commandUnbolt:
+		return nil, l.operate(ctx, c, id, f)
+	}
+	return l.edit(c, id, f)
 }
 
 // mostPIN bounds a PIN in a command; what a PIN may be is for whoever judges it.
@@ -156,6 +190,7 @@ func (l *Lock) operate(ctx context.Context, c *model.Caller, id uint32, f *tlv.F
 	if err := f.Err(); err != nil {
 		return err
 	}
+	defer clear(o.PIN)
 	return l.c.Bolt.Operate(ctx, c, o)
 }
 
@@ -163,21 +198,28 @@ func (l *Lock) operate(ctx context.Context, c *model.Caller, id uint32, f *tlv.F
 type Who struct {
 	Source Source
 	User   uint16 // 0: not known
+	PIN    uint16 // the credential with which it was done; 0: none, or not known
 	Fabric uint8  // 0: not over Matter, or not known
 	Node   uint64
 }
 
 func (w *Who) write(t *tlv.Writer, first uint8) {
-	number := func(n uint8, v uint64) {
-		if v == 0 {
-			t.Null(tlv.Context(n))
-			return
-		}
-		t.Uint(tlv.Context(n), v)
+	orNull(t, first, uint64(w.User))
+	orNull(t, first+1, uint64(w.Fabric))
+	orNull(t, first+2, w.Node)
+}
+
+// writePINs adds with which credentials it was done; a lock without users has no such member.
+func (l *Lock) writePINs(t *tlv.Writer, n uint8, who Who) {
+	switch {
+	case l.c.Book == nil:
+	case who.PIN == 0:
+		t.Null(tlv.Context(n))
+	default:
+		t.Array(tlv.Context(n))
+		writePIN(t, tlv.Anonymous(), who.PIN)
+		t.End()
 	}
-	number(first, uint64(w.User))
-	number(first+1, uint64(w.Fabric))
-	number(first+2, w.Node)
 }
 
 // Alarm tells of an alarm.
@@ -191,6 +233,7 @@ func (l *Lock) Operated(o Operation, who Who) {
 		w.Uint(tlv.Context(0), uint64(o))
 		w.Uint(tlv.Context(1), uint64(who.Source))
 		who.write(w, 2)
+		l.writePINs(w, 5, who)
 	})
 }
 
@@ -201,5 +244,6 @@ func (l *Lock) NotOperated(o Operation, m Mistake, who Who) {
 		w.Uint(tlv.Context(1), uint64(who.Source))
 		w.Uint(tlv.Context(2), uint64(m))
 		who.write(w, 3)
+		l.writePINs(w, 6, who)
 	})
 }
