@@ -77,6 +77,11 @@ func (h *House) status(id string, err error) error {
 	if err == nil {
 		return nil
 	}
+	var pin *denied
+	if errors.As(err, &pin) {
+		h.c.Log.Warn().Str("device", id).Msg("PIN refused")
+		return err
+	}
 	var r *device.Refusal
 	if !errors.As(err, &r) {
 		h.c.Log.Warn().Err(err).Str("device", id).Msg("command failed")

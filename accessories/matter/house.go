@@ -58,7 +58,8 @@ type Config struct {
 	Rules    Rules
 	About    About
 	Items    []Item
-	Answered func() // a command of a controller was carried out or refused; nil: nobody
+	Register *Register // whose PINs open locks; nil: locks have no users
+	Answered func()    // a command of a controller was carried out or refused; nil: nobody
 	Log      zerolog.Logger
 }
 
@@ -69,6 +70,10 @@ type House struct {
 	mu     sync.Mutex
 	things map[string]thing // by device id
 	closed bool
+
+	books   map[string]*book // by lock
+	writing sync.Mutex       // of all books
+	guard   guard
 
 	shown atomic.Pointer[map[string]thing] // for actors, which must not wait for mu
 	ctx   context.Context                  // ends with Close
@@ -93,7 +98,7 @@ func New(c Config) (*House, error) {
 	if c.Answered == nil {
 		c.Answered = func() {}
 	}
-	h := &House{c: c, things: map[string]thing{}}
+	h := &House{c: c, things: map[string]thing{}, books: map[string]*book{}}
 	h.ctx, h.end = context.WithCancel(context.Background())
 	h.shown.Store(&map[string]thing{})
 	if err := h.SetItems(c.Items); err != nil {
@@ -202,17 +207,37 @@ const identifyTime = 5 * time.Second
 // identify lets a device show which one it is, without being waited for. It moves nothing.
 func (h *House) identify(id string, do func(context.Context) error) func(on bool) {
 	return func(on bool) {
-		h.begin.Lock()
-		defer h.begin.Unlock()
-		if !on || h.ctx.Err() != nil {
+		if !on {
 			return
 		}
-		h.work.Go(func() {
-			ctx, cancel := context.WithTimeout(h.ctx, identifyTime)
+		h.later(func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, identifyTime)
 			defer cancel()
-			if err := do(ctx); err != nil && !errors.Is(err, errors.ErrUnsupported) && h.ctx.Err() == nil {
+			if err := do(ctx); err != nil && !errors.Is(err, errors.ErrUnsupported) && ctx.Err() == nil {
 				h.c.Log.Warn().Err(err).Str("device", id).Msg("identify failed")
 			}
 		})
+	}
+}
+
+// later does something that nobody waits for but Close.
+func (h *House) later(do func(ctx context.Context)) {
+	h.begin.Lock()
+	defer h.begin.Unlock()
+	if h.ctx.Err() == nil {
+		h.work.Go(func() { do(h.ctx) })
+	}
+}
+
+// PeopleChanged tells that people or codes have changed, or groups of doors: locks show who their users are, and tell
+// controllers who came and went.
+func (h *House) PeopleChanged() {
+	h.writing.Lock()
+	books := slices.Collect(maps.Values(h.books))
+	h.writing.Unlock()
+	for _, b := range books {
+		if err := b.settle(); err != nil {
+			h.c.Log.Warn().Err(err).Str("device", b.lock).Msg("the users of a lock are not up to date")
+		}
 	}
 }

@@ -33,6 +33,7 @@ type DoorFace struct {
 // LockFace says how a lock is shown.
 type LockFace struct {
 	Battery bool // the device tells about its battery
+	Codes   bool // its users and their PINs are shown, and PINs are taken with commands
 }
 
 // ContactFace says how a contact is shown.

@@ -14,6 +14,7 @@ import (
 type lock struct {
 	base
 	cluster *doorlock.Lock
+	book    *book // nil: it has no users
 
 	showing sync.Mutex // reading the state and telling it are one step
 	last    device.LockState
@@ -22,8 +23,17 @@ type lock struct {
 func (h *House) newLock(i Item) (thing, error) {
 	t := &lock{base: base{house: h, item: i}, last: i.Lock.State()}
 	traits := i.Lock.Config().Traits
-	t.cluster = doorlock.New(doorlock.Config{Type: lockType(traits.Drive), Unbolts: traits.Drive == device.BoltDriveMotor || traits.Drive == device.BoltDriveCommanded,
-		Senses: traits.SensesDoor, Bolt: t, State: t.state(t.last)})
+	c := doorlock.Config{Type: lockType(traits.Drive), Unbolts: traits.Drive == device.BoltDriveMotor || traits.Drive == device.BoltDriveCommanded,
+		Senses: traits.SensesDoor, Bolt: t, Limits: limits(), MayEdit: t.mayEdit}
+	if h.c.Register != nil && i.LockFace.Codes {
+		t.book = h.bookOf(i.Lock.ID())
+		c.Book = t.book
+	}
+	c.State = t.state(t.last)
+	t.cluster = doorlock.New(c)
+	if t.book != nil {
+		t.book.watch(t.usersChanged)
+	}
 	return t, t.part("", i.Name, "Lock", []model.DeviceType{typeDoorLock}, nil, t.last.Available, h.identify(i.Lock.ID(), i.Lock.Identify), t.cluster)
 }
 
@@ -66,6 +76,7 @@ func (t *lock) state(s device.LockState) doorlock.State {
 	if s.LockedOut {
 		out.Mode = doorlock.NoRemote
 	}
+	out.RequirePIN = t.book != nil && t.book.requiresPIN()
 	return out
 }
 
@@ -102,6 +113,13 @@ func (t *lock) tell(was, is device.LockState) {
 func (t *lock) by(c device.Cause) doorlock.Who {
 	w := doorlock.Who{Source: source(c.Kind)}
 	w.Fabric, w.Node = t.house.peer(c)
+	code := c.Place // of a command that came with a PIN
+	if c.Kind == device.CauseCode {
+		code = c.Actor
+	}
+	if t.book != nil {
+		w.User, w.PIN = t.book.who(code)
+	}
 	return w
 }
 
@@ -123,26 +141,91 @@ func source(k device.CauseKind) doorlock.Source {
 	}
 }
 
-// Operate implements doorlock.Bolt.
+// Operate implements doorlock.Bolt. A PIN that came with the command counts even where none is needed.
 func (t *lock) Operate(ctx context.Context, c *model.Caller, o doorlock.Order) error {
 	action := device.ActionUnlock
 	if o.Operation == doorlock.OperationLock {
 		action = device.ActionLock
 	}
-	_, err := t.house.command(ctx, c, t.device(), action, t.item.Lock.Command)
+	by := doorlock.Who{Source: doorlock.SourceRemote, Fabric: c.Fabric, Node: c.Node}
+	_, err := t.house.command(ctx, c, t.device(), action, func(ctx context.Context, d device.Command) (device.Answer, error) {
+		code, err := t.admit(o.PIN)
+		if err != nil {
+			return device.Answer{}, err
+		}
+		if code != "" {
+			by.User, by.PIN = t.book.who(code)
+			d.Cause.Place = code
+		}
+		return t.item.Lock.Command(ctx, d)
+	})
 	if err != nil {
-		t.refused(c, o.Operation, err)
+		t.refused(o.Operation, by, err)
 	}
 	return err
 }
 
-// refused tells the others that somebody wanted to move the bolt.
-func (t *lock) refused(c *model.Caller, o doorlock.Operation, err error) {
+// admit returns the code behind the PIN of a command; "" where it has none and needs none.
+func (t *lock) admit(pin []byte) (code string, err error) {
+	switch {
+	case t.book == nil:
+		return "", nil
+	case pin != nil:
+		return t.house.admit(t.device(), pin)
+	case t.book.requiresPIN():
+		return "", &denied{mistake: doorlock.MistakeCredential}
+	}
+	return "", nil
+}
+
+// refused tells the others that somebody wanted to move the bolt, and why it was not.
+func (t *lock) refused(o doorlock.Operation, by doorlock.Who, err error) {
 	m := doorlock.MistakeUnspecified
-	if errors.Is(err, model.UnsupportedAccess) || errors.Is(err, model.InvalidInState) {
+	var d *denied
+	switch {
+	case errors.As(err, &d):
+		m = d.mistake
+		if d.alarm {
+			t.cluster.Alarm(doorlock.AlarmWrongCodes)
+		}
+	case errors.Is(err, model.UnsupportedAccess), errors.Is(err, model.InvalidInState):
 		m = doorlock.MistakeRestricted
 	}
-	t.cluster.NotOperated(o, m, doorlock.Who{Source: doorlock.SourceRemote, Fabric: c.Fabric, Node: c.Node})
+	t.cluster.NotOperated(o, m, by)
+}
+
+// mayEdit says whether a controller may change users: whoever may not unlock must not make a PIN that does.
+func (t *lock) mayEdit(c *model.Caller) error {
+	w, err := t.house.who(c)
+	if err != nil {
+		return err
+	}
+	if err := t.house.c.Rules.May(w.fabric, w.node, w.admin, device.ActionUnlock, t.device()); err != nil {
+		return model.UnsupportedAccess
+	}
+	return nil
+}
+
+// RequirePIN implements doorlock.Bolt.
+func (t *lock) RequirePIN(_ context.Context, c *model.Caller, on bool) error {
+	if err := t.mayEdit(c); err != nil {
+		return err
+	}
+	if err := t.book.requirePIN(on); err != nil {
+		return err
+	}
+	t.show()
+	return nil
+}
+
+// usersChanged tells of users that the owner made or removed.
+func (t *lock) usersChanged(came, went []uint16) {
+	for _, i := range went {
+		t.cluster.UserChanged(doorlock.UserWent(i))
+	}
+	for _, i := range came {
+		t.cluster.UserChanged(doorlock.UserCame(i))
+	}
 }
 
 // SetMode implements doorlock.Bolt: the lock-out of remote unlocking, which all faces share.

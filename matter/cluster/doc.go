@@ -1,6 +1,6 @@
 // Package cluster holds the clusters that every node and every bridge has, whatever its devices are: those of the root
-// node (Matter 1.4 section 9 and 11) and of bridged endpoints, with the simple ones of devices. Ids and revisions are those of the data model 1.6; the
-// conformance test holds them against it.
+// node (Matter 1.4 section 9 and 11) and of bridged endpoints, with the simple ones of devices. Ids and revisions are
+// those of the data model 1.6; the conformance test holds them against it.
 package cluster
 
 import (

@@ -43,6 +43,8 @@ type Config struct {
 	State   State  // the first one
 	Book    Book   // nil: it has no users
 	Limits  Limits // with a Book
+	// MayEdit says who may change users, beside the privilege that it takes; nil: nobody is held back.
+	MayEdit func(c *model.Caller) error
 }
 
 // Lock is the cluster.
@@ -171,6 +173,12 @@ func (l *Lock) Invoke(ctx context.Context, c *model.Caller, id uint32, fields tl
 	switch id {
 	case commandLock, commandUnlock, commandUnbolt:
 		return nil, l.operate(ctx, c, id, f)
+	}
+	reads := id == commandGetUser || id == commandCredentialStatus || id == commandGetWeekDay || id == commandGetYearDay || id == commandGetHoliday
+	if l.c.MayEdit != nil && !reads {
+		if err := l.c.MayEdit(c); err != nil {
+			return nil, err
+		}
 	}
 	return l.edit(c, id, f)
 }
