@@ -31,6 +31,12 @@ func (k *checker) door(d *Door) {
 	k.remoteClose(d, at, traits, known)
 	k.autoClose(d, at, traits, known)
 	k.shown(at, d.InHomeKit(), d.OwnTile, d.ObstructionSensor, d.TimedWrites)
+	k.oneOf("bad-matter", at.sub("matter"), "a way to show a door to Matter", string(d.Matter),
+		string(MatterContact), string(MatterClosure), string(MatterCovering), string(MatterNone))
+	if d.Matter == MatterCovering {
+		k.warn("matter-covering", at.sub("matter"), "to an ecosystem this door is a blind: whoever opens all blinds opens it too",
+			"use closure where the ecosystem knows it (SmartThings), or contact; in the ecosystem, keep the door out of groups and scenes")
+	}
 	if d.ObstructionSensor && d.Obstruction == "" && (traits.Drive == device.DrivePulse || traits.Drive == device.DriveDiscrete) {
 		k.warn("obstruction-blind", at.sub("obstruction_sensor"), "this opener has no input for an obstruction",
 			"the sensor tells only what the door's own moves show; add obstruction: and the line of the photo-eye's signal")

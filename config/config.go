@@ -36,7 +36,7 @@ type Config struct {
 
 // Home names the house.
 type Home struct {
-	Name string `yaml:"name" jsonschema_description:"the name of the house; the bridge has it in Apple Home"`
+	Name string `yaml:"name" jsonschema_description:"the name of the house; the bridge has it in Apple Home and Matter"`
 	Zone string `yaml:"zone" jsonschema_description:"the time zone, such as Europe/Paris"`
 }
 
@@ -59,7 +59,13 @@ type HomeKit struct {
 
 // Matter is the Matter bridge.
 type Matter struct {
-	Listen string `yaml:"listen" jsonschema_description:"address and UDP port, such as :5540"`
+	Listen  string `yaml:"listen" jsonschema_description:"address and UDP port, such as :5540"`
+	Enabled *bool  `yaml:"enabled" jsonschema_description:"false: the house is not shown to Matter at all"`
+}
+
+// InMatter reports whether the house is shown to Matter: yes, unless told not to.
+func (c *Config) InMatter() bool {
+	return c.Matter == nil || c.Matter.Enabled == nil || *c.Matter.Enabled
 }
 
 // MQTT is the built-in broker, or a client of another one.

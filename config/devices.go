@@ -31,6 +31,17 @@ const (
 	RemoteCloseDeclared RemoteClose = "owner-declares-protected"
 )
 
+// MatterFace is how a door is shown to Matter.
+type MatterFace string
+
+// Values of MatterFace. The empty value is MatterContact: whoever says "open all blinds" must not open a garage.
+const (
+	MatterContact  MatterFace = "contact"
+	MatterClosure  MatterFace = "closure"
+	MatterCovering MatterFace = "covering"
+	MatterNone     MatterFace = "none"
+)
+
 // Door is a garage door or a gate.
 type Door struct {
 	ID                string        `yaml:"-"`
@@ -47,6 +58,7 @@ type Door struct {
 	OwnTile           bool          `yaml:"own_tile" jsonschema_description:"shows the door as an accessory of its own instead of in the bridge"`
 	ObstructionSensor bool          `yaml:"obstruction_sensor" jsonschema_description:"shows a contact sensor in Apple Home that opens on an obstruction, for automations"`
 	HomeKit           *bool         `yaml:"homekit" jsonschema_description:"false keeps the door out of Apple Home"`
+	Matter            MatterFace    `yaml:"matter" jsonschema:"enum=contact,enum=closure,enum=covering,enum=none" jsonschema_description:"how Matter shows the door: contact (the default) tells whether it is open; closure and covering operate it, and covering moves when somebody opens all blinds; none keeps it out"`
 	TimedWrites       TimedWrites   `yaml:"timed_writes" jsonschema:"enum=required,enum=accepted" jsonschema_description:"as in the homekit section, for this door"`
 }
 
@@ -82,6 +94,14 @@ func (d *Door) WarnTime() time.Duration {
 // InHomeKit reports whether the door is shown in Apple Home.
 func (d *Door) InHomeKit() bool { return d.HomeKit == nil || *d.HomeKit }
 
+// MatterFace is how the door is shown to Matter.
+func (d *Door) MatterFace() MatterFace {
+	if d.Matter == "" {
+		return MatterContact
+	}
+	return d.Matter
+}
+
 // Traits are those of the opener together with what the door adds to it: its own contacts, light
 // and beeper. The whole can be asked where the door is if every end that is sensed has a contact.
 func (d *Door) Traits(opener device.DoorTraits) device.DoorTraits {
@@ -107,11 +127,15 @@ type Lock struct {
 	BoltOpenDoor bool          `yaml:"bolt_open_door" jsonschema_description:"true lets the bolt be thrown while the door stands open"`
 	OwnTile      bool          `yaml:"own_tile" jsonschema_description:"shows the lock as an accessory of its own instead of in the bridge; access codes and Home Key in Apple Home want that"`
 	HomeKit      *bool         `yaml:"homekit" jsonschema_description:"false keeps the lock out of Apple Home"`
+	Matter       *bool         `yaml:"matter" jsonschema_description:"false keeps the lock out of Matter"`
 	TimedWrites  TimedWrites   `yaml:"timed_writes" jsonschema:"enum=required,enum=accepted" jsonschema_description:"as in the homekit section, for this lock"`
 }
 
 // InHomeKit reports whether the lock is shown in Apple Home.
 func (l *Lock) InHomeKit() bool { return l.HomeKit == nil || *l.HomeKit }
+
+// InMatter reports whether the lock is shown to Matter.
+func (l *Lock) InMatter() bool { return l.Matter == nil || *l.Matter }
 
 // Traits are those of the bolt together with the lock's own contacts.
 func (l *Lock) Traits(bolt device.BoltTraits) device.BoltTraits {
@@ -127,10 +151,14 @@ type Contact struct {
 	Input   Line   `yaml:"input" line:"input" jsonschema_description:"the line that is active when it is closed"`
 	Sensor  *Part  `yaml:"sensor" part:"sensor" jsonschema_description:"a driver instead of a line"`
 	HomeKit *bool  `yaml:"homekit" jsonschema_description:"false keeps the contact out of Apple Home"`
+	Matter  *bool  `yaml:"matter" jsonschema_description:"false keeps the contact out of Matter"`
 }
 
 // InHomeKit reports whether the contact is shown in Apple Home.
 func (c *Contact) InHomeKit() bool { return c.HomeKit == nil || *c.HomeKit }
+
+// InMatter reports whether the contact is shown to Matter.
+func (c *Contact) InMatter() bool { return c.Matter == nil || *c.Matter }
 
 // Keypad is a keypad or card reader.
 type Keypad struct {

@@ -27,7 +27,7 @@ func TestSchemaAgreesWithTheDecoder(t *testing.T) {
 	}
 	// What an editor can see without the rules: the spelling, the kinds of values, the words allowed.
 	shape := []string{"good", "unknown-field", "wrong-type", "missing-driver", "unknown-driver", "bad-kind", "bad-id",
-		"bad-duration", "bad-remote-close", "bad-timed-writes", "absent", "missing-opener", "missing-bolt", "bad-value"}
+		"bad-duration", "bad-remote-close", "bad-timed-writes", "bad-matter", "absent", "missing-opener", "missing-bolt", "bad-value"}
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -119,6 +119,9 @@ func (s *Server) fabricChanged(c fabric.Change) {
 		}))
 		s.mu.Lock()
 		s.gone = append(s.gone, c.Index)
+		if c.Kind == fabric.Removed {
+			delete(s.heard, c.Index) // the index is given again
+		}
 		s.mu.Unlock()
 	}
 	s.poke()

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/loquet/loquet/matter/cluster"
 	"github.com/loquet/loquet/matter/commissioning"
@@ -50,9 +51,10 @@ type Server struct {
 
 	mu      sync.Mutex
 	opening *opening
-	own     bool    // the opening is for the node's own passcode, because it is in no fabric
-	spent   bool    // too many wrong passcodes since the last time it was opened
-	gone    []uint8 // fabrics that left and are to be cleaned up after
+	own     bool                // the opening is for the node's own passcode, because it is in no fabric
+	spent   bool                // too many wrong passcodes since the last time it was opened
+	gone    []uint8             // fabrics that left and are to be cleaned up after
+	heard   map[uint8]time.Time // when sessions of a fabric that have ended were heard last
 }
 
 // New makes a server from what is stored. It fails with ErrState rather than taking a new identity.
@@ -61,7 +63,8 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	c.defaults()
-	s := &Server{c: c, wake: make(chan struct{}, 1), sessions: session.NewTable(session.DefaultSize)}
+	s := &Server{c: c, wake: make(chan struct{}, 1), sessions: session.NewTable(session.DefaultSize), heard: map[uint8]time.Time{}}
+	s.sessions.OnClose(s.ended)
 	var err error
 	if s.secret, err = loadSecret(&c); err != nil {
 		return nil, err

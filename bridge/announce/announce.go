@@ -1,4 +1,4 @@
-// Package announce tells the network about the HomeKit servers of a house, for as long as there is a
+// Package announce tells the network about the servers of a house, for as long as there is a
 // network: multicast DNS that fails is opened again, and its owner hears of what phones would only
 // show as No Response.
 package announce
@@ -48,6 +48,7 @@ type Announcer struct {
 	mu        sync.Mutex
 	responder *mdns.Responder // nil while there is none
 	servers   map[string]*server
+	offers    []*offer        // services beside those
 	others    map[string]Copy // what is announced with an identity and is not ours, by interface and name
 	soon      chan struct{}   // holds one: look soon, a copy came or went
 }
@@ -137,6 +138,10 @@ func (a *Announcer) use(r *mdns.Responder) {
 			a.publish(bridge, s)
 		}
 	}
+	for _, o := range a.offers {
+		o.reg = nil
+	}
+	a.publishOffers()
 }
 
 func (s *server) forget() {

@@ -21,9 +21,6 @@ func Of(lines ...string) config.Catalog {
 		Keypads: describe(all.Keypads()),
 		Boards:  describe(all.Boards()),
 		Lines:   append([]string{Pins}, lines...),
-		Absent: map[string]string{
-			"matter": "this build has no Matter server yet",
-		},
 		Setting: setting,
 	}
 }

@@ -44,6 +44,7 @@ type Window struct {
 	fabric *uint8
 	vendor *uint16
 	timer  *time.Timer
+	until  time.Time
 	round  int
 	change []func()
 }
@@ -61,6 +62,16 @@ func (w *Window) Get() (s Status, fabric *uint8, vendor *uint16) {
 	return w.status, w.fabric, w.vendor
 }
 
+// Until is when the window closes by itself; zero when it is not open.
+func (w *Window) Until() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.status == Closed {
+		return time.Time{}
+	}
+	return w.until
+}
+
 // Open opens the window for a time, on behalf of a fabric unless that is nil. It fails with ErrBusy when it is open.
 func (w *Window) Open(status Status, s Secret, d time.Duration, fabric *uint8, vendor *uint16) error {
 	w.mu.Lock()
@@ -75,7 +86,7 @@ func (w *Window) Open(status Status, s Secret, d time.Duration, fabric *uint8, v
 	w.status, w.fabric, w.vendor = status, fabric, vendor
 	w.round++
 	round := w.round
-	w.timer = time.AfterFunc(d, func() { w.close(round) })
+	w.timer, w.until = time.AfterFunc(d, func() { w.close(round) }), time.Now().Add(d)
 	w.mu.Unlock()
 	w.told()
 	return nil
