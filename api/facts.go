@@ -9,6 +9,7 @@ type Facts struct {
 	State       StateFacts        `json:"state"`
 	Network     NetworkFacts      `json:"network"`
 	Controllers []ControllerFacts `json:"controllers"`
+	Matter      *MatterFacts      `json:"matter,omitempty" jsonschema:"description=absent: it does not run"`
 	Copies      []CopyFacts       `json:"copies" jsonschema:"description=other machines that announce this bridge's identity"`
 }
 
@@ -74,6 +75,15 @@ type ControllerFacts struct {
 	Sessions int         `json:"sessions"`
 	LastSeen time.Time   `json:"last_seen,omitzero" jsonschema:"description=absent: not since the bridge started"`
 	Answers  AnswerFacts `json:"answers"`
+}
+
+// MatterFacts is the Matter bridge.
+type MatterFacts struct {
+	Addr    string    `json:"addr"`
+	Devices int       `json:"devices"`
+	Fabrics int       `json:"fabrics" jsonschema:"description=how many ecosystems have added it"`
+	Open    bool      `json:"open" jsonschema:"description=it can be added now"`
+	Until   time.Time `json:"until,omitzero"`
 }
 
 // AnswerFacts is how long a controller waited for its last answers, up to 256, as the bridge saw it.

@@ -53,8 +53,8 @@ type HistoryQuery struct {
 	OldestFirst bool      // with After: the next ones, for whoever follows the history
 }
 
-// Pairings are the controllers (phones, home hubs) that may operate the house through HomeKit.
-// bridge is the bridge's id ("AA:BB:CC:DD:EE:FF"); empty means every bridge that knows the controller.
+// Pairings are the controllers (phones, home hubs) that may operate the house through HomeKit, and the ecosystems
+// (fabrics) that may through Matter. bridge is the bridge's id ("AA:BB:CC:DD:EE:FF", "matter"); empty means every bridge that knows the controller.
 type Pairings interface {
 	Pairings(ctx context.Context) ([]Pairing, error)
 	// ChangePairing gives a controller a name, a role or doors. It wraps ErrNotFound if no such
@@ -66,6 +66,12 @@ type Pairings interface {
 	HomeKitBridges(ctx context.Context) ([]HomeKitBridge, error)
 	// ArmHomeKit lets unpaired bridges pair again after too many wrong codes, for 15 minutes.
 	ArmHomeKit(ctx context.Context) ([]HomeKitBridge, error)
+	// MatterBridge is the Matter bridge with what is needed to add it; codes only while they are accepted.
+	MatterBridge(ctx context.Context) (MatterBridge, error)
+	// OpenMatter lets one more ecosystem add it, for 15 minutes.
+	OpenMatter(ctx context.Context) (MatterBridge, error)
+	// CloseMatter takes that back. It is no error if there is nothing to take back.
+	CloseMatter(ctx context.Context) (MatterBridge, error)
 }
 
 // Simulator reaches into simulated devices: what a hand or a fault would do to real ones.

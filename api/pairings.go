@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -89,6 +90,26 @@ func (s *Server) postHomeKit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return reply(w, http.StatusOK, list(bridges))
+}
+
+func (s *Server) getMatter(w http.ResponseWriter, r *http.Request) error {
+	return answerMatter(w, r, s.opts.Pairings.MatterBridge)
+}
+
+func (s *Server) postMatter(w http.ResponseWriter, r *http.Request) error {
+	return answerMatter(w, r, s.opts.Pairings.OpenMatter)
+}
+
+func (s *Server) deleteMatter(w http.ResponseWriter, r *http.Request) error {
+	return answerMatter(w, r, s.opts.Pairings.CloseMatter)
+}
+
+func answerMatter(w http.ResponseWriter, r *http.Request, do func(context.Context) (MatterBridge, error)) error {
+	b, err := do(r.Context())
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, b)
 }
 
 func (s *Server) getTokens(w http.ResponseWriter, _ *http.Request) error {

@@ -49,6 +49,9 @@ func (s *Server) pairingRoutes() []route {
 		{"DELETE", "/api/v1/pairings/{id}", "removePairing", "Revokes a controller and closes its sessions at once", bridgeParams(), nil, map[int]any{204: nil}, []int{404}, s.deletePairing},
 		{"GET", "/api/v1/pair/homekit", "getHomeKit", "The bridges, with code and QR content while they can pair", nil, nil, ok([]HomeKitBridge{}), nil, s.getHomeKit},
 		{"POST", "/api/v1/pair/homekit", "armHomeKit", "Lets unpaired bridges pair for 15 minutes", nil, nil, ok([]HomeKitBridge{}), nil, s.postHomeKit},
+		{"GET", "/api/v1/pair/matter", "getMatter", "The Matter bridge, with codes while they are accepted", nil, nil, ok(MatterBridge{}), []int{409}, s.getMatter},
+		{"POST", "/api/v1/pair/matter", "openMatter", "Lets one more ecosystem add the Matter bridge, for 15 minutes", nil, nil, ok(MatterBridge{}), []int{409}, s.postMatter},
+		{"DELETE", "/api/v1/pair/matter", "closeMatter", "Takes that back", nil, nil, ok(MatterBridge{}), []int{409}, s.deleteMatter},
 	}
 }
 

@@ -97,11 +97,19 @@ type Health struct {
 	Problems []Problem `json:"problems"`
 }
 
-// Pairing is one controller paired with one bridge.
+// Protocols of a pairing.
+const (
+	ProtocolHomeKit = "homekit"
+	ProtocolMatter  = "matter"
+)
+
+// Pairing is one controller paired with one HomeKit bridge, or one ecosystem that has added the Matter bridge.
 type Pairing struct {
 	ID       string    `json:"id"`
-	Bridge   string    `json:"bridge"`
+	Bridge   string    `json:"bridge" jsonschema:"description=of HomeKit its id; matter"`
+	Protocol string    `json:"protocol,omitempty" jsonschema:"enum=homekit,enum=matter"`
 	Name     string    `json:"name,omitempty"`
+	Label    string    `json:"label,omitempty" jsonschema:"description=what an ecosystem calls itself"`
 	Role     string    `json:"role" jsonschema:"enum=view,enum=lock-only,enum=operate,enum=manage"`
 	Doors    []string  `json:"doors,omitzero" jsonschema:"description=the only devices it may operate; absent: all"`
 	Admin    bool      `json:"admin"`
@@ -129,6 +137,20 @@ type HomeKitBridge struct {
 	SetupCode   string    `json:"setup_code,omitempty" jsonschema:"description=only while it can pair"`
 	SetupURI    string    `json:"setup_uri,omitempty" jsonschema:"description=the content of the QR code; only while it can pair"`
 	ArmedUntil  time.Time `json:"armed_until,omitzero"`
+}
+
+// MatterBridge is the Matter bridge and what is needed to add it to an ecosystem. The codes are there only while they are
+// accepted.
+type MatterBridge struct {
+	Addr          string    `json:"addr"`
+	Devices       int       `json:"devices"`
+	Fabrics       int       `json:"fabrics" jsonschema:"description=how many ecosystems have added it"`
+	Open          bool      `json:"open" jsonschema:"description=it can be added now; without a code here: with one that another ecosystem shows"`
+	Until         time.Time `json:"until,omitzero" jsonschema:"description=absent: for as long as nobody has added it"`
+	Passcode      uint32    `json:"passcode,omitempty"`
+	Discriminator uint16    `json:"discriminator,omitempty"`
+	ManualCode    string    `json:"manual_code,omitempty"`
+	QR            string    `json:"qr,omitempty" jsonschema:"description=the content of the QR code"`
 }
 
 // SimState is the physics of a simulated device.

@@ -21,6 +21,7 @@ import (
 	"github.com/loquet/loquet/bridge/alerts"
 	"github.com/loquet/loquet/bridge/announce"
 	"github.com/loquet/loquet/bridge/boards"
+	"github.com/loquet/loquet/bridge/commission"
 	"github.com/loquet/loquet/bridge/folder"
 	"github.com/loquet/loquet/bridge/history"
 	"github.com/loquet/loquet/bridge/keypads"
@@ -44,6 +45,7 @@ type Options struct {
 	RuntimeDir string   // for the socket and, when the disk fails, the intents; empty: the socket is in StateDir
 	Console    string   // "127.0.0.1:8480"; empty: no TCP listener
 	HomeKit    string   // overrides the configuration's homekit.listen; empty: that, or ":51826"
+	Matter     string   // overrides the configuration's matter.listen; "off": no Matter; empty: that, or ":5540"
 	Interfaces []string // to announce on; empty: all sensible ones
 	ReadyFile  string
 	Folder     *folder.Folder // StateDir, if somebody began to open it already
@@ -72,6 +74,7 @@ type App struct {
 	history   *history.History
 	people    *roster.Roster
 	faces     *homekit.House
+	matter    *commission.Node
 	pairings  *pairings.Pairings
 	announcer *announce.Announcer
 	guard     *announce.Guard
@@ -170,6 +173,7 @@ func (a *App) Start(ctx context.Context) error {
 		{"keypads", a.openKeypads},
 		{"copies", a.refuseCopies},
 		{"homekit", a.openHomeKit},
+		{"matter", a.openMatter},
 		{"network", a.openNetwork},
 		{"api", a.openAPI},
 		{"ready", a.openReady},

@@ -124,7 +124,7 @@ func newResidence(t *testing.T, text string) *residence {
 	r := &residence{t: t, dir: dir, file: filepath.Join(dir, "loquet.yaml"), world: world, log: &logged{}}
 	r.write(text)
 	r.opts = Options{
-		ConfigPath: r.file, StateDir: filepath.Join(dir, "s"), Console: "127.0.0.1:0", HomeKit: "127.0.0.1:0", Interfaces: []string{"lo"},
+		ConfigPath: r.file, StateDir: filepath.Join(dir, "s"), Console: "127.0.0.1:0", HomeKit: "127.0.0.1:0", Matter: "127.0.0.1:0", Interfaces: []string{"lo"},
 		ReadyFile: filepath.Join(dir, "ready.json"), Log: zerolog.New(r.log), Version: api.Version{Version: "1.2.3"},
 	}
 	t.Cleanup(func() {
@@ -347,7 +347,7 @@ func TestStartAndStop(t *testing.T) {
 		order = append(order, c.name)
 	}
 	// undone from the end: the network hears goodbye before the servers close, outputs are at rest before the state closes
-	if got := strings.Join(order, " "); got != "state clock ahead lines alerts devices keypads homekit network api ready file systemd" {
+	if got := strings.Join(order, " "); got != "state clock ahead lines alerts devices keypads homekit matter network api ready file systemd" {
 		t.Errorf("undone from the end: %s", got)
 	}
 	f := r.ready()

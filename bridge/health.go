@@ -45,8 +45,8 @@ func (a *App) watchHealth(ctx context.Context) {
 	}
 }
 
-// examine says what is wrong with the HomeKit servers now.
-func (a *App) examine() { a.pairings.Examine(a.board, a.homekitAddr()) }
+// examine says what is wrong with the servers now.
+func (a *App) examine() { a.pairings.Examine(a.board, a.homekitAddr(), a.matterAddr()) }
 
 // tellWarnings tells the owner what in the configuration deserves a look.
 func (a *App) tellWarnings(found []config.Finding) {

@@ -37,10 +37,12 @@ func (a *App) openAhead(ctx context.Context) error {
 		Trouble:   a.trouble,
 		Log:       a.log,
 	})
-	a.pairings = &pairings.Pairings{House: a.faces, Roster: a.people, Changed: a.changed}
+	a.newMatter()
+	a.pairings = &pairings.Pairings{House: a.faces, Matter: a.matter, Roster: a.people, Changed: a.changed}
 	a.onStop("ahead", a.faces.Stop)
 	if !a.guard.Moved() {
 		a.faces.Ahead(ctx)
+		a.matter.Ahead()
 	}
 	return nil
 }
@@ -54,7 +56,7 @@ func (a *App) openDevices(ctx context.Context) error {
 	}
 	a.adopt(units)
 	a.onStop("devices", a.stopDevices)
-	if err := a.faces.SetItems(ctx, items(units)); err != nil {
+	if err := a.display(ctx, units); err != nil {
 		return err
 	}
 	a.work.run(a.builder.Awake.Run)
@@ -90,6 +92,7 @@ func (a *App) build(ctx context.Context, cfg *config.Config, keep map[string]*un
 // show hands a new state to every face. It runs on a device's actor and never waits.
 func (a *App) show(id string, d api.Device) {
 	a.faces.Changed(id)
+	a.matter.Show(id)
 	a.stream.State(d)
 	a.alerts.Seen(d)
 }
@@ -104,17 +107,6 @@ func (a *App) stopDevices(context.Context) error {
 	wg.Wait()
 	a.builder.Crew.Close()
 	return errors.Join(errs...)
-}
-
-// items are the devices that Apple Home shall show.
-func items(units []*unit.Unit) []homekit.Item {
-	var out []homekit.Item
-	for _, u := range units {
-		if u.Visible {
-			out = append(out, u.Item)
-		}
-	}
-	return out
 }
 
 func (a *App) homekitAddr() string {

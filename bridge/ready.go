@@ -83,7 +83,7 @@ func (a *App) readyNow() ready.File {
 	console, socket := a.console, a.socket
 	a.mu.RUnlock()
 	r := ready.File{Version: 1, PID: os.Getpid(), Console: ready.Console{URL: console, Token: a.token},
-		HomeKit: []ready.HomeKit{}, Socket: socket, State: a.opts.StateDir}
+		HomeKit: []ready.HomeKit{}, Matter: a.matter.Ready(), Socket: socket, State: a.opts.StateDir}
 	for _, b := range a.faces.Bridges() {
 		r.HomeKit = append(r.HomeKit, ready.HomeKit{Name: b.Name, Addr: b.Addr, DeviceID: b.DeviceID, SetupCode: b.SetupCode,
 			SetupURI: b.SetupURI, Paired: b.Paired, Accessories: b.Accessories})

@@ -76,5 +76,5 @@ func (a *App) revive(u *unit.Unit) error {
 	units[i] = again
 	a.adopt(units)
 	a.board.Clear(health.DeviceUnavailable, u.ID)
-	return a.faces.SetItems(ctx, items(units))
+	return a.display(ctx, units)
 }

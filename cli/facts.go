@@ -31,6 +31,9 @@ func (a *app) printFacts(f *api.Facts, now time.Time) {
 	if !f.Network.OtherResponder.IsZero() {
 		a.say("  mDNS        another responder on this machine was heard %s", when(f.Network.OtherResponder, now))
 	}
+	if m := f.Matter; m != nil {
+		a.say("  matter      %s, %s, %s", m.Addr, count(m.Devices, "device"), count(m.Fabrics, "ecosystem"))
+	}
 	a.say("  clock       %s", trustWords(f.Clock.Trust))
 	a.say("  disk        %s free of %s%s, %s", size(f.State.FreeBytes), size(f.State.TotalBytes), inodes(f.State), f.State.Folder)
 	if len(f.Controllers) == 0 {

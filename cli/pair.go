@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -17,14 +18,14 @@ import (
 func (a *app) pairCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "pair",
-		Short:   "Pair with Apple Home, and say what each phone may do",
+		Short:   "Pair with Apple Home and Matter, and say what each phone may do",
 		GroupID: groupHouse,
 		Args:    noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: homekit, keypad, list, name, role, doors or remove", cmd}
+			return &usage{"say what: homekit, matter, keypad, list, name, role, doors or remove", cmd}
 		},
 	}
-	cmd.AddCommand(a.pairHomeKitCommand(), a.pairKeypadCommand(), a.pairListCommand(), a.pairNameCommand(), a.pairRoleCommand(), a.pairDoorsCommand(), a.pairRemoveCommand())
+	cmd.AddCommand(a.pairHomeKitCommand(), a.pairMatterCommand(), a.pairKeypadCommand(), a.pairListCommand(), a.pairNameCommand(), a.pairRoleCommand(), a.pairDoorsCommand(), a.pairRemoveCommand())
 	return cmd
 }
 
@@ -103,7 +104,7 @@ func (a *app) printBridge(b api.HomeKitBridge) error {
 func (a *app) pairListCommand() *cobra.Command {
 	return a.client(a.listing(&cobra.Command{
 		Use:   "list",
-		Short: "List the phones and home hubs that are paired",
+		Short: "List the phones, home hubs and ecosystems that are paired",
 		Args:  exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.bridge(cmd.Context())
@@ -118,12 +119,12 @@ func (a *app) pairListCommand() *cobra.Command {
 				return a.printJSON(pairings)
 			}
 			if len(pairings) == 0 {
-				a.say("Nothing is paired. loquet pair homekit shows how to begin.")
+				a.say("Nothing is paired. loquet pair homekit and loquet pair matter show how to begin.")
 				return nil
 			}
 			rows := make([][]string, len(pairings))
 			for i, p := range pairings {
-				rows[i] = []string{p.ID, p.Name, p.Role, doorsWords(p.Doors), seenWords(p), p.Bridge}
+				rows[i] = []string{p.ID, cmp.Or(p.Name, p.Label), p.Role, doorsWords(p.Doors), seenWords(p), p.Bridge}
 			}
 			a.table([]string{"CONTROLLER", "NAME", "MAY", "DOORS", "SEEN", "BRIDGE"}, rows)
 			return nil
@@ -225,10 +226,7 @@ func (a *app) pairRemoveCommand() *cobra.Command {
 }
 
 func controllerName(p api.Pairing) string {
-	if p.Name != "" {
-		return p.Name
-	}
-	return p.ID
+	return cmp.Or(p.Name, p.Label, p.ID)
 }
 
 // shortest is the least of an id that stands for the whole.
@@ -248,7 +246,7 @@ func (a *app) controller(ctx context.Context, what string) (c *client.Client, id
 		if p.ID == what {
 			return c, what, nil
 		}
-		if strings.EqualFold(p.Name, what) || len(what) >= shortest && strings.HasPrefix(strings.ToLower(p.ID), strings.ToLower(what)) {
+		if strings.EqualFold(cmp.Or(p.Name, p.Label), what) || len(what) >= shortest && strings.HasPrefix(strings.ToLower(p.ID), strings.ToLower(what)) {
 			found = append(found, p.ID)
 		}
 	}

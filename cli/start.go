@@ -9,7 +9,7 @@ type StartOptions struct {
 	State      string   // folder; empty: the default (run), a temporary one (demo)
 	Console    string   // host:port of the page and the API over TCP
 	HomeKit    string   // host:port of HomeKit
-	Matter     string   // host:port of Matter
+	Matter     string   // host:port of Matter, or "off"
 	Interfaces []string // network interfaces to announce on; empty: all that make sense
 	ReadyFile  string   // written once everything listens; empty: none
 	LogFormat  string   // text or json
@@ -140,7 +140,7 @@ func startFlags(cmd *cobra.Command, o *StartOptions, state string) {
 	f.StringVar(&o.State, "state", "", state)
 	f.StringVar(&o.Console, "console", DefaultConsole, "`address` of the page and the API")
 	f.StringVar(&o.HomeKit, "homekit", DefaultHomeKit, "`address` of HomeKit; port 0 picks a free one")
-	f.StringVar(&o.Matter, "matter", DefaultMatter, "`address` of Matter")
+	f.StringVar(&o.Matter, "matter", DefaultMatter, "`address` of Matter; port 0 picks a free one, off switches it off")
 	f.StringArrayVar(&o.Interfaces, "interface", nil, "announce on this network interface only (repeatable; `name` like eth0)")
 	f.StringVar(&o.ReadyFile, "ready-file", "", "write this `file` once everything listens")
 	f.StringVar(&o.LogFormat, "log-format", "text", "text or json")

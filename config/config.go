@@ -63,9 +63,19 @@ type Matter struct {
 	Enabled *bool  `yaml:"enabled" jsonschema_description:"false: the house is not shown to Matter at all"`
 }
 
-// InMatter reports whether the house is shown to Matter: yes, unless told not to.
-func (c *Config) InMatter() bool {
-	return c.Matter == nil || c.Matter.Enabled == nil || *c.Matter.Enabled
+// MatterOff is the address of a house that is not shown to Matter.
+const MatterOff = "off"
+
+// MatterListen is where the Matter bridge listens, or MatterOff.
+func (c *Config) MatterListen() string {
+	switch m := c.Matter; {
+	case m != nil && m.Enabled != nil && !*m.Enabled:
+		return MatterOff
+	case m == nil || m.Listen == "":
+		return ":5540"
+	default:
+		return m.Listen
+	}
 }
 
 // MQTT is the built-in broker, or a client of another one.

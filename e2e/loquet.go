@@ -40,6 +40,16 @@ type Ready struct {
 		Token string `json:"token"`
 	} `json:"console"`
 	HomeKit []Bridge `json:"homekit"`
+	Matter  *Matter  `json:"matter"` // nil: it cannot be added
+}
+
+// Matter is the Matter bridge in the ready file.
+type Matter struct {
+	Addr          string `json:"addr"`
+	Passcode      uint32 `json:"passcode"`
+	Discriminator uint16 `json:"discriminator"`
+	ManualCode    string `json:"manual_code"`
+	QR            string `json:"qr"`
 }
 
 // Bridge is one HomeKit bridge in the ready file. The codes are there only while it can pair.
@@ -73,7 +83,7 @@ func (l *Lab) Start(t testing.TB, o Options) *Loquet {
 	}
 	args = append(args, "--state", o.State, "--ready-file", q.ready)
 	if o.Host == nil {
-		args = append(args, "--interface", "lo", "--homekit", "127.0.0.1:0", "--console", "127.0.0.1:0")
+		args = append(args, "--interface", "lo", "--homekit", "127.0.0.1:0", "--matter", "127.0.0.1:0", "--console", "127.0.0.1:0")
 	} else {
 		// Every test has hosts of its own: the usual ports are free.
 		args = append(args, "--interface", o.Host.Device)

@@ -62,6 +62,11 @@ const (
 	SingleStack         Code = "single-stack"
 	NetworkSilent       Code = "network-silent"
 	SlowAnswers         Code = "slow-answers"
+	MatterPortMoved     Code = "matter-port-moved"
+	MatterWindowOpen    Code = "matter-window-open"
+	MatterLocked        Code = "matter-locked"
+	MatterCrowded       Code = "matter-crowded"
+	MatterSingleStack   Code = "matter-single-stack"
 )
 
 // All returns every problem that is declared, in the order of the documentation.
@@ -240,5 +245,20 @@ func network() []Declared {
 		{CloneSeen, Error, "The same bridge is announced twice",
 			"Another machine announces this bridge's identity: probably a copy of it that was restored elsewhere. Phones talk to either of them.",
 			"Switch one of the two off for good. Never run a backup on a second machine while the first is running."},
+		{MatterPortMoved, Warning, "Matter listens on another port",
+			"The port from the configuration was in use by another program, so the Matter bridge took the next free one and keeps it. Alexa looks at port 5540 and nowhere else; the other ecosystems find it by themselves.",
+			"For Alexa stop the other program, which is often another Matter bridge on this machine, and restart loquet. Otherwise nothing needs to be done."},
+		{MatterWindowOpen, Info, "Another ecosystem can be added to Matter",
+			"Whoever has the code and is in your network can add this bridge to an ecosystem of theirs while this lasts.",
+			"It ends by itself. To end it now, run `loquet pair matter --close`."},
+		{MatterLocked, Warning, "Too many wrong Matter codes",
+			"Somebody entered a wrong code twenty times, so nobody can add the Matter bridge. Ecosystems that have added it are not affected.",
+			"If it was you, run `loquet pair matter`: it opens it for 15 minutes and shows the code. If it was not, find out who is on your network."},
+		{MatterCrowded, Warning, "More devices than some ecosystems take",
+			"Every device is offered, but some ecosystems show no more than about 80 devices of one Matter bridge, and leave out the others without a word.",
+			"Keep devices out of Matter that nobody uses there: `matter: none` for a door, `matter: false` for a lock or a contact."},
+		{MatterSingleStack, Warning, "Matter has no IPv6",
+			"No network interface of this machine has IPv6, which most Matter controllers need.",
+			"Switch IPv6 on, on this machine and in the router; it needs no connection to the internet."},
 	}
 }

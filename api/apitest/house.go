@@ -22,6 +22,7 @@ type House struct {
 	rows     []api.Row
 	problems []api.Problem
 	pairings []api.Pairing
+	matter   bool // the Matter bridge can be added
 	bridges  []api.HomeKitBridge
 	commands []Asked
 	events   []string

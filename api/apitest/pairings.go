@@ -81,3 +81,26 @@ func (h *House) ArmHomeKit(context.Context) ([]api.HomeKitBridge, error) {
 	h.events = append(h.events, "armed")
 	return slices.Clone(h.bridges), h.broken
 }
+
+// MatterBridge is the Matter bridge.
+func (h *House) MatterBridge(context.Context) (api.MatterBridge, error) { return h.matterNow("") }
+
+// OpenMatter lets one more ecosystem in.
+func (h *House) OpenMatter(context.Context) (api.MatterBridge, error) { return h.matterNow("opened") }
+
+// CloseMatter takes that back.
+func (h *House) CloseMatter(context.Context) (api.MatterBridge, error) { return h.matterNow("closed") }
+
+func (h *House) matterNow(event string) (api.MatterBridge, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := api.MatterBridge{Addr: "[::]:5540", Devices: 4, Fabrics: 1}
+	if event != "" {
+		h.events = append(h.events, "matter "+event)
+		h.matter = event == "opened"
+	}
+	if h.matter {
+		b.Open, b.Passcode, b.Discriminator, b.ManualCode, b.QR = true, 20202021, 3840, "34970112332", "MT:Y.K90AFN00KA0648G00"
+	}
+	return b, h.broken
+}

@@ -165,6 +165,21 @@ func (c *Client) HomeKit(ctx context.Context, arm bool) (list []api.HomeKitBridg
 	return list, c.get(ctx, "/api/v1/pair/homekit", &list)
 }
 
+// Matter is the Matter bridge.
+func (c *Client) Matter(ctx context.Context) (b api.MatterBridge, err error) {
+	return b, c.get(ctx, "/api/v1/pair/matter", &b)
+}
+
+// OpenMatter lets one more ecosystem add the Matter bridge.
+func (c *Client) OpenMatter(ctx context.Context) (b api.MatterBridge, err error) {
+	return b, c.do(ctx, http.MethodPost, "/api/v1/pair/matter", nil, &b)
+}
+
+// CloseMatter takes that back.
+func (c *Client) CloseMatter(ctx context.Context) (b api.MatterBridge, err error) {
+	return b, c.do(ctx, http.MethodDelete, "/api/v1/pair/matter", nil, &b)
+}
+
 // Tokens lists the tokens.
 func (c *Client) Tokens(ctx context.Context) (list []api.Token, err error) {
 	return list, c.get(ctx, "/api/v1/tokens", &list)

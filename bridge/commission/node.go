@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	face "github.com/loquet/loquet/accessories/matter"
+	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/matter"
 	"github.com/loquet/loquet/mdns"
 )
@@ -21,22 +24,34 @@ var ErrOff = errors.New("Matter is not running")
 // Off is the address of a house that is not shown to Matter.
 const Off = "off"
 
-// Face is what the node shows: endpoints that were put on a server before it starts, and the means to change them.
-type Face interface {
-	// Close stops showing; the server has stopped by then.
-	Close()
+// Bridge is what roles and names of fabrics are kept under, where a controller of HomeKit has its bridge's id.
+const Bridge = "matter"
+
+// Rules decides what a controller may do: access.May behind the record of its fabric.
+type Rules interface {
+	May(bridge, controller string, admin bool, action device.Action, deviceID string) error
+}
+
+// byFabric asks the rules for the fabric of a node: an owner gives an ecosystem a role, not each of its hubs.
+type byFabric struct{ rules Rules }
+
+// May implements face.Rules.
+func (b byFabric) May(fabric, _ string, admin bool, action device.Action, deviceID string) error {
+	return b.rules.May(Bridge, fabric, admin, action, deviceID)
 }
 
 // Options say what a Node needs. All functions may be called from several goroutines.
 type Options struct {
 	About    About
-	Addr     string // ":5540", or Off
-	Storage  matter.Storage
-	Announce func([]mdns.Service)                        // all that the network should see; must not wait
-	Clock    func() (now time.Time, trusted bool)        // calendar time
-	Show     func(*matter.Server) (face Face, err error) // puts the devices on a server; nil: there are none
-	Changed  func()                                      // what Status says may have changed; must not wait
-	Trouble  func(error)                                 // the node does not run; nil: it does
+	Addr     string                               // ":5540", or Off
+	Storage  matter.Storage                       // of what must never be lost
+	Light    matter.Storage                       // of what the node can do without after a restart
+	Labels   face.Storage                         // of what controllers call devices
+	Announce func([]mdns.Service)                 // all that the network should see; must not wait
+	Clock    func() (now time.Time, trusted bool) // calendar time
+	Rules    Rules
+	Answered func() // a command was carried out or refused
+	Changed  func() // what Status says may have changed; must not wait
 	Log      zerolog.Logger
 }
 
@@ -48,10 +63,11 @@ type Node struct {
 	done    chan struct{} // closed when nothing runs any more
 	built   chan built    // holds what Ahead made
 
-	mu      sync.Mutex
-	server  *matter.Server // nil while there is none that runs
-	face    Face
-	started bool
+	mu     sync.Mutex
+	server *matter.Server // nil while there is none that runs
+	err    error          // why there is none
+	items  []face.Item
+	house  atomic.Pointer[face.House] // what the server shows; actors read it
 }
 
 // built is a server that has not started.
@@ -62,7 +78,7 @@ type built struct {
 
 // New returns a node that does not run.
 func New(opts Options) *Node {
-	return &Node{opts: opts, storage: newStorage(opts.Storage), done: make(chan struct{})}
+	return &Node{opts: opts, storage: newStorage(opts.Storage, opts.Light), done: make(chan struct{})}
 }
 
 // Off reports whether the owner wants no Matter.
@@ -97,7 +113,7 @@ func (n *Node) Start(ctx context.Context) {
 	}
 	life, cancel := context.WithCancel(context.Background())
 	n.mu.Lock()
-	n.cancel, n.started = cancel, true
+	n.cancel = cancel
 	n.mu.Unlock()
 	first := <-n.built
 	err := first.err
@@ -105,7 +121,6 @@ func (n *Node) Start(ctx context.Context) {
 		err = n.serve(ctx, first.server)
 	}
 	if err == nil {
-		n.opts.Trouble(nil)
 		close(n.done)
 		return
 	}
@@ -118,7 +133,10 @@ func (n *Node) Start(ctx context.Context) {
 
 func (n *Node) failed(err error, wait time.Duration) {
 	n.opts.Log.Error().Err(err).Dur("wait", wait).Msg("Matter does not start, trying again")
-	n.opts.Trouble(err)
+	n.mu.Lock()
+	n.err = err
+	n.mu.Unlock()
+	n.opts.Changed()
 }
 
 // retry starts the node as soon as that is possible.
@@ -134,7 +152,6 @@ func (n *Node) retry(ctx context.Context) {
 			err = n.serve(ctx, server)
 		}
 		if err == nil {
-			n.opts.Trouble(nil)
 			n.opts.Changed()
 			return
 		}
@@ -144,23 +161,49 @@ func (n *Node) retry(ctx context.Context) {
 
 // serve fills a server and starts it.
 func (n *Node) serve(ctx context.Context, server *matter.Server) error {
-	var face Face
-	if n.opts.Show != nil {
-		var err error
-		if face, err = n.opts.Show(server); err != nil {
-			return fmt.Errorf("matter: devices: %w", err)
-		}
-	}
-	if err := server.Start(ctx); err != nil {
-		if face != nil {
-			face.Close()
-		}
+	house, err := face.New(face.Config{Server: server, Storage: n.opts.Labels, Rules: byFabric{n.opts.Rules},
+		About: face.About{Install: n.opts.About.Install, Firmware: n.opts.About.Version}, Answered: n.opts.Answered, Log: n.opts.Log})
+	if err != nil {
 		return err
 	}
 	n.mu.Lock()
-	n.server, n.face = server, face
+	n.house.Store(house)
+	n.show(house)
+	n.mu.Unlock()
+	if err := server.Start(ctx); err != nil {
+		n.house.Store(nil)
+		house.Close()
+		return err
+	}
+	n.mu.Lock()
+	n.server, n.err = server, nil
 	n.mu.Unlock()
 	return nil
+}
+
+// show puts the devices on the server. One that cannot be shown, because its number cannot be kept, keeps nobody else out.
+// n.mu is held.
+func (n *Node) show(house *face.House) {
+	if err := house.SetItems(n.items); err != nil {
+		n.opts.Log.Error().Err(err).Msg("not every device is shown to Matter")
+	}
+}
+
+// SetItems shows exactly these devices, now or when the node starts. What stays as it is keeps its endpoint.
+func (n *Node) SetItems(items []face.Item) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.items = items
+	if house := n.house.Load(); house != nil {
+		n.show(house)
+	}
+}
+
+// Show tells that the state of a device has changed. Actors call it: it waits for memory only.
+func (n *Node) Show(id string) {
+	if house := n.house.Load(); house != nil {
+		house.Changed(id)
+	}
 }
 
 // Stop ends the node. Controllers are told. It waits until ctx ends.
@@ -177,14 +220,14 @@ func (n *Node) Stop(ctx context.Context) error {
 		defer close(ended)
 		<-n.done
 		n.mu.Lock()
-		server, face := n.server, n.face
-		n.server, n.face = nil, nil
+		server, house := n.server, n.house.Swap(nil)
+		n.server = nil
 		n.mu.Unlock()
 		if server != nil {
 			server.Stop()
 		}
-		if face != nil {
-			face.Close()
+		if house != nil {
+			house.Close()
 		}
 	}()
 	select {

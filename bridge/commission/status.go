@@ -6,10 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/loquet/loquet/internal/ready"
 	"github.com/loquet/loquet/matter"
 	"github.com/loquet/loquet/matter/commissioning"
+	"github.com/loquet/loquet/matter/events"
 	"github.com/loquet/loquet/matter/fabric"
-	"github.com/loquet/loquet/matter/onboarding"
 )
 
 // Errors of an owner's wishes.
@@ -24,7 +25,9 @@ var (
 
 // Status is the node as its owner sees it. The codes are empty unless somebody who knows them can add it now.
 type Status struct {
-	Running       bool
+	Off           bool
+	Err           error  // why it does not run; nil: it does, or is off
+	Damaged       bool   // what is stored cannot be read: that is why
 	Addr          string // where it listens
 	Devices       int
 	Open          bool      // somebody can add it; without codes: with a code that another ecosystem shows
@@ -32,7 +35,7 @@ type Status struct {
 	Spent         bool      // too many wrong codes
 	Passcode      uint32
 	Discriminator uint16
-	Manual        string // 4 digits, 3 and 4
+	Manual        string // 11 digits
 	QR            string
 	Fabrics       []Fabric
 }
@@ -80,18 +83,21 @@ func ID(compressed [8]byte) string { return fmt.Sprintf("%X", compressed[:]) }
 
 // Status looks now.
 func (n *Node) Status() Status {
-	server, err := n.running()
-	if err != nil {
-		return Status{}
+	n.mu.Lock()
+	server, why := n.server, n.err
+	n.mu.Unlock()
+	if server == nil {
+		damaged := errors.Is(why, matter.ErrState) || errors.Is(why, fabric.ErrDamaged) || errors.Is(why, events.ErrDamaged)
+		return Status{Off: n.Off(), Err: why, Damaged: damaged}
 	}
 	o := server.Opening()
-	s := Status{Running: true, Open: o.Open, Until: o.Until, Spent: o.Spent, Devices: max(0, len(server.Node().Endpoints())-2)}
+	s := Status{Open: o.Open, Until: o.Until, Spent: o.Spent, Devices: max(0, len(server.Node().Endpoints())-2)}
 	if a := server.Addr(); a != nil {
 		s.Addr = a.String()
 	}
 	if o.Open && o.Own {
 		setup := server.Setup()
-		s.Passcode, s.Discriminator, s.Manual, s.QR = setup.Passcode, setup.Discriminator, onboarding.Spaced(setup.Manual), setup.QR
+		s.Passcode, s.Discriminator, s.Manual, s.QR = setup.Passcode, setup.Discriminator, setup.Manual, setup.QR
 	}
 	for _, f := range server.Fabrics() {
 		seen := server.Seen(f.Index)
@@ -99,6 +105,15 @@ func (n *Node) Status() Status {
 			Sessions: seen.Sessions, LastSeen: seen.Last})
 	}
 	return s
+}
+
+// Ready is what the ready file says of the node; nil when nobody with its codes can add it.
+func (n *Node) Ready() *ready.Matter {
+	s := n.Status()
+	if s.Passcode == 0 {
+		return nil
+	}
+	return &ready.Matter{Addr: s.Addr, Passcode: s.Passcode, Discriminator: s.Discriminator, ManualCode: s.Manual, QR: s.QR}
 }
 
 // Open lets somebody with the codes add the bridge, for d. A node in no fabric is open already, unless too many wrong codes

@@ -8,35 +8,46 @@ import (
 	"github.com/loquet/loquet/matter"
 )
 
-// storage lets a node serve its fabrics although nothing can be written: what it can do without after a restart lives in
-// memory then. Everything else is refused, so that nobody is told that something was kept.
+// storage is where a node keeps what it remembers. What it can do without after a restart is written often: it has a place of
+// its own, away from what must never be lost; and when that place cannot be written it lives in memory, so that the node
+// serves its fabrics all the same. Everything else is refused then, so that nobody is told that something was kept.
 type storage struct {
-	under matter.Storage
+	precious, light matter.Storage
 
 	mu    sync.Mutex
-	aside map[string][]byte // records that could not be written; nil: deleted
+	aside map[string][]byte // records of light that could not be written; nil: deleted
 }
 
-func newStorage(under matter.Storage) *storage {
-	return &storage{under: under, aside: map[string][]byte{}}
+func newStorage(precious, light matter.Storage) *storage {
+	return &storage{precious: precious, light: light, aside: map[string][]byte{}}
 }
 
 // Get implements matter.Storage.
 func (s *storage) Get(key string) ([]byte, bool, error) {
+	if !matter.Expendable(key) {
+		return s.precious.Get(key)
+	}
 	s.mu.Lock()
 	value, aside := s.aside[key]
 	s.mu.Unlock()
 	if aside {
 		return value, value != nil, nil
 	}
-	return s.under.Get(key)
+	value, ok, err := s.light.Get(key)
+	if err != nil { // damaged: the node does without
+		return nil, false, nil
+	}
+	return value, ok, nil
 }
 
-// List implements matter.Storage.
+// List implements matter.Storage. A prefix lies on one side.
 func (s *storage) List(prefix string) (map[string][]byte, error) {
-	out, err := s.under.List(prefix)
+	if !matter.Expendable(prefix) {
+		return s.precious.List(prefix)
+	}
+	out, err := s.light.List(prefix)
 	if err != nil {
-		return nil, err
+		out = map[string][]byte{}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,15 +62,21 @@ func (s *storage) List(prefix string) (map[string][]byte, error) {
 
 // Apply implements matter.Storage.
 func (s *storage) Apply(changes map[string][]byte) error {
-	err := s.under.Apply(changes)
-	for key := range changes {
-		if err != nil && !matter.Expendable(key) {
-			return err
+	precious, light := map[string][]byte{}, map[string][]byte{}
+	for key, value := range changes {
+		if matter.Expendable(key) {
+			light[key] = value
+		} else {
+			precious[key] = value
 		}
 	}
+	if err := s.precious.Apply(precious); err != nil {
+		return err
+	}
+	err := s.light.Apply(light)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, value := range changes {
+	for key, value := range light {
 		if err == nil {
 			delete(s.aside, key)
 		} else {

@@ -23,6 +23,7 @@ type Doctor struct {
 	Trust       func() string // how far the time is known
 	Network     func(context.Context) (mdns.Facts, []announce.Copy)
 	Controllers func() []api.ControllerFacts
+	Matter      func() *api.MatterFacts // nil: there is no Matter bridge
 	Zone        func() *time.Location
 	Runs        Notes // where it is noted that the program runs
 	Board       *health.Board
@@ -84,7 +85,7 @@ func (d *Doctor) tell(before map[finding]bool, found []found) map[finding]bool {
 // Facts looks now.
 func (d *Doctor) Facts(ctx context.Context) (api.Facts, error) {
 	zone := d.Zone()
-	f := api.Facts{At: time.Now().In(zone), Clock: api.ClockFacts{Trust: d.Trust()}, Controllers: d.Controllers()}
+	f := api.Facts{At: time.Now().In(zone), Clock: api.ClockFacts{Trust: d.Trust()}, Controllers: d.Controllers(), Matter: d.Matter()}
 	var err error
 	if f.State, err = d.disk(); err != nil {
 		return api.Facts{}, err
@@ -100,6 +101,9 @@ func (d *Doctor) Facts(ctx context.Context) (api.Facts, error) {
 			out.Addrs = append(out.Addrs, a.String())
 		}
 		f.Copies = append(f.Copies, out)
+	}
+	if f.Matter != nil {
+		f.Matter.Until = in(f.Matter.Until, zone)
 	}
 	for i := range f.Controllers {
 		f.Controllers[i].LastSeen = in(f.Controllers[i].LastSeen, zone)

@@ -90,6 +90,7 @@ func TestJudge(t *testing.T) {
 func rig(t *testing.T, trust *atomic.Value, controllers *atomic.Pointer[[]api.ControllerFacts]) *Doctor {
 	t.Helper()
 	return &Doctor{
+		Matter:      func() *api.MatterFacts { return nil },
 		State:       t.TempDir(),
 		Degraded:    func() (string, bool) { return "", false },
 		Trust:       func() string { return trust.Load().(string) },

@@ -68,12 +68,16 @@ func judgeNetwork(f api.Facts, wanted []string, note func(health.Code, string, s
 			note(health.InterfaceMissing, skipped.Name, skipped.Why)
 		}
 	}
-	heard := false
+	heard, six := false, len(n.Interfaces) == 0
 	for _, i := range n.Interfaces {
 		if i.IPv4 && !i.IPv6 {
 			note(health.SingleStack, i.Name, "")
 		}
+		six = six || i.IPv6
 		heard = heard || f.At.Sub(i.Asked) < silence || f.At.Sub(i.Since) < silence
+	}
+	if f.Matter != nil && !six {
+		note(health.MatterSingleStack, "", "")
 	}
 	if len(n.Interfaces) > 0 && len(f.Controllers) > 0 && !heard {
 		note(health.NetworkSilent, "", "")

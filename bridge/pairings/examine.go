@@ -1,11 +1,13 @@
 package pairings
 
 import (
+	"fmt"
 	"net"
 	"slices"
 	"strings"
 
 	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/bridge/commission"
 	"github.com/loquet/loquet/health"
 )
 
@@ -18,9 +20,9 @@ func Subject(bridge string) string {
 	return strings.TrimPrefix(bridge, "own/")
 }
 
-// Examine says on the board what is wrong with the HomeKit servers now. asked is where the owner wants
-// the first one to listen.
-func (p *Pairings) Examine(board *health.Board, asked string) {
+// Examine says on the board what is wrong with the servers now. asked is where the owner wants
+// the first one to listen, askedMatter the Matter node.
+func (p *Pairings) Examine(board *health.Board, asked, askedMatter string) {
 	raise := func(code health.Code, subject, detail string, on bool) {
 		if on {
 			board.Raise(code, subject, detail)
@@ -28,10 +30,12 @@ func (p *Pairings) Examine(board *health.Board, asked string) {
 			board.Clear(code, subject)
 		}
 	}
+	matter := p.Matter.Status()
+	p.examineMatter(matter, askedMatter, raise)
 	bridges := p.House.Bridges()
 	for _, b := range bridges {
 		subject, code := Subject(b.Word), b.SetupCode != ""
-		raise(health.NotPaired, subject, "", !b.Paired && code)
+		raise(health.NotPaired, subject, "", !b.Paired && code && len(matter.Fabrics) == 0)
 		raise(health.PairingLocked, subject, "", !b.Paired && !code)
 		if subject == "" {
 			raise(health.PortMoved, "", "it listens on "+b.Addr, moved(asked, b.Addr))
@@ -46,6 +50,27 @@ func (p *Pairings) Examine(board *health.Board, asked string) {
 	for bridge, records := range p.House.Damaged() {
 		board.Raise(health.RecordDamaged, Subject(bridge), strings.Join(records, ", "))
 	}
+}
+
+// most is how many devices ecosystems are known to take from one bridge.
+const most = 80
+
+// examineMatter does the same for the Matter node.
+func (p *Pairings) examineMatter(s commission.Status, asked string, raise func(code health.Code, subject, detail string, on bool)) {
+	detail := ""
+	if s.Err != nil {
+		detail = s.Err.Error()
+	}
+	raise(health.RecordDamaged, commission.Bridge, detail, s.Damaged)
+	raise(health.PartDown, commission.Bridge, detail, s.Err != nil && !s.Damaged)
+	raise(health.MatterPortMoved, "", "it listens on "+s.Addr, s.Addr != "" && moved(asked, s.Addr))
+	until := ""
+	if !s.Until.IsZero() {
+		until = "until " + s.Until.Format("15:04")
+	}
+	raise(health.MatterWindowOpen, "", until, s.Open && len(s.Fabrics) > 0)
+	raise(health.MatterLocked, "", "", s.Spent && !s.Open)
+	raise(health.MatterCrowded, "", fmt.Sprintf("%d devices", s.Devices), s.Devices > most)
 }
 
 // moved reports whether the port that the owner asked for was in use.

@@ -1,5 +1,5 @@
 // Package pairings shows and changes which controllers may do what: the pairings of the HomeKit
-// servers together with what their owner says of them.
+// servers and the fabrics of the Matter node, together with what their owner says of them.
 package pairings
 
 import (
@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/loquet/loquet/access"
 	"github.com/loquet/loquet/access/roster"
 	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/commission"
 	"github.com/loquet/loquet/device"
 )
 
@@ -22,6 +24,7 @@ const ArmTime = 15 * time.Minute
 // Pairings implements api.Pairings.
 type Pairings struct {
 	House   *homekit.House
+	Matter  *commission.Node
 	Roster  *roster.Roster
 	Changed func() // codes may be there or gone; must not block
 }
@@ -30,10 +33,14 @@ var _ api.Pairings = (*Pairings)(nil)
 
 // Name is the owner's name for the controller in a cause; empty if it has none.
 func (p *Pairings) Name(c api.Cause) string {
-	if c.Kind != api.CauseWord(device.CauseHomeKit) {
-		return ""
+	switch c.Kind {
+	case api.CauseWord(device.CauseHomeKit):
+		return p.Roster.Name(c.Place, c.Actor)
+	case api.CauseWord(device.CauseMatter):
+		fabric, _, _ := strings.Cut(c.Actor, ":")
+		return p.fabricName(fabric)
 	}
-	return p.Roster.Name(c.Place, c.Actor)
+	return ""
 }
 
 // Pairings implements api.Pairings.
@@ -42,7 +49,12 @@ func (p *Pairings) Pairings(context.Context) ([]api.Pairing, error) {
 	for _, c := range p.House.Controllers() {
 		r := p.Roster.Of(c.Bridge, c.ID, c.Admin)
 		out = append(out, api.Pairing{ID: c.ID, Bridge: c.Bridge, Name: r.Name, Role: r.Role.String(), Doors: r.Doors,
-			Admin: c.Admin, Sessions: c.Sessions, LastSeen: c.LastSeen})
+			Admin: c.Admin, Sessions: c.Sessions, LastSeen: c.LastSeen, Protocol: api.ProtocolHomeKit})
+	}
+	for _, f := range p.Matter.Status().Fabrics {
+		r := p.Roster.Of(commission.Bridge, f.ID, true)
+		out = append(out, api.Pairing{ID: f.ID, Bridge: commission.Bridge, Name: r.Name, Label: f.Name(), Role: r.Role.String(), Doors: r.Doors,
+			Admin: true, Sessions: f.Sessions, LastSeen: f.LastSeen, Protocol: api.ProtocolMatter})
 	}
 	return out, nil
 }
@@ -55,6 +67,9 @@ func (p *Pairings) Facts() []api.ControllerFacts {
 		a := c.Answers
 		out = append(out, api.ControllerFacts{ID: c.ID, Bridge: c.Bridge, Name: p.Roster.Name(c.Bridge, c.ID), Sessions: c.Sessions,
 			LastSeen: c.LastSeen, Answers: api.AnswerFacts{Count: a.Count, P50: ms(a.P50), P99: ms(a.P99), Max: ms(a.Max)}})
+	}
+	for _, f := range p.Matter.Status().Fabrics {
+		out = append(out, api.ControllerFacts{ID: f.ID, Bridge: commission.Bridge, Name: p.fabricName(f.ID), Sessions: f.Sessions, LastSeen: f.LastSeen})
 	}
 	return out
 }
@@ -106,6 +121,15 @@ func (p *Pairings) RemovePairing(_ context.Context, bridge, id string) error {
 			continue
 		}
 		errs = append(errs, p.Roster.Forget(c.Bridge, id))
+	}
+	if bridge == "" || bridge == commission.Bridge {
+		switch err := p.Matter.Remove(id); {
+		case errors.Is(err, commission.ErrUnknown), errors.Is(err, commission.ErrOff):
+		case err != nil:
+			found, errs = true, append(errs, err)
+		default:
+			found, errs = true, append(errs, p.Roster.Forget(commission.Bridge, id))
+		}
 	}
 	if !found {
 		return unknown(id)

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/accessories/matter"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/device"
@@ -111,7 +112,7 @@ func (b *Builder) mantrap(cfg *config.Config, id string) *device.Interlock {
 
 func (b *Builder) buildDoor(ctx context.Context, u *Unit, cfg *config.Config, d config.Door) error {
 	u.call(d.Name, timed(cfg, d.TimedWrites))
-	u.Visible = d.InHomeKit()
+	u.Visible, u.InMatter = d.InHomeKit(), d.MatterFace() != config.MatterNone
 	chosen, err := all.Openers().Load(d.Opener.Driver, d.Opener.Decode)
 	if err != nil {
 		return fmt.Errorf("door %s: %w", d.ID, err)
@@ -159,6 +160,7 @@ func (b *Builder) buildDoor(ctx context.Context, u *Unit, cfg *config.Config, d 
 	}
 	u.Item = homekit.Item{Name: d.Name, Door: u.door, Timed: timed(cfg, d.TimedWrites),
 		DoorFace: homekit.DoorFace{ObstructionSensor: d.ObstructionSensor, OwnTile: d.OwnTile}}
+	u.Matter = matter.Item{Name: d.Name, Door: u.door, DoorFace: matter.DoorFace{Shape: shape(d.MatterFace())}}
 	if remote == device.RemoteCloseDeclared {
 		b.Board.Raise(health.DeclaredProtected, d.ID, "")
 	} else {
@@ -169,7 +171,7 @@ func (b *Builder) buildDoor(ctx context.Context, u *Unit, cfg *config.Config, d 
 
 func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l config.Lock) error {
 	u.call(l.Name, timed(cfg, l.TimedWrites))
-	u.Visible = l.InHomeKit()
+	u.Visible, u.InMatter = l.InHomeKit(), l.InMatter()
 	chosen, err := all.Bolts().Load(l.Bolt.Driver, l.Bolt.Decode)
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", l.ID, err)
@@ -210,12 +212,13 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 	}
 	u.Item = homekit.Item{Name: l.Name, Lock: u.lock, Timed: timed(cfg, l.TimedWrites),
 		LockFace: homekit.LockFace{OwnTile: l.OwnTile, DoorSensor: traits.SensesDoor}}
+	u.Matter = matter.Item{Name: l.Name, Lock: u.lock}
 	return nil
 }
 
 func (b *Builder) buildContact(ctx context.Context, u *Unit, c config.Contact) error {
 	u.call(c.Name, false)
-	u.Visible = c.InHomeKit()
+	u.Visible, u.InMatter = c.InHomeKit(), c.InMatter()
 	var sensor device.Sensor
 	var err error
 	switch {
@@ -236,7 +239,20 @@ func (b *Builder) buildContact(ctx context.Context, u *Unit, c config.Contact) e
 		return err
 	}
 	u.Item = homekit.Item{Name: c.Name, Contact: u.contact}
+	u.Matter = matter.Item{Name: c.Name, Contact: u.contact}
 	return nil
+}
+
+// shape is how Matter shows a door.
+func shape(f config.MatterFace) matter.Shape {
+	switch f {
+	case config.MatterClosure:
+		return matter.ShapeClosure
+	case config.MatterCovering:
+		return matter.ShapeCovering
+	case config.MatterContact, config.MatterNone:
+	}
+	return matter.ShapeContact
 }
 
 // timed says whether controllers must prepare their writes to a device: its own setting, or the house's.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/accessories/homekit"
+	"github.com/loquet/loquet/accessories/matter"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/device"
@@ -28,10 +29,12 @@ type actor interface {
 // Unit is one device. Start, Stop, Restyle and the fields belong to whoever changes the house; all other
 // methods may be called from any goroutine.
 type Unit struct {
-	ID      string
-	Item    homekit.Item
-	Visible bool // in Apple Home
-	Ended   bool // it was stopped: its lines are given back
+	ID       string
+	Item     homekit.Item
+	Visible  bool // in Apple Home
+	Matter   matter.Item
+	InMatter bool
+	Ended    bool // it was stopped: its lines are given back
 
 	name    atomic.Pointer[string]
 	door    *device.Door
@@ -75,6 +78,26 @@ func Settle(ctx context.Context, units []*Unit, limit time.Duration) {
 			return
 		}
 	}
+}
+
+// InHomeKit are the devices that Apple Home shall show.
+func InHomeKit(units []*Unit) (out []homekit.Item) {
+	for _, u := range units {
+		if u.Visible {
+			out = append(out, u.Item)
+		}
+	}
+	return out
+}
+
+// InMatter are the devices that Matter shall show.
+func InMatter(units []*Unit) (out []matter.Item) {
+	for _, u := range units {
+		if u.InMatter {
+			out = append(out, u.Matter)
+		}
+	}
+	return out
 }
 
 // Busy reports whether something is owed to the device or moves.
@@ -145,7 +168,7 @@ func (u *Unit) Restyle(cfg *config.Config) {
 
 func (u *Unit) call(name string, timed bool) {
 	u.name.Store(&name)
-	u.Item.Name, u.Item.Timed = name, timed
+	u.Item.Name, u.Item.Timed, u.Matter.Name = name, timed, name
 }
 
 // Start does something on a goroutine of the unit's own, until Stop.

@@ -31,6 +31,7 @@ func demoDoor(d sim.DoorSpec) config.Door {
 	door := config.Door{
 		ID: d.ID, Name: d.Name, Kind: config.Kind(d.Kind), Travel: d.Travel + time.Second,
 		Closed: config.Line(line("closed")), Open: config.Line(line("open")), Obstruction: config.Line(line("obstructed")),
+		Matter: config.MatterCovering, // every ecosystem shows it, and nothing is behind it that a blind's scene could hurt
 	}
 	if d.Discrete {
 		door.Opener = config.NewPart("lines", lines.OpenerConfig{

@@ -88,6 +88,9 @@ func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
 	if !o.Set("homekit") {
 		opts.HomeKit = "" // the configuration's, or the usual one
 	}
+	if !o.Set("matter") {
+		opts.Matter = ""
+	}
 	app, err := bridge.New(opts)
 	if err != nil {
 		return ahead.Drop(err)
@@ -97,7 +100,7 @@ func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
 
 func options(o cli.StartOptions, cfg *config.Config, state string, log zerolog.Logger) bridge.Options {
 	return bridge.Options{
-		Config: cfg, StateDir: state, RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Console: o.Console, HomeKit: o.HomeKit,
+		Config: cfg, StateDir: state, RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Console: o.Console, HomeKit: o.HomeKit, Matter: o.Matter,
 		Interfaces: o.Interfaces, ReadyFile: o.ReadyFile, Log: log, Version: version(), Guard: guardCommand(),
 	}
 }
@@ -200,6 +203,11 @@ func welcome(s cli.Streams, app *bridge.App, state string) error {
 	}
 	for _, b := range bridges {
 		if err := cli.ShowBridge(s, b); err != nil {
+			return err
+		}
+	}
+	if m, err := app.Pairings().MatterBridge(context.Background()); err == nil {
+		if err := cli.ShowMatter(s, m); err != nil {
 			return err
 		}
 	}

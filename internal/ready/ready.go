@@ -15,6 +15,7 @@ type File struct {
 	PID     int       `json:"pid"`
 	Console Console   `json:"console"`
 	HomeKit []HomeKit `json:"homekit"`
+	Matter  *Matter   `json:"matter,omitempty"`
 	Socket  string    `json:"socket,omitempty"`
 	State   string    `json:"state,omitempty"`
 }
@@ -34,6 +35,15 @@ type HomeKit struct {
 	SetupURI    string `json:"setup_uri,omitempty"`
 	Paired      bool   `json:"paired"`
 	Accessories int    `json:"accessories"`
+}
+
+// Matter is how the Matter bridge can be added; it is there only while it can.
+type Matter struct {
+	Addr          string `json:"addr"`
+	Passcode      uint32 `json:"passcode"`
+	Discriminator uint16 `json:"discriminator"`
+	ManualCode    string `json:"manual_code"`
+	QR            string `json:"qr"`
 }
 
 // Write replaces the ready file in one step, so that a reader sees a whole one or none.

@@ -35,10 +35,16 @@ type Controller struct {
 // NewController makes a controller with that node id at a name in the network.
 func NewController(t testing.TB, n *Network, name string, a *Authority, id uint64) *Controller {
 	t.Helper()
+	return NewControllerOn(t, n.Listen(name), a, id)
+}
+
+// NewControllerOn makes a controller that speaks over a socket, which it closes at the end of the test.
+func NewControllerOn(t testing.TB, conn net.PacketConn, a *Authority, id uint64) *Controller {
+	t.Helper()
 	c := &Controller{Authority: a, Self: a.Member(t, 1, id), Reports: make(chan Report, 16)}
 	sessions := session.NewTable(session.DefaultSize)
 	channel := securechannel.Handler{CASE: sigma.NewResponder(c.sigma(sessions)).Handle}
-	c.Node = NewNode(t, n, name, sessions, channel, map[uint32]mrp.ProtocolHandler{message.InteractionModel: c.reported})
+	c.Node = NewNodeOn(t, conn, sessions, channel, map[uint32]mrp.ProtocolHandler{message.InteractionModel: c.reported})
 	return c
 }
 

@@ -21,7 +21,12 @@ type Node struct {
 // NewNode serves the secure channel, and more protocols if any, at a name in the network.
 func NewNode(t testing.TB, n *Network, name string, sessions *session.Table, channel securechannel.Handler, more map[uint32]mrp.ProtocolHandler) *Node {
 	t.Helper()
-	conn := n.Listen(name)
+	return NewNodeOn(t, n.Listen(name), sessions, channel, more)
+}
+
+// NewNodeOn does the same at a socket, which it closes at the end of the test.
+func NewNodeOn(t testing.TB, conn net.PacketConn, sessions *session.Table, channel securechannel.Handler, more map[uint32]mrp.ProtocolHandler) *Node {
+	t.Helper()
 	channel.Sessions = sessions
 	handlers := map[uint32]mrp.ProtocolHandler{message.SecureChannel: channel.Handle}
 	for id, h := range more {

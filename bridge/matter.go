@@ -1,0 +1,43 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/loquet/loquet/bridge/commission"
+	"github.com/loquet/loquet/bridge/unit"
+	"github.com/loquet/loquet/clock"
+	"github.com/loquet/loquet/store"
+)
+
+func (a *App) newMatter() {
+	a.matter = commission.New(commission.Options{
+		About: commission.About{Name: a.cfg.BridgeName(), Install: a.store.Install(), Version: a.opts.Version.Version},
+		Addr:  a.matterAddr(), Storage: a.store.Space("matter", store.Precious), Light: a.store.Space("matter/sessions"), Labels: a.store.Space("matter/devices"),
+		Announce: a.announcer.Offer, Rules: a.people, Answered: a.points.answered, Changed: a.changed, Log: a.log,
+		Clock: func() (time.Time, bool) {
+			now, trust := a.clock.Now()
+			return now, trust == clock.Trusted.String()
+		},
+	})
+}
+
+// matterAddr is where Matter shall listen.
+func (a *App) matterAddr() string { return cmp.Or(a.opts.Matter, a.cfg.MatterListen()) }
+
+// openMatter lets the ecosystems in. Nothing that goes wrong there keeps anybody from the doors.
+func (a *App) openMatter(ctx context.Context) error {
+	a.onStop("matter", a.matter.Stop)
+	a.matter.Start(ctx)
+	return nil
+}
+
+// display shows the units in Apple Home and Matter.
+func (a *App) display(ctx context.Context, units []*unit.Unit) error {
+	if err := a.faces.SetItems(ctx, unit.InHomeKit(units)); err != nil {
+		return err
+	}
+	a.matter.SetItems(unit.InMatter(units))
+	return nil
+}
