@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -12,7 +13,6 @@ import (
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/device"
-	"github.com/loquet/loquet/health"
 	hap "github.com/loquet/loquet/homekit"
 	"github.com/loquet/loquet/store"
 )
@@ -34,7 +34,7 @@ func (a *App) openAhead(ctx context.Context) error {
 		Settled:   a.settled,
 		Changed:   a.changed,
 		Answered:  a.points.answered,
-		Trouble:   a.trouble,
+		Trouble:   func(bridge string, err error) { pairings.Trouble(a.board, bridge, err); a.changed() },
 		Log:       a.log,
 	})
 	a.newMatter()
@@ -109,15 +109,7 @@ func (a *App) stopDevices(context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (a *App) homekitAddr() string {
-	switch {
-	case a.opts.HomeKit != "":
-		return a.opts.HomeKit
-	case a.cfg.HomeKit.Listen != "":
-		return a.cfg.HomeKit.Listen
-	}
-	return ":51826"
-}
+func (a *App) homekitAddr() string { return cmp.Or(a.opts.HomeKit, a.cfg.HomeKit.Listen, ":51826") }
 
 // openHomeKit lets controllers that know the house connect at once. What they ask is answered, and
 // anything announced, when the first readings are there.
@@ -144,16 +136,4 @@ func (a *App) nameOf(c api.Cause) string {
 		return a.keypads.Name(c)
 	}
 	return a.pairings.Name(c)
-}
-
-// trouble tells the owner that a HomeKit server is down, or is back. The servers call it.
-func (a *App) trouble(bridge string, err error) {
-	damaged := errors.Is(err, hap.ErrDamaged)
-	detail := ""
-	if err != nil {
-		detail = err.Error()
-	}
-	a.raise(health.RecordDamaged, pairings.Subject(bridge), detail, damaged)
-	a.raise(health.PartDown, pairings.Subject(bridge), detail, err != nil && !damaged)
-	a.changed()
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"github.com/loquet/loquet/bridge/watchdog"
 	"github.com/loquet/loquet/internal/ready"
 )
 
@@ -37,7 +38,7 @@ func (a *App) openReady(context.Context) error {
 		return err
 	})
 	a.work.run(func(ctx context.Context) { a.keepTrue(ctx, written) })
-	a.work.run(a.feedWatchdog)
+	a.work.run(func(ctx context.Context) { watchdog.Feed(ctx, a.log, a.alive) })
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package pairings
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/bridge/commission"
 	"github.com/loquet/loquet/health"
+	hap "github.com/loquet/loquet/homekit"
 )
 
 // Subject is what a problem of a HomeKit server is about: the house, another bridge, or the one device
@@ -18,6 +20,21 @@ func Subject(bridge string) string {
 		return ""
 	}
 	return strings.TrimPrefix(bridge, "own/")
+}
+
+// Trouble tells the owner that a HomeKit server is down, or is back.
+func Trouble(board *health.Board, bridge string, err error) {
+	damaged, detail := errors.Is(err, hap.ErrDamaged), ""
+	if err != nil {
+		detail = err.Error()
+	}
+	for code, on := range map[health.Code]bool{health.RecordDamaged: damaged, health.PartDown: err != nil && !damaged} {
+		if on {
+			board.Raise(code, Subject(bridge), detail)
+		} else {
+			board.Clear(code, Subject(bridge))
+		}
+	}
 }
 
 // Examine says on the board what is wrong with the servers now. asked is where the owner wants

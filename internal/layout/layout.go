@@ -76,7 +76,7 @@ func Rules() []Rule {
 			Reason: "what the network is told and tells, and whether the state may be a copy: nothing of doors or of the disk"},
 		{Path: "bridge/commission", May: []string{"accessories/matter", "device", "internal/ready", "matter", "matter/...", "mdns"},
 			Reason: "it keeps a Matter node running and lets ecosystems in and out; devices are handed in"},
-		{Path: "bridge/pairings", May: []string{"access", "access/roster", "accessories/homekit", "api", "bridge/commission", "device", "health"},
+		{Path: "bridge/pairings", May: []string{"access", "access/roster", "accessories/homekit", "api", "bridge/commission", "device", "health", "homekit"},
 			Reason: "who may do what is asked the same way, whichever protocol a controller speaks"},
 		{Path: "bridge/doctor", May: []string{"api", "bridge/announce", "health", "mdns", "store"},
 			Reason: "it looks at what is around the doors, and never at the doors"},
