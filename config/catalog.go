@@ -16,7 +16,8 @@ type Driver struct {
 	Config reflect.Type
 	// Load fills a struct that holds the driver's defaults with decode, and judges it. The settings it
 	// returns may have the method Traits() device.DoorTraits or device.BoltTraits; their fields
-	// tagged `line:"output"` or `line:"input"` refer to lines. Nil for a driver that takes none.
+	// tagged `line:"output"` or `line:"input"` refer to lines; with a method UsesMQTT() the house needs
+	// the section mqtt. Nil for a driver that takes none.
 	Load func(decode func(into any) error) (settings any, err error)
 }
 

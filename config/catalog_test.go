@@ -49,6 +49,14 @@ func (garadgetSettings) Traits() device.DoorTraits {
 	return device.DoorTraits{Drive: device.DriveCommanded, SensesClosed: true, SensesOpen: true, Refreshes: true, Warns: true}
 }
 
+type messageSettings struct{}
+
+func (messageSettings) Traits() device.DoorTraits {
+	return device.DoorTraits{Drive: device.DriveCommanded, SensesClosed: true, Refreshes: true}
+}
+
+func (messageSettings) UsesMQTT() {}
+
 type slowSettings struct{}
 
 func (slowSettings) Traits() device.DoorTraits {
@@ -122,6 +130,7 @@ func catalog() config.Catalog {
 			driver("lines", "an opener with relays", lineSettings{Pulse: 400 * time.Millisecond}),
 			driver("updown", "an opener with a line each way", twoLineSettings{}),
 			driver("garadget", "a Garadget", garadgetSettings{}),
+			driver("messages", "an opener behind a broker", messageSettings{}),
 			driver("slow", "an opener that reports by itself", slowSettings{}),
 		},
 		Bolts: []config.Driver{

@@ -115,6 +115,10 @@ func (k *checker) driver(drivers []Driver, kind string, p *Part, at path) (loade
 		return nil, false
 	}
 	k.driverLines(reflect.ValueOf(settings), at)
+	if _, uses := settings.(interface{ UsesMQTT() }); uses && k.MQTT == nil {
+		k.fail("mqtt-missing", at, "this is reached over MQTT, and the house has no broker",
+			`add the section mqtt: with listen: ":1883" for the built-in broker, or url: of another one`)
+	}
 	return settings, true
 }
 

@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/garadget"
 	"github.com/loquet/loquet/hw/gpio"
 	"github.com/loquet/loquet/hw/lines"
 	"github.com/loquet/loquet/hw/modbus"
@@ -18,6 +19,7 @@ import (
 // Openers are the drivers for doors.
 func Openers() *hw.Registry[device.Opener] {
 	return hw.NewRegistry(
+		garadget.Driver(),
 		lines.OpenerDriver(),
 	)
 }
