@@ -99,11 +99,14 @@ func (q Question) Decide() Decision {
 			return no(ReasonHoliday, append([]string{whose, span("a holiday lets only owners in", s.Start, s.End)}, s.Notes...)...)
 		}
 	}
-	if c.Permanent() {
-		return Decision{Allowed: true, Reason: ReasonPermanent, Why: []string{whose, "it opens " + q.Door + " at any time"}}
+	d := Decision{Allowed: true, Reason: ReasonPermanent, Why: []string{whose, "it opens " + q.Door + " at any time"}}
+	if !c.Permanent() {
+		d = q.inWindow(now, known)
+		d.Why = append([]string{whose, "it is for " + q.Door}, d.Why...)
 	}
-	d := q.inWindow(now, known)
-	d.Why = append([]string{whose, "it is for " + q.Door}, d.Why...)
+	if d.Allowed && c.Both {
+		d.Why = append(d.Why, "but only together with "+c.Kind.other()+" of the same person")
+	}
 	return d
 }
 

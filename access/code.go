@@ -17,6 +17,14 @@ const (
 	CardCode CodeKind = "card"
 )
 
+// other is what opens together with a code of that kind.
+func (k CodeKind) other() string {
+	if k == PIN {
+		return "a card"
+	}
+	return "a PIN"
+}
+
 // Code is what lets a person in: when, and through which doors. It holds no digits; those are sealed, and
 // found by a tag. As JSON it is the record that the store keeps.
 type Code struct {
@@ -31,6 +39,7 @@ type Code struct {
 	Created time.Time     `json:"created,omitzero"`
 	Revoked bool          `json:"revoked,omitempty"`
 	Duress  bool          `json:"duress,omitempty"` // opens as any other, and tells the owner in silence
+	Both    bool          `json:"both,omitempty"`   // opens only with the other kind of code of the same person: a PIN with a card, a card with a PIN
 }
 
 // MaxGrace bounds Grace: for how long a code with dates opens although the clock was lost.
@@ -86,6 +95,8 @@ func (c Code) checkRest() error {
 		return fmt.Errorf("%w: with groups it is not for all doors", ErrCode)
 	case len(c.Groups) > maxDoors || slices.ContainsFunc(c.Groups, func(g string) bool { return !validID(g) }):
 		return fmt.Errorf("%w: its groups of doors are none", ErrCode)
+	case c.Both && c.Counted(): // two codes would be used, and one of them counted
+		return fmt.Errorf("%w: one that opens only with a second one cannot be counted", ErrCode)
 	case c.counts() > 1:
 		return fmt.Errorf("%w: only one of its windows may count uses", ErrCode)
 	case len(c.Doors) > maxDoors || slices.ContainsFunc(c.Doors, func(d string) bool { return !validID(d) }):

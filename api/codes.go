@@ -103,7 +103,7 @@ func (s *Server) patchCode(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if change == (CodeChange{}) {
-		return invalid("", "nothing to change", "send doors, windows, grace or revoked")
+		return invalid("", "nothing to change", "send doors, groups, windows, grace, both, duress or revoked")
 	}
 	if err := s.checkDoors(change.Doors); err != nil {
 		return err

@@ -78,6 +78,7 @@ type Code struct {
 	Created    time.Time `json:"created,omitzero"`
 	Revoked    bool      `json:"revoked,omitempty"`
 	Groups     []string  `json:"groups,omitzero" jsonschema:"description=groups of doors that it opens too"`
+	Both       bool      `json:"both,omitempty" jsonschema:"description=it opens only together with the other kind of code of the same person: a PIN with a card or a card with a PIN"`
 	Duress     bool      `json:"duress,omitempty" jsonschema:"description=it opens as any other and tells the owner in silence"`
 	Used       *int      `json:"used,omitempty" jsonschema:"description=how many times it was used; only of a code with a window of the kind count"`
 }
@@ -93,6 +94,7 @@ type CodeRequest struct {
 	Grace   string    `json:"grace,omitempty"`
 	Groups  []string  `json:"groups,omitempty" jsonschema:"description=ids of groups of doors; with them doors are only those that are named"`
 	Duress  bool      `json:"duress,omitempty"`
+	Both    bool      `json:"both,omitempty" jsonschema:"description=a PIN that opens only with a card of the same person or a card that opens only with a PIN"`
 }
 
 // DoorGroup is a set of doors that codes can name.
@@ -122,6 +124,7 @@ type CodeChange struct {
 	Revoked *bool     `json:"revoked,omitempty"`
 	Groups  *[]string `json:"groups,omitempty"`
 	Duress  *bool     `json:"duress,omitempty"`
+	Both    *bool     `json:"both,omitempty"`
 }
 
 // ExplainRequest is the body of POST /api/v1/codes/explain.

@@ -257,3 +257,28 @@ func TestCodesWithoutTheirKey(t *testing.T) {
 		t.Errorf("%+v, %v", people, err)
 	}
 }
+
+// A keypad whose codes have a length takes them at their last digit; new PINs get it, and one that is too long for it
+// is explained.
+func TestAKeypadWithALength(t *testing.T) {
+	r := newResidence(t, villa+studio+strings.Replace(pads, "opens:", "length: 5, opens:", 1))
+	r.start()
+	r.listens(true)
+	anna := r.person("Anna", "owner")
+	made := r.code(api.CodeRequest{Person: anna.ID})
+	if len(made.PIN) != 5 {
+		t.Fatalf("a PIN of %d digits", len(made.PIN))
+	}
+	long := r.code(api.CodeRequest{Person: anna.ID, PIN: "73915482"})
+	e, err := r.ledger().ExplainCode(t.Context(), api.ExplainRequest{Door: "studio", CodeID: long.ID})
+	if err != nil || e.Allowed || e.Reason != "too-long" {
+		t.Errorf("%+v, %v", e, err)
+	}
+	r.await("studio known", func() bool { return r.position("studio") == "secured" })
+	r.types("73915482#") // five digits that are no code, then three that are too few for one
+	if got := r.refused(1); got[0] != "wrong-code" {
+		t.Errorf("%v", got)
+	}
+	r.types(made.PIN)
+	r.await("the strike", func() bool { return r.strikes() == 1 })
+}

@@ -14,16 +14,12 @@ import (
 )
 
 func (a *app) codesCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := a.lists(&cobra.Command{
 		Use:     "codes",
 		Short:   "Give people PINs and cards, and say why one opens or does not",
 		GroupID: groupHouse,
-		Args:    noSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: list, add, revoke, remove, explain or groups", cmd}
-		},
-	}
-	cmd.AddCommand(a.codesListCommand(), a.codesAddCommand(), a.codesRevokeCommand(), a.codesRemoveCommand(), a.codesExplainCommand(), a.groupsCommand())
+	}, a.codesListCommand())
+	cmd.AddCommand(a.codesAddCommand(), a.codesRevokeCommand(), a.codesRemoveCommand(), a.codesExplainCommand(), a.groupsCommand())
 	return cmd
 }
 
@@ -73,6 +69,9 @@ func windowsWords(k api.Code) string {
 	for _, w := range k.Windows {
 		words = append(words, windowWords(w, k.Used))
 	}
+	if k.Both {
+		words = append(words, "(PIN and card)")
+	}
 	if k.Duress {
 		words = append(words, "(duress)")
 	}
@@ -84,7 +83,7 @@ type codeFlags struct {
 	person, card, grace string
 	pin, generate       bool
 	digits, uses        int
-	once, duress        bool
+	once, duress, both  bool
 	doors, windows      []string
 	groups, weekly      []string
 }
@@ -112,6 +111,7 @@ func (a *app) codesAddCommand() *cobra.Command {
 	flags.IntVar(&f.uses, "uses", 0, "it opens that many `times`, within a --window if one is given")
 	flags.BoolVar(&f.once, "once", false, "it opens once: --uses 1")
 	flags.StringSliceVar(&f.groups, "groups", nil, "the `groups` of doors that it opens (loquet codes groups)")
+	flags.BoolVar(&f.both, "both", false, "it opens only together with the person's other code: a PIN with a card, a card with a PIN")
 	flags.BoolVar(&f.duress, "duress", false, "a code to type under duress: it opens as any other, and tells you in silence")
 	flags.StringVar(&f.grace, "grace", "", "for how long (as `2h`, 24h at most) it opens although the bridge has lost the time")
 	return cmd
@@ -132,7 +132,7 @@ func (a *app) addCode(cmd *cobra.Command, f codeFlags) error {
 	if err != nil {
 		return err
 	}
-	request := api.CodeRequest{Person: p.ID, Card: f.card, Digits: f.digits, Windows: windows, Grace: f.grace, Groups: f.groups, Duress: f.duress}
+	request := api.CodeRequest{Person: p.ID, Card: f.card, Digits: f.digits, Windows: windows, Grace: f.grace, Groups: f.groups, Duress: f.duress, Both: f.both}
 	if f.doors != nil {
 		request.Doors = &f.doors
 	}

@@ -188,12 +188,18 @@ func (k *checker) contact(c *Contact) {
 	k.devices[c.ID] = seen{kind: "contact"}
 }
 
+// Digits of a PIN.
+const minDigits, maxDigits = 4, 10
+
 func (k *checker) keypad(p *Keypad) {
 	at := path{"keypads", p.ID}
 	k.deviceName(at, p.ID, p.Name, false)
 	k.driver(k.catalog.Keypads, "keypads", &p.Part, at)
 	if len(p.Opens) == 0 {
 		k.fail("keypad-opens", at.sub("opens"), "this keypad opens nothing", "add opens: and the ids of doors and locks, such as [front]")
+	}
+	if p.Length != 0 && (p.Length < minDigits || p.Length > maxDigits) {
+		k.fail("keypad-length", at.sub("length"), fmt.Sprintf("no code has %d digits", p.Length), fmt.Sprintf("write %d to %d, or leave it out: then # ends a code", minDigits, maxDigits))
 	}
 	k.members(at.sub("opens"), p.Opens)
 	k.devices[p.ID] = seen{kind: "keypad"}

@@ -165,5 +165,7 @@ type Keypad struct {
 	ID    string   `yaml:"-"`
 	Name  string   `yaml:"name" jsonschema_description:"the keypad's name; its id if not given"`
 	Opens []string `yaml:"opens" jsonschema:"required" jsonschema_description:"the ids of the doors and locks it opens"`
-	Part  Part     `yaml:",inline" part:"keypad"`
+	// Length takes a code at its last digit, without #; 0: it ends with # or when nothing more is pressed.
+	Length int  `yaml:"length" jsonschema:"minimum=4,maximum=10" jsonschema_description:"how many digits a code has here, 4 to 10: it is taken at the last one, without #"`
+	Part   Part `yaml:",inline" part:"keypad"`
 }

@@ -86,10 +86,11 @@ const (
 	VerdictClock               // a code with dates, and nobody knows what time it is
 	VerdictLocked              // the keypad does not listen for a while
 	VerdictFailed              // a code, but the door refused or the bridge could not read its records
+	VerdictMore                // half of what opens: the card is wanted after the PIN, or the PIN after the card
 )
 
 func (k VerdictKind) String() string {
-	return word(k, []string{"none", "granted", "wrong", "not-now", "clock-unknown", "locked", "failed"})
+	return word(k, []string{"none", "granted", "wrong", "not-now", "clock-unknown", "locked", "failed", "more"})
 }
 
 // Why an entry at a keypad was refused.
@@ -101,5 +102,6 @@ const (
 	RefusedUsedUp    RefusalCode = "used-up"        // it was used as often as it may be
 	RefusedClock     RefusalCode = "clock-unknown"  // nobody knows whether it is that time
 	RefusedGuessing  RefusalCode = "keypad-locked"  // too many wrong tries
+	RefusedHalf      RefusalCode = "needs-both"     // only one of the PIN and the card that it wants
 	RefusedDamaged   RefusalCode = "damaged-record" // the record of the code or its person cannot be read
 )

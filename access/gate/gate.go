@@ -102,7 +102,8 @@ type Gate struct {
 	lock    *access.Lockout
 	scribe  scribe
 	typed   typed
-	told    bool // the history says already that this closed keypad was used
+	half    *half // of a code that wants two; nil: none is waited for
+	told    bool  // the history says already that this closed keypad was used
 	damaged error
 }
 
@@ -171,6 +172,12 @@ func (g *Gate) Run(ctx context.Context) error {
 			entries, again = g.d.Pad.Entries(ctx), nil
 		case <-pause.C:
 			g.end(ctx, time.Now())
+			if now := time.Now(); g.half.over(now, g.cfg.Timeout) {
+				g.lapse(ctx)
+				g.show(ctx, device.Verdict{Kind: device.VerdictNotNow})
+			} else if g.half != nil { // what was typed was its end, or came in between
+				pause.Reset(g.cfg.Timeout)
+			}
 		case <-age.C:
 			if !g.lock.Quiet(time.Now()) || g.scribe.dropped() {
 				g.write()
@@ -188,6 +195,12 @@ func (g *Gate) entry(ctx context.Context, e device.KeypadEntry) {
 	if g.typed.stale(at, g.cfg.Timeout) {
 		g.end(ctx, at) // the pause ended it, but nobody looked
 	}
+	if g.half.over(at, g.cfg.Timeout) {
+		g.lapse(ctx)
+	}
+	if g.half != nil {
+		g.half.last = at
+	}
 	if e.Card != nil {
 		g.typed.clear()
 		card := device.Card{Bits: e.Card.Bits, Data: append([]byte(nil), e.Card.Data...)}
@@ -195,6 +208,9 @@ func (g *Gate) entry(ctx context.Context, e device.KeypadEntry) {
 		return
 	}
 	for _, key := range []byte(e.Keys) {
+		if key == '*' {
+			g.lapse(ctx)
+		}
 		if g.typed.press(key, at) {
 			g.end(ctx, at)
 		}

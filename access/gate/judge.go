@@ -56,10 +56,23 @@ func (g *Gate) right(ctx context.Context, m access.Match, what string, at time.T
 	moment := g.d.Clock.Moment()
 	uses, done := g.uses(m.Code)
 	defer done()
+	other := g.half
+	switch {
+	case other.fits(m):
+	case other != nil && other.match.Code.ID == m.Code.ID: // readers tell of a card again and again
+		other = nil
+	default:
+		other = nil
+		g.lapse(ctx)
+	}
+	g.half = nil
 	var open []Door
 	var first access.Reason
 	for _, door := range g.cfg.Doors {
 		d := access.Question{Person: m.Person, Code: m.Code, Door: door.ID, At: moment, Uses: uses, House: m.House}.Decide()
+		if d.Allowed && m.Code.Both && other != nil {
+			d = access.Question{Person: m.Person, Code: other.match.Code, Door: door.ID, At: moment, House: m.House}.Decide()
+		}
 		if d.Allowed {
 			open = append(open, door)
 		} else if first == "" || first == access.ReasonDoor {
@@ -68,6 +81,10 @@ func (g *Gate) right(ctx context.Context, m access.Match, what string, at time.T
 	}
 	if len(open) == 0 {
 		g.notNow(ctx, m.Code.ID, first, what)
+		return
+	}
+	if m.Code.Both && other == nil {
+		g.wait(ctx, half{match: m, what: what, at: at, last: at})
 		return
 	}
 	verdict := device.VerdictFailed

@@ -178,6 +178,27 @@ func (k *Keypads) Opens(door string) bool {
 	return slices.ContainsFunc(k.all(), func(p *pad) bool { return slices.Contains(p.cfg.Opens, door) })
 }
 
+// Takes reports whether a PIN of that many digits can be typed at a keypad that opens that door. Where a
+// keypad takes codes at their last digit, shorter ones end with # and longer ones never begin.
+func (k *Keypads) Takes(door string, digits int) bool {
+	return slices.ContainsFunc(k.all(), func(p *pad) bool {
+		return slices.Contains(p.cfg.Opens, door) && (p.cfg.Length == 0 || digits <= p.cfg.Length)
+	})
+}
+
+// Digits is how many digits a new PIN should have, because every keypad takes codes of that length; 0: it
+// does not matter.
+func (k *Keypads) Digits() int {
+	digits := 0
+	for i, p := range k.all() {
+		if i > 0 && p.cfg.Length != digits {
+			return 0
+		}
+		digits = p.cfg.Length
+	}
+	return digits
+}
+
 // Command refuses what is asked of a keypad; nil if there is no such keypad.
 func (k *Keypads) Command(id string) error {
 	if _, ok := k.Device(id); !ok {

@@ -59,7 +59,7 @@ func (p *pad) rename(name string) {
 
 // same reports whether one can go on as the other.
 func (p *pad) same(q *pad) bool {
-	return p.cancel != nil && p.cfg.ID == q.cfg.ID && p.cfg.Part.Same(&q.cfg.Part) && slices.Equal(p.doors, q.doors)
+	return p.cancel != nil && p.cfg.ID == q.cfg.ID && p.cfg.Length == q.cfg.Length && p.cfg.Part.Same(&q.cfg.Part) && slices.Equal(p.doors, q.doors)
 }
 
 func (p *pad) start(codes *ledger.Ledger) {
@@ -93,7 +93,7 @@ func (p *pad) live(ctx context.Context, codes *ledger.Ledger) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", bad, debug.Stack())
 		}
 	}()
-	g, err := gate.New(gate.Config{Keypad: p.cfg.ID, Group: Group, Doors: p.doors}, gate.Deps{
+	g, err := gate.New(gate.Config{Keypad: p.cfg.ID, Group: Group, Doors: p.doors, Length: p.cfg.Length}, gate.Deps{
 		Pad: p, Codes: codes, Journal: journal{p.k.o.Journal, p.k.o.Flush}, Clock: p.k.o.Clock, Uses: p.k.o.Uses, Command: p.k.o.Command, Notice: p.notice,
 	})
 	if err != nil {

@@ -30,7 +30,7 @@ func (p *People) Codes(context.Context) ([]api.Code, error) {
 func (p *People) codeOf(l *ledger.Ledger, c access.Code) api.Code {
 	person, _ := l.Whose(c.ID)
 	out := api.Code{ID: c.ID, Person: c.Person, PersonName: person.Name, Kind: string(c.Kind), Length: c.Length, Doors: c.Doors,
-		Windows: []api.Window{}, Revoked: c.Revoked, Groups: c.Groups, Duress: c.Duress}
+		Windows: []api.Window{}, Revoked: c.Revoked, Groups: c.Groups, Duress: c.Duress, Both: c.Both}
 	for _, w := range c.Windows {
 		out.Windows = append(out.Windows, windowOf(w))
 	}
@@ -54,7 +54,7 @@ func (p *People) AddCode(_ context.Context, r api.CodeRequest) (api.NewCode, err
 	if err != nil {
 		return api.NewCode{}, err
 	}
-	c := access.Code{Person: r.Person, Doors: doors(r.Doors), Groups: r.Groups, Duress: r.Duress}
+	c := access.Code{Person: r.Person, Doors: doors(r.Doors), Groups: r.Groups, Duress: r.Duress, Both: r.Both}
 	if len(c.Groups) > 0 && r.Doors == nil {
 		c.Doors = []string{}
 	}
@@ -84,7 +84,11 @@ func (p *People) secret(l *ledger.Ledger, r api.CodeRequest) (secret seal.Secret
 		card, err := access.ParseCard(r.Card)
 		return seal.Secret{Card: &card}, "", err
 	}
-	keys, err := l.GeneratePIN(p.Group, r.Digits)
+	digits := r.Digits
+	if digits == 0 && p.Digits != nil {
+		digits = p.Digits()
+	}
+	keys, err := l.GeneratePIN(p.Group, digits)
 	return seal.Secret{Keys: keys}, string(keys), err
 }
 
@@ -114,6 +118,9 @@ func (p *People) ChangeCode(_ context.Context, id string, change api.CodeChange)
 	}
 	if change.Revoked != nil {
 		c.Revoked = *change.Revoked
+	}
+	if change.Both != nil {
+		c.Both = *change.Both
 	}
 	if change.Duress != nil {
 		c.Duress = *change.Duress
@@ -187,7 +194,18 @@ func (p *People) ExplainCode(_ context.Context, q api.ExplainRequest) (api.Expla
 		out.Allowed, out.Reason = false, "no-keypad"
 		out.Why = append(out.Why, "but no keypad opens "+q.Door)
 	}
+	if out.Allowed && p.tooLong(l, id, q.Door) {
+		out.Allowed, out.Reason = false, "too-long"
+		out.Why = append(out.Why, "but every keypad that opens "+q.Door+" takes a code before its last digit: length in the configuration")
+	}
 	return out, nil
+}
+
+// tooLong reports whether a code cannot be typed to its end where a door is opened.
+func (p *People) tooLong(l *ledger.Ledger, id, door string) bool {
+	return p.Takes != nil && slices.ContainsFunc(l.Codes(), func(c access.Code) bool {
+		return c.ID == id && c.Kind == access.PIN && !p.Takes(door, c.Length)
+	})
 }
 
 // secretOf is what was typed, or the card that is described.

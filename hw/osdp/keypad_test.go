@@ -249,14 +249,14 @@ func TestFeedback(t *testing.T) {
 	r, c := installed(t)
 	k, _ := begin(t, c)
 	wait(t, k, "online", online)
-	for _, kind := range []device.VerdictKind{device.VerdictNone, device.VerdictGranted, device.VerdictWrong, device.VerdictNotNow, device.VerdictLocked} {
+	for _, kind := range []device.VerdictKind{device.VerdictNone, device.VerdictGranted, device.VerdictWrong, device.VerdictNotNow, device.VerdictMore, device.VerdictLocked} {
 		if err := k.Feedback(t.Context(), device.Verdict{Kind: kind}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	want := [][]byte{light(green, 30), sound(1, 2, 1), light(red, 30), sound(1, 2, 3), light(amber, 30), sound(1, 2, 2), light(red, 30), sound(10, 2, 1)}
+	want := [][]byte{light(green, 30), sound(1, 2, 1), light(red, 30), sound(1, 2, 3), light(amber, 30), sound(1, 2, 2), light(amber, 30), sound(1, 2, 1), light(red, 30), sound(10, 2, 1)}
 	if len(r.shown) != len(want) {
 		t.Fatalf("%d commands, want %d", len(r.shown), len(want))
 	}

@@ -60,7 +60,8 @@ func light(colour, tenths byte) []byte {
 func sound(on, off, times byte) []byte { return []byte{0, 2, on, off, times} }
 
 // Feedback implements device.Keypad: granted is green and one beep, a wrong code red and three, a door that
-// stays shut for another reason amber and two, a keypad that does not listen red and a long one.
+// stays shut for another reason amber and two, a keypad that does not listen red and a long one. Amber and one
+// beep ask for the other half of a code.
 func (k *Keypad) Feedback(ctx context.Context, v device.Verdict) error {
 	var colour, on, times byte
 	switch v.Kind {
@@ -68,6 +69,8 @@ func (k *Keypad) Feedback(ctx context.Context, v device.Verdict) error {
 		return nil
 	case device.VerdictGranted:
 		colour, on, times = green, 1, 1
+	case device.VerdictMore:
+		colour, on, times = amber, 1, 1
 	case device.VerdictWrong:
 		colour, on, times = red, 1, 3
 	case device.VerdictLocked:

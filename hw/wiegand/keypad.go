@@ -119,7 +119,8 @@ const (
 )
 
 // Feedback implements device.Keypad: granted is the light and one beep, a wrong code three beeps, a door
-// that stays shut for another reason two, a keypad that does not listen one long one.
+// that stays shut for another reason two, a keypad that does not listen one long one. One beep without the
+// light asks for the other half of a code.
 func (k *Keypad) Feedback(ctx context.Context, v device.Verdict) error {
 	switch v.Kind {
 	case device.VerdictNone:
@@ -133,6 +134,8 @@ func (k *Keypad) Feedback(ctx context.Context, v device.Verdict) error {
 			lit = nil
 		}
 		return errors.Join(lit, k.beep(ctx, 1, shortBeep))
+	case device.VerdictMore:
+		return k.beep(ctx, 1, shortBeep)
 	case device.VerdictWrong:
 		return k.beep(ctx, 3, shortBeep)
 	case device.VerdictLocked:

@@ -94,6 +94,7 @@ func TestFeedback(t *testing.T) {
 		device.VerdictNotNow:  {false, 2},
 		device.VerdictFailed:  {false, 2},
 		device.VerdictLocked:  {false, 1},
+		device.VerdictMore:    {false, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			_, k := demo(t, Config{D0: "sim:studio-pad/d0", D1: "sim:studio-pad/d1", LED: "sim:studio-pad/led", Beeper: "sim:studio-pad/beeper"})
