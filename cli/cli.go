@@ -193,6 +193,13 @@ func (a *app) listing(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// lists makes a command without another word do what its subcommand list does, as git branch lists branches.
+func (a *app) lists(cmd, list *cobra.Command) *cobra.Command {
+	cmd.Args, cmd.RunE = noSuchCommand, list.RunE
+	cmd.AddCommand(list)
+	return a.client(a.listing(cmd))
+}
+
 // exit prints the error, one line why and one line what to do, and returns the code.
 func (a *app) exit(err error) int {
 	var u *usage

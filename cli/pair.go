@@ -16,16 +16,12 @@ import (
 )
 
 func (a *app) pairCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := a.lists(&cobra.Command{
 		Use:     "pair",
 		Short:   "Pair with Apple Home and Matter, and say what each phone may do",
 		GroupID: groupHouse,
-		Args:    noSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: homekit, matter, keypad, list, name, role, doors or remove", cmd}
-		},
-	}
-	cmd.AddCommand(a.pairHomeKitCommand(), a.pairMatterCommand(), a.pairKeypadCommand(), a.pairListCommand(), a.pairNameCommand(), a.pairRoleCommand(), a.pairDoorsCommand(), a.pairRemoveCommand())
+	}, a.pairListCommand())
+	cmd.AddCommand(a.pairHomeKitCommand(), a.pairMatterCommand(), a.pairKeypadCommand(), a.pairNameCommand(), a.pairRoleCommand(), a.pairDoorsCommand(), a.pairRemoveCommand())
 	return cmd
 }
 

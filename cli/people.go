@@ -15,16 +15,12 @@ import (
 const kindsOfPeople = "owner, resident, helper or guest"
 
 func (a *app) peopleCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := a.lists(&cobra.Command{
 		Use:     "people",
 		Short:   "Say who may have codes: owners, residents, helpers, guests",
 		GroupID: groupHouse,
-		Args:    noSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: list, add, rename, kind or remove", cmd}
-		},
-	}
-	cmd.AddCommand(a.peopleListCommand(), a.peopleAddCommand(), a.peopleRemoveCommand(),
+	}, a.peopleListCommand())
+	cmd.AddCommand(a.peopleAddCommand(), a.peopleRemoveCommand(),
 		a.personCommand("rename PERSON NAME", "Give a person another name", exactly("person", "name"), func(arg string) api.PersonChange {
 			return api.PersonChange{Name: &arg}
 		}),

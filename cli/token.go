@@ -8,14 +8,12 @@ import (
 )
 
 func (a *app) tokenCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := a.lists(&cobra.Command{
 		Use:     "token",
 		Short:   "Make, list and revoke tokens for scripts",
 		GroupID: groupHouse,
-		Args:    noSuchCommand,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return &usage{"say what: create, list or revoke", cmd} },
-	}
-	cmd.AddCommand(a.tokenCreateCommand(), a.tokenListCommand(), a.tokenRevokeCommand())
+	}, a.tokenListCommand())
+	cmd.AddCommand(a.tokenCreateCommand(), a.tokenRevokeCommand())
 	return cmd
 }
 
