@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/matter/mattertest"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 )
 
@@ -22,7 +23,7 @@ func BenchmarkNinetyDevices(b *testing.B) {
 		return m.HeapAlloc
 	}
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	h := start(b, n, newStore(), nil)
+	h := start(b, n, memory.New(), nil)
 	before := heap()
 	var contacts []*contact
 	for i := range 90 {

@@ -1,14 +1,11 @@
 package matter
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,170 +15,10 @@ import (
 	"github.com/loquet/loquet/matter/conformance"
 	"github.com/loquet/loquet/matter/crypto"
 	"github.com/loquet/loquet/matter/mattertest"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/tlv"
 )
-
-type memory struct {
-	mu   sync.Mutex
-	kept map[string][]byte
-}
-
-func (m *memory) Get(key string) ([]byte, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b, ok := m.kept[key]
-	return bytes.Clone(b), ok, nil
-}
-
-func (m *memory) List(prefix string) (map[string][]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := map[string][]byte{}
-	for k, v := range m.kept {
-		if strings.HasPrefix(k, prefix) {
-			out[k] = bytes.Clone(v)
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) Apply(changes map[string][]byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	maps.Copy(m.kept, changes)
-	maps.DeleteFunc(m.kept, func(_ string, v []byte) bool { return v == nil })
-	return nil
-}
-
-// contact is the simplest device: BooleanState.
-type contact struct {
-	model.Base
-	mu     sync.Mutex
-	closed bool
-}
-
-var contactClass = model.NewClass(model.Class{ID: 0x45, Revision: 3, Attributes: []model.Attribute{{ID: 0, Read: model.View}}})
-
-func newContact() *contact {
-	c := &contact{}
-	c.Init(contactClass)
-	return c
-}
-
-func (c *contact) set(v bool) {
-	c.mu.Lock()
-	c.closed = v
-	c.mu.Unlock()
-	c.Changed(0)
-}
-
-func (c *contact) ReadAttribute(_ *model.Caller, _ uint32, w *tlv.Writer, tag tlv.Tag) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w.Bool(tag, c.closed)
-	return nil
-}
-
-// house is a server in a network in memory.
-type house struct {
-	*Server
-	store *memory
-	conn  *mattertest.Conn
-
-	mu        sync.Mutex
-	announced []Advertisement
-	changed   chan struct{}
-}
-
-func product() cluster.Product {
-	return cluster.Product{VendorName: "Loquet", ProductName: "Bridge", VendorID: 0xFFF1, ProductID: 0x8000, HardwareVersionText: "1", SoftwareVersionText: "1.0",
-		SerialNumber: "S1", UniqueID: "U1", Label: "Villa"}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func start(t testing.TB, n *mattertest.Network, store *memory, change func(*Config)) *house {
-	t.Helper()
-	h := build(t, n, store, change)
-	must(t, h.Start(t.Context()))
-	return h
-}
-
-func build(t testing.TB, n *mattertest.Network, store *memory, change func(*Config)) *house {
-	t.Helper()
-	h := &house{store: store, conn: n.Listen("house"), changed: make(chan struct{}, 1)}
-	c := Config{Product: product(), Storage: store, Conns: []net.PacketConn{h.conn}, Fabrics: 5, Advertise: h.advertise,
-		ParseAddr: func(s string) (net.Addr, error) { return mattertest.Addr(s), nil },
-		Failed:    func(err error) { t.Logf("failed: %v", err) }}
-	if change != nil {
-		change(&c)
-	}
-	var err error
-	h.Server, err = New(c)
-	must(t, err)
-	t.Cleanup(h.Stop)
-	return h
-}
-
-func (h *house) advertise(list []Advertisement) {
-	h.mu.Lock()
-	h.announced = list
-	h.mu.Unlock()
-	select {
-	case h.changed <- struct{}{}:
-	default:
-	}
-}
-
-// await waits until the announcements are as wanted.
-func (h *house) await(t testing.TB, what string, want func([]Advertisement) bool) []Advertisement {
-	t.Helper()
-	limit := time.After(30 * time.Second)
-	for {
-		h.mu.Lock()
-		list := h.announced
-		h.mu.Unlock()
-		if want(list) {
-			return list
-		}
-		select {
-		case <-h.changed:
-		case <-limit:
-			t.Fatalf("not announced: %s; announced are %+v", what, list)
-		}
-	}
-}
-
-func count(kind string, n int) func([]Advertisement) bool {
-	return func(list []Advertisement) bool {
-		got := 0
-		for _, a := range list {
-			if a.Type == kind {
-				got++
-			}
-		}
-		return got == n
-	}
-}
-
-func (h *house) bridge(t testing.TB, name string) *contact {
-	t.Helper()
-	number, err := h.EndpointFor(name)
-	must(t, err)
-	c := newContact()
-	_, err = h.Bridge(model.EndpointConfig{ID: number, DeviceTypes: []model.DeviceType{{ID: 0x15, Revision: 2}}, Clusters: []model.Cluster{c,
-		cluster.NewIdentify(cluster.IdentifyActuator, nil), cluster.NewBridged(cluster.BridgedDevice{Label: name, UniqueID: name, VendorName: "Loquet", ProductName: "Contact", Reachable: true})}})
-	must(t, err)
-	return c
-}
-
-func newStore() *memory { return &memory{kept: map[string][]byte{}} }
 
 func TestCommissioningEndToEnd(t *testing.T) {
 	for name, weather := range map[string]mattertest.Weather{"fine": {}, "one in ten lost": {Loss: 0.1, Twice: 0.1, Delay: 5 * time.Millisecond}} {
@@ -190,7 +27,7 @@ func TestCommissioningEndToEnd(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				defer cancel()
 				n := mattertest.NewNetwork(weather, 7)
-				h := start(t, n, newStore(), nil)
+				h := start(t, n, memory.New(), nil)
 				gate := h.bridge(t, "gate")
 				list := h.await(t, "commissionable", count("_matterc._udp", 1))
 				if !slices.Contains(list[0].Subtypes, "_CM") || len(list[0].Instance) != 16 {
@@ -225,7 +62,7 @@ func TestCommissioningEndToEnd(t *testing.T) {
 
 func TestTheWholeNodeConforms(t *testing.T) {
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	h := start(t, n, newStore(), nil)
+	h := start(t, n, memory.New(), nil)
 	h.bridge(t, "gate")
 	h.bridge(t, "garage")
 	found, err := conformance.Check(h.Node(), conformance.Options{Conditions: []string{"Ethernet"}})
@@ -239,7 +76,7 @@ func TestAFabricLeavesAndTheNodeIsOpenAgain(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	h := start(t, n, newStore(), nil)
+	h := start(t, n, memory.New(), nil)
 	c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
 	h.await(t, "commissionable", count("_matterc._udp", 1))
 	s, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
@@ -260,7 +97,7 @@ func TestAnotherAdministratorIsInvited(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	h := start(t, n, newStore(), nil)
+	h := start(t, n, memory.New(), nil)
 	first := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
 	h.await(t, "commissionable", count("_matterc._udp", 1))
 	s, err := first.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
@@ -308,7 +145,7 @@ func TestARestartForgetsWhatWasNotComplete(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	store := newStore()
+	store := memory.New()
 	h := start(t, n, store, nil)
 	setup := h.Setup()
 	c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
@@ -318,9 +155,7 @@ func TestARestartForgetsWhatWasNotComplete(t *testing.T) {
 	if len(h.Fabrics()) != 1 {
 		t.Error("the fabric is not there before it is complete")
 	}
-	cut := &memory{kept: map[string][]byte{}}
-	kept, _ := store.List("")
-	maps.Copy(cut.kept, kept)
+	cut := store.Clone()
 	h.Stop()
 	h = start(t, n, cut, nil)
 	if h.Setup() != setup {
@@ -347,7 +182,7 @@ func TestSubscriptionsOutliveARestart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	store := newStore()
+	store := memory.New()
 	h := start(t, n, store, nil)
 	gate := h.bridge(t, "gate")
 	h.await(t, "commissionable", count("_matterc._udp", 1))
@@ -379,7 +214,7 @@ func TestTheFailsafeRunsOut(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	h := start(t, n, newStore(), nil)
+	h := start(t, n, memory.New(), nil)
 	h.await(t, "commissionable", count("_matterc._udp", 1))
 	c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
 	pase, err := c.Join(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
@@ -406,7 +241,7 @@ func TestGuessingClosesTheWindow(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	h := start(t, n, newStore(), nil)
+	h := start(t, n, memory.New(), nil)
 	h.await(t, "commissionable", count("_matterc._udp", 1))
 	c := mattertest.NewController(t, n, "thief", mattertest.NewAuthority(t, 0xFAB1, false), 1)
 	wrong := h.Setup().Passcode ^ 1
@@ -427,7 +262,7 @@ func TestGuessingClosesTheWindow(t *testing.T) {
 
 func TestEndpointNumbersAreForEver(t *testing.T) {
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	store := newStore()
+	store := memory.New()
 	h := start(t, n, store, nil)
 	number := func(h *house, name string) uint16 {
 		e, err := h.EndpointFor(name)
@@ -451,7 +286,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	must(t, err)
 	defer other.Close()
 	var said []error
-	s, err := New(Config{Product: product(), Storage: newStore(), Addr: other.LocalAddr().String(), Failed: func(err error) { said = append(said, err) }})
+	s, err := New(Config{Product: product(), Storage: memory.New(), Addr: other.LocalAddr().String(), Failed: func(err error) { said = append(said, err) }})
 	must(t, err)
 	must(t, s.Start(t.Context()))
 	defer s.Stop()
@@ -462,7 +297,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 
 func TestTheVersionOfTheStructure(t *testing.T) {
 	n := mattertest.NewNetwork(mattertest.Weather{}, 1)
-	store := newStore()
+	store := memory.New()
 	version := func(h *house) uint64 {
 		root, _ := h.Node().Endpoint(0)
 		basic, _ := root.Cluster(cluster.BasicInformationID)
@@ -499,15 +334,15 @@ func TestConfigIsRefused(t *testing.T) {
 		"no attestation":   func(c *Config) { c.Product.VendorID = 0x1234 },
 		"no storage":       func(c *Config) { c.Storage = nil },
 	} {
-		c := Config{Product: product(), Storage: newStore()}
+		c := Config{Product: product(), Storage: memory.New()}
 		change(&c)
 		if _, err := New(c); !errors.Is(err, ErrConfig) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, key := range []string{setupKey, attestationKey, "fabrics/001", "events/next"} {
-		store := newStore()
-		store.kept[key] = []byte{1}
+		store := memory.New()
+		store.Put(key, []byte{1})
 		if _, err := New(Config{Product: product(), Storage: store}); err == nil {
 			t.Errorf("a damaged %s is taken for a new node", key)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/loquet/loquet/matter/cert"
 	"github.com/loquet/loquet/matter/crypto"
@@ -95,7 +96,10 @@ func (c *Controller) Commission(ctx context.Context, t testing.TB, to net.Addr, 
 	if err != nil || f.Uint8(0) != 0 {
 		return nil, fmt.Errorf("complete: %w", err)
 	}
-	<-s.Done() // the node ends the session with the passcode
+	select {
+	case <-s.Done(): // the node ends the session with the passcode
+	case <-time.After(time.Second): // and tells so once, which may get lost
+	}
 	return operational, nil
 }
 
