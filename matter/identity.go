@@ -95,8 +95,9 @@ func loadAttestation(c *Config) (cluster.Attestation, error) {
 	return chain, err
 }
 
-// countReboot counts this start.
-func countReboot(s Storage) (uint16, error) {
+// countReboot counts this start. On a disk that takes nothing it counts for this time only.
+func countReboot(c *Config) (uint16, error) {
+	s := c.Storage
 	b, ok, err := s.Get(rebootsKey)
 	if err != nil {
 		return 0, fmt.Errorf("%w: the number of starts: %w", ErrState, err)
@@ -106,5 +107,8 @@ func countReboot(s Storage) (uint16, error) {
 		n = binary.LittleEndian.Uint16(b)
 	}
 	n++
-	return n, s.Apply(map[string][]byte{rebootsKey: binary.LittleEndian.AppendUint16(nil, n)})
+	if err := s.Apply(map[string][]byte{rebootsKey: binary.LittleEndian.AppendUint16(nil, n)}); err != nil {
+		c.Failed(fmt.Errorf("matter: count this start: %w", err))
+	}
+	return n, nil
 }

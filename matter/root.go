@@ -18,7 +18,7 @@ const (
 
 // build makes the root endpoint and the aggregator.
 func (s *Server) build() error {
-	reboots, err := countReboot(s.c.Storage)
+	reboots, err := countReboot(&s.c)
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,9 @@ func New(c Config) (*Server, error) {
 	if s.resume, err = sigma.NewResumptions(4*c.Fabrics, c.Storage); err != nil {
 		return nil, err
 	}
+	if err := s.resume.Retain(s.table.Fabrics()); err != nil {
+		c.Failed(fmt.Errorf("matter: forget what is left of former fabrics: %w", err))
+	}
 	s.endings = newEndings(s.endSession)
 	s.failsafe = commissioning.NewFailsafe(s.table, cluster.MostFailsafe)
 	s.window = commissioning.NewWindow(entrance{s})
@@ -139,7 +142,13 @@ func (s *Server) Start(ctx context.Context) error {
 	s.basic.Started()
 	s.diag.Started()
 	s.poke()
-	return s.engine.Resume()
+	return s.engine.Resume(s.member)
+}
+
+// member says whether the node is in a fabric.
+func (s *Server) member(index uint8) bool {
+	_, ok := s.table.Get(index)
+	return ok
 }
 
 // listen opens the configured port, or another one when that is taken.

@@ -87,6 +87,7 @@ type BasicInformation struct {
 	mu       sync.Mutex
 	label    string
 	location string
+	staged   bool // the location is not stored: it belongs to a fail-safe
 	config   uint32
 }
 
@@ -231,7 +232,46 @@ func (b *BasicInformation) setLocation(s string) error {
 	if len(s) != 2 {
 		return model.ConstraintError
 	}
-	return b.set(locationKey, &b.location, s, basicLocation)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.location == s && !b.staged {
+		return nil
+	}
+	return b.storeLocation(s)
+}
+
+// storeLocation stores it; b.mu is held.
+func (b *BasicInformation) storeLocation(s string) error {
+	if err := b.storage.Apply(map[string][]byte{locationKey: []byte(s)}); err != nil {
+		return err
+	}
+	b.location, b.staged = s, false
+	b.Changed(basicLocation)
+	return nil
+}
+
+// stageLocation takes a country code for as long as a fail-safe lasts; endLocation stores it, or brings back the former one.
+func (b *BasicInformation) stageLocation(s string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.location != s {
+		b.location, b.staged = s, true
+		b.Changed(basicLocation)
+	}
+}
+
+func (b *BasicInformation) endLocation(completed bool, former string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.staged:
+		return nil
+	case completed:
+		return b.storeLocation(b.location)
+	}
+	b.location, b.staged = former, false
+	b.Changed(basicLocation)
+	return nil
 }
 
 func (b *BasicInformation) place() string {

@@ -83,8 +83,8 @@ func (g *GeneralCommissioning) ended(e commissioning.End) {
 		g.regulatory = before.config
 	}
 	g.mu.Unlock()
-	if before != nil && !e.Completed {
-		_ = g.basic.setLocation(before.location) // a location that cannot be stored stays what it is until the next one
+	if before != nil {
+		_ = g.basic.endLocation(e.Completed, before.location) // one that cannot be stored lasts until the next start
 	}
 	g.Changed(breadcrumb, regulatoryConfig)
 }
@@ -184,8 +184,11 @@ func (g *GeneralCommissioning) regulate(config uint8, country string, crumb uint
 		g.before = &regulation{g.regulatory, g.basic.place()}
 	}
 	g.regulatory, g.crumb = config, crumb
+	staged := g.before != nil
 	g.mu.Unlock()
-	if err := g.basic.setLocation(country); err != nil {
+	if staged {
+		g.basic.stageLocation(country)
+	} else if err := g.basic.setLocation(country); err != nil {
 		return nil, err
 	}
 	g.Changed(regulatoryConfig, breadcrumb)

@@ -61,7 +61,7 @@ type ring struct {
 	most    int
 }
 
-// Open continues the numbering where the last block reserved ended.
+// Open continues the numbering where the last block reserved ended. A disk that takes nothing is no reason not to open.
 func Open(s Storage) (*Log, error) {
 	l := &Log{storage: s}
 	l.watchers.Store(&[]*watcher{})
@@ -78,9 +78,7 @@ func Open(s Storage) (*Log, error) {
 		l.next = binary.LittleEndian.Uint64(b)
 	}
 	l.reserved = l.next
-	if err := l.extend(l.next + block); err != nil {
-		return nil, fmt.Errorf("matter/events: reserve numbers: %w", err)
-	}
+	_ = l.extend(l.next + block) // tried again with each event, which is dropped until then
 	return l, nil
 }
 
@@ -98,6 +96,7 @@ func (l *Log) extend(to uint64) error {
 // is full, and a number given twice would hide events from a controller for ever.
 func (l *Log) Emit(e model.Event) {
 	l.mu.Lock()
+	l.refill()
 	if l.next >= l.reserved {
 		l.mu.Unlock()
 		return
@@ -107,20 +106,25 @@ func (l *Log) Emit(e model.Event) {
 	if int(e.Priority) < len(l.rings) {
 		l.rings[e.Priority].push(r)
 	}
-	if l.reserved-l.next < refill && !l.ahead {
-		l.ahead = true
-		to := l.reserved + block
-		l.reserve.Go(func() {
-			_ = l.extend(to) // tried again with the next event
-			l.mu.Lock()
-			l.ahead = false
-			l.mu.Unlock()
-		})
-	}
 	l.mu.Unlock()
 	for _, w := range *l.watchers.Load() {
 		w.tell(r)
 	}
+}
+
+// refill reserves the next block in the background when few numbers are left; l.mu is held.
+func (l *Log) refill() {
+	if l.reserved-l.next > refill || l.ahead {
+		return
+	}
+	l.ahead = true
+	to := l.reserved + block
+	l.reserve.Go(func() {
+		_ = l.extend(to) // tried again with the next event
+		l.mu.Lock()
+		l.ahead = false
+		l.mu.Unlock()
+	})
 }
 
 func (r *ring) push(e Record) {

@@ -86,8 +86,9 @@ func decodeSubscription(b []byte) (c model.Caller, req *subscribeRequest, addres
 }
 
 // Resume brings back the subscriptions of before a restart (Matter 1.4 section 8.5.2.3). It returns at once; controllers are dialled
-// in the background, and one that has subscribed again by itself meanwhile replaces its old subscription.
-func (e *Engine) Resume() error {
+// in the background, and one that has subscribed again by itself meanwhile replaces its old subscription. member says whether a
+// fabric is there: of one that is not, because the power went while it was commissioned or removed, subscriptions are forgotten.
+func (e *Engine) Resume(member func(fabric uint8) bool) error {
 	if e.c.Storage == nil || e.c.Dial == nil {
 		return nil
 	}
@@ -101,6 +102,12 @@ func (e *Engine) Resume() error {
 		c, req, address, err2 := decodeSubscription(b)
 		if n != 1 || err != nil || err2 != nil {
 			e.c.Failed(fmt.Errorf("matter/im: a kept subscription is damaged: %w", e.c.Storage.Apply(map[string][]byte{key: nil})))
+			continue
+		}
+		if !member(c.Fabric) {
+			if err := e.c.Storage.Apply(map[string][]byte{key: nil}); err != nil {
+				e.c.Failed(fmt.Errorf("matter/im: forget a subscription: %w", err))
+			}
 			continue
 		}
 		s := e.restore(id, &c, req)

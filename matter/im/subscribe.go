@@ -39,14 +39,14 @@ func (e *Engine) subscribe(ctx context.Context, ex Exchange, payload []byte) err
 	w.Uint(tlv.Context(2), uint64(s.greatest/time.Second))
 	b, err := finish(w)
 	if err == nil {
+		s.address = session.Address()
+		e.keep(s) // before the controller relies on it
 		err = e.send(ctx, ex, OpSubscribeResponse, b)
 	}
 	if err != nil {
 		e.remove(s)
 		return err
 	}
-	s.address = session.Address()
-	e.keep(s)
 	e.begin(s, session)
 	return nil
 }

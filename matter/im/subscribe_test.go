@@ -267,7 +267,7 @@ func TestSubscriptionsAreResumed(t *testing.T) {
 		h.engine.Close()
 		second := New(Config{Node: h.node, Access: h.access, Events: h.log, Storage: h.store, Dial: dial})
 		defer second.Close()
-		if err := second.Resume(); err != nil {
+		if err := second.Resume(func(uint8) bool { return true }); err != nil {
 			t.Fatal(err)
 		}
 		got := again.report(t, time.Hour)

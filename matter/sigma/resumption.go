@@ -4,9 +4,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/loquet/loquet/matter/crypto"
+	"github.com/loquet/loquet/matter/session"
 	"github.com/loquet/loquet/matter/tlv"
 )
 
@@ -114,11 +116,22 @@ func (r *Resumptions) keep(rec resumption) error {
 
 // ForgetFabric drops the records of a fabric that was removed.
 func (r *Resumptions) ForgetFabric(index uint8) error {
+	return r.forget(func(rec resumption) bool { return rec.fabric == index })
+}
+
+// Retain drops the records of all other fabrics: of those that were being commissioned or removed when the power went.
+func (r *Resumptions) Retain(members []session.Fabric) error {
+	return r.forget(func(rec resumption) bool {
+		return !slices.ContainsFunc(members, func(f session.Fabric) bool { return f.Index == rec.fabric && f.Compressed == rec.compressed })
+	})
+}
+
+func (r *Resumptions) forget(which func(resumption) bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	changes := map[string][]byte{}
 	for k, rec := range r.all {
-		if rec.fabric == index {
+		if which(rec) {
 			delete(r.all, k)
 			changes[k] = nil
 		}
