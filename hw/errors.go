@@ -34,6 +34,10 @@ type FieldError struct {
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
 
+// Explain wraps err, which came of trying op at a device, with the device's id and the remedy; nil for nil. An
+// OpError from below keeps its own words and gets the device.
+func Explain(device, op string, err error) error { return opError(device, op, err) }
+
 // opError wraps err for one device. An OpError from below keeps its own words and gets the device.
 func opError(device, op string, err error) error {
 	if err == nil {

@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/esphome"
 	"github.com/loquet/loquet/hw/garadget"
 	"github.com/loquet/loquet/hw/gpio"
 	"github.com/loquet/loquet/hw/lines"
@@ -20,6 +21,7 @@ import (
 func Openers() *hw.Registry[device.Opener] {
 	return hw.NewRegistry(
 		garadget.Driver(),
+		esphome.OpenerDriver(),
 		lines.OpenerDriver(),
 	)
 }
@@ -27,6 +29,7 @@ func Openers() *hw.Registry[device.Opener] {
 // Bolts are the drivers for locks.
 func Bolts() *hw.Registry[device.Bolt] {
 	return hw.NewRegistry(
+		esphome.BoltDriver(),
 		lines.MaglockDriver(),
 		lines.MotorDriver(),
 		lines.StrikeDriver(),
@@ -37,6 +40,7 @@ func Bolts() *hw.Registry[device.Bolt] {
 // Sensors are the drivers for contacts of their own.
 func Sensors() *hw.Registry[device.Sensor] {
 	return hw.NewRegistry(
+		esphome.SensorDriver(),
 		lines.SensorDriver(),
 	)
 }
