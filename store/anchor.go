@@ -45,15 +45,6 @@ func (j *Journal) settledBefore(seq int64) int64 {
 	return from
 }
 
-// logSize is how long the write-ahead log is.
-func (j *Journal) logSize() int64 {
-	st, err := os.Stat(j.path + "-wal")
-	if err != nil {
-		return 0
-	}
-	return st.Size()
-}
-
 // end lets nobody write any more. What was recorded is on the disk then, if the disk takes it.
 func (j *Journal) end() {
 	if j.closed.Swap(true) {

@@ -69,7 +69,7 @@ func TestANewerHistoryIsMetByFinish(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("PRAGMA user_version = 9; UPDATE meta SET value = '2' WHERE key = 'readable_by'"); err != nil {
+	if _, err := db.Exec("PRAGMA user_version = 9; UPDATE meta SET value = '9' WHERE key = 'readable_by'"); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -52,34 +52,46 @@ func (j *Journal) History(ctx context.Context, q Query) ([]Row, error) {
 	aside := slices.DeleteFunc(slices.Clone(held), func(r Row) bool { return !q.wants(r) })
 	limit := q.limit()
 	if q.OldestFirst {
-		rows, err := j.stored(ctx, q, held, "ORDER BY seq LIMIT ?", limit)
+		rows, err := j.stored(ctx, q, held, limit)
 		rows = append(rows, aside...)
 		return rows[:min(limit, len(rows))], err
 	}
 	slices.Reverse(aside)
 	aside = aside[:min(limit, len(aside))]
-	rows, err := j.stored(ctx, q, held, "ORDER BY seq DESC LIMIT ?", limit-len(aside))
+	rows, err := j.stored(ctx, q, held, limit-len(aside))
 	return append(aside, rows...), err
 }
 
 // stored returns rows of journal.db. Those that are held aside too are left out.
-func (j *Journal) stored(ctx context.Context, q Query, held []Row, tail string, limit int) ([]Row, error) {
+func (j *Journal) stored(ctx context.Context, q Query, held []Row, limit int) ([]Row, error) {
 	if j.readers == nil || limit == 0 {
 		return nil, nil
 	}
 	if len(held) > 0 && (q.BeforeSeq <= 0 || held[0].Seq < q.BeforeSeq) {
 		q.BeforeSeq = held[0].Seq
 	}
-	where, args, err := j.where(ctx, q)
+	if q.Device != "" {
+		return j.storedOf(ctx, q, limit)
+	}
+	return j.page(ctx, q, selectRow, "seq", limit)
+}
+
+// page asks for rows that match, by a column with their numbers.
+func (j *Journal) page(ctx context.Context, q Query, sel, seq string, limit int) ([]Row, error) {
+	where, args, err := j.where(ctx, q, seq)
 	if err != nil {
 		return nil, err
 	}
-	return queryRows(ctx, j.readers, where, tail, append(args, limit)...)
+	tail := "ORDER BY " + seq + " DESC LIMIT ?"
+	if q.OldestFirst {
+		tail = "ORDER BY " + seq + " LIMIT ?"
+	}
+	return selectRows(ctx, j.readers, sel+where+" "+tail, append(args, limit)...)
 }
 
 // where translates the query. Times are not in order by number where the clock was set, so a bound on
 // time is first turned into one on numbers by the days the rows were written on.
-func (j *Journal) where(ctx context.Context, q Query) (string, []any, error) {
+func (j *Journal) where(ctx context.Context, q Query, seq string) (string, []any, error) {
 	var terms []string
 	var args []any
 	add := func(term string, arg any) {
@@ -87,13 +99,13 @@ func (j *Journal) where(ctx context.Context, q Query) (string, []any, error) {
 		args = append(args, arg)
 	}
 	if q.Device != "" {
-		add("device = ?", q.Device)
+		add(strings.TrimSuffix(seq, "seq")+"device = ?", q.Device)
 	}
 	if q.AfterSeq > 0 {
-		add("seq > ?", q.AfterSeq)
+		add(seq+" > ?", q.AfterSeq)
 	}
 	if q.BeforeSeq > 0 {
-		add("seq < ?", q.BeforeSeq)
+		add(seq+" < ?", q.BeforeSeq)
 	}
 	if !q.Since.IsZero() {
 		var first sql.NullInt64
@@ -102,9 +114,9 @@ func (j *Journal) where(ctx context.Context, q Query) (string, []any, error) {
 			return "", nil, err
 		}
 		if !first.Valid {
-			add("seq < ?", 0)
+			add(seq+" < ?", 0)
 		}
-		add("seq >= ?", first.Int64)
+		add(seq+" >= ?", first.Int64)
 		add("at >= ?", q.Since.UnixNano())
 	}
 	if !q.Until.IsZero() {
@@ -120,7 +132,11 @@ const selectRow = `SELECT seq, at, utc, trust, boot, mono, kind, device, action,
 	confirmed, detail, state, prev, hash FROM events `
 
 func queryRows(ctx context.Context, q querier, where, tail string, args ...any) ([]Row, error) {
-	rows, err := q.QueryContext(ctx, selectRow+where+" "+tail, args...)
+	return selectRows(ctx, q, selectRow+where+" "+tail, args...)
+}
+
+func selectRows(ctx context.Context, q querier, query string, args ...any) ([]Row, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type Journal struct {
 	// Of whoever has the turn.
 	db      *sql.DB
 	conn    *sql.Conn // nil: journal.db is not written
-	insert  *sql.Stmt
+	insert  *rowWriter
 	last    digest // hash of the last row in journal.db
 	lastSeq int64  // its number
 	segment segment
@@ -41,6 +41,7 @@ type Journal struct {
 	readers *sql.DB               // nil: there is nothing to read
 	recent  recent
 	durable durable
+	used    atomic.Int64 // of the log, in bytes, as far as rows take them
 
 	turns   chan struct{} // holds one while somebody writes
 	stopped chan struct{} // closed at the end
@@ -60,10 +61,6 @@ type segment struct {
 	day     string
 	trusted bool
 }
-
-const insertRow = `INSERT INTO events (seq, at, utc, trust, boot, mono, kind, device, action, cause, actor, place,
-	intent, outcome, code, confirmed, detail, state, prev, hash)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // Record writes the entry and returns its number. When it returns, the row survives a killed process;
 // it is on the disk a moment later, which nobody waits for (Flush does). While journal.db cannot be
@@ -156,25 +153,19 @@ func (j *Journal) put(r *Row) error {
 	ctx := context.Background()
 	var err error
 	if seg == j.segment {
-		err = j.exec(ctx, r, hash)
+		err = j.insert.write(ctx, r, j.last, hash)
 	} else {
 		err = inTx(ctx, j.conn, func() error {
 			_, err := j.conn.ExecContext(ctx, "INSERT INTO segments VALUES (?, ?, ?)", r.Seq, seg.day, number(seg.trusted))
-			return errors.Join(err, j.exec(ctx, r, hash))
+			return errors.Join(err, j.insert.write(ctx, r, j.last, hash))
 		})
 	}
 	if err != nil {
 		return err
 	}
 	j.last, j.lastSeq, j.segment = hash, r.Seq, seg
+	j.used.Add(rowInLog)
 	return nil
-}
-
-func (j *Journal) exec(ctx context.Context, r *Row, hash digest) error {
-	_, err := j.insert.ExecContext(ctx, r.Seq, r.At.UnixNano(), utc(r.At), r.Trust, r.Boot, int64(r.Mono), r.Kind, r.Device,
-		r.Action, r.Cause.Kind, r.Cause.Actor, r.Cause.Place, r.Intent, r.Outcome, r.Code, number(r.Confirmed),
-		r.Detail, r.State, j.last[:], hash[:])
-	return err
 }
 
 // follow keeps count of the intents that wait for their outcome.

@@ -151,7 +151,7 @@ func (j *Journal) openFile(ctx context.Context, by string) error {
 	if _, err := j.conn.ExecContext(ctx, "PRAGMA busy_timeout = 20"); err != nil {
 		return err
 	}
-	if j.insert, err = j.conn.PrepareContext(ctx, insertRow); err != nil {
+	if j.insert, err = newRowWriter(ctx, j.conn); err != nil {
 		return err
 	}
 	j.readers, err = openReaders(j.path, false)
@@ -205,19 +205,6 @@ func (j *Journal) readEnd(ctx context.Context, q querier) error {
 		return damaged(j.path, "its days", nil)
 	}
 	j.segment.trusted = trusted == 1
-	return err
-}
-
-// turn empties the write-ahead log and begins it anew. The first write into a log that was begun anew
-// syncs its header; this one is not a row, so no door waits for that sync.
-func (j *Journal) turn(ctx context.Context, mode string) error {
-	if _, err := checkpoint(ctx, j.conn, mode); err != nil {
-		return err
-	}
-	if err := j.disk.commit(j.path); err != nil {
-		return err
-	}
-	_, err := j.conn.ExecContext(ctx, "UPDATE meta SET value = value + 1 WHERE key = 'turn'")
 	return err
 }
 
@@ -354,7 +341,7 @@ func (j *Journal) closeFile() {
 	}
 	var err error
 	if j.insert != nil {
-		err = errors.Join(err, j.insert.Close())
+		err = errors.Join(err, j.insert.close())
 	}
 	if j.readers != nil {
 		err = errors.Join(err, j.readers.Close())

@@ -248,13 +248,13 @@ func TestFilesOfANewerLoquet(t *testing.T) {
 	}
 	for _, file := range []string{fileDatabase, fileJournal} {
 		t.Run(file, func(t *testing.T) {
-			dir := change(t, file, "PRAGMA user_version = 9", "UPDATE meta SET value = '2' WHERE key = 'readable_by'",
+			dir := change(t, file, "PRAGMA user_version = 9", "UPDATE meta SET value = '9' WHERE key = 'readable_by'",
 				"INSERT INTO meta VALUES ('written_by', '8.1')")
 			_, err := Open(t.Context(), dir, small())
 			if !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "8.1") {
 				t.Errorf("open: %v", err)
 			}
-			dir = change(t, file, "PRAGMA user_version = 2", "CREATE TABLE later (x)")
+			dir = change(t, file, "PRAGMA user_version = 9", "CREATE TABLE later (x)")
 			s := open(t, dir, small())
 			healthy(t, s)
 			newIs(t, s)

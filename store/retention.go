@@ -75,6 +75,9 @@ func (j *Journal) drop(ctx context.Context, first int64, now time.Time) (int64, 
 		return 0, damaged(j.path, "a row's place in the chain", nil)
 	}
 	next.Hash = digest(hash)
+	if err := j.forget(ctx, next.Upto); err != nil {
+		return 0, err
+	}
 	res, err := j.conn.ExecContext(ctx, "DELETE FROM events WHERE seq <= ?", next.Upto)
 	if err != nil {
 		return 0, err

@@ -29,6 +29,8 @@ const (
 	// logLimit is the size of the journal's log at which it is emptied, when no door is owed anything;
 	// at eight times that it is emptied in any case, beside the writer.
 	logLimit = 4 << 20
+	// indexSteps a turn, so that the log does not grow faster than it is emptied.
+	indexSteps = 8
 )
 
 func newUpkeep(s *Store) *upkeep {
@@ -115,10 +117,12 @@ func (u *upkeep) turn(now time.Time) {
 		signal(j.durable.kick)
 	}
 	ctx := context.Background()
-	size := j.logSize()
 	idle := u.isIdle()
-	if (size > logLimit && idle) || size > 8*logLimit {
+	if (idle && j.crowded(logLimit)) || j.crowded(8*logLimit) {
 		u.emptyLog(ctx)
+	}
+	if !j.laid() {
+		_ = j.order(j.lay) // a journal that closes needs no room
 	}
 	if now.Sub(u.anchored) >= anchorEvery {
 		u.anchored = now
@@ -127,6 +131,7 @@ func (u *upkeep) turn(now time.Time) {
 	if !idle {
 		return
 	}
+	u.index(ctx)
 	if now.Sub(u.retained) >= retainEvery && u.s.options.Retention > 0 {
 		u.retained = now
 		u.retain(ctx)
@@ -169,6 +174,27 @@ func (u *upkeep) anchor() {
 		return
 	}
 	u.s.journal.setAnchor(a)
+}
+
+// index lets the journal note which rows are a device's. A journal with many that are not noted yet, as
+// after an update, is gone through in small steps, so that no door waits long.
+func (u *upkeep) index(ctx context.Context) {
+	j := u.s.journal
+	more := true
+	for range indexSteps {
+		if !more || !u.isIdle() {
+			return
+		}
+		var err error
+		ordered := j.order(func() { more, err = j.index(ctx) })
+		if ordered != nil {
+			return
+		}
+		if err != nil {
+			u.s.state.degrade(diskProblem(j.path, err))
+			return
+		}
+	}
 }
 
 func (u *upkeep) retain(ctx context.Context) {
