@@ -11,6 +11,8 @@ var (
 	typeDoorLock       = model.DeviceType{ID: 0x000A, Revision: 4}
 	typeContactSensor  = model.DeviceType{ID: 0x0015, Revision: 2}
 	typeWindowCovering = model.DeviceType{ID: 0x0202, Revision: 6}
+	typeClosure        = model.DeviceType{ID: 0x0230, Revision: 1}
+	typePowerSource    = model.DeviceType{ID: 0x0011, Revision: 1}
 )
 
 // contact is a contact of its own.
@@ -20,14 +22,17 @@ type contact struct {
 }
 
 func (h *House) newContact(i Item) (thing, error) {
-	t := &contact{base: base{house: h, item: i}, state: cluster.NewBooleanState(closed(i.Contact.State().Open))}
-	err := t.part("", i.Name, "Contact", []model.DeviceType{typeContactSensor}, nil, i.Contact.State().Available, h.identify(i.Contact.ID(), i.Contact.Identify), t.state)
-	return t, err
+	s := i.Contact.State()
+	t := &contact{base: base{house: h, item: i}, state: cluster.NewBooleanState(closed(s.Open))}
+	power := t.power(i.ContactFace.Battery, s.Battery)
+	return t, t.part(piece{name: i.Name, product: "Contact", types: power.types(typeContactSensor), there: s.Available,
+		show: h.identify(i.Contact.ID(), i.Contact.Identify), clusters: power.and(t.state)})
 }
 
 func (t *contact) show() {
 	s := t.item.Contact.State()
 	t.state.Set(closed(s.Open))
+	t.battery(s.Battery)
 	t.reachable(s.Available)
 }
 

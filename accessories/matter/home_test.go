@@ -82,6 +82,7 @@ type home struct {
 	journal *devicetest.Journal
 	logs    *lockedBuffer
 	items   []Item
+	stop    func()
 
 	mu      sync.Mutex
 	wake    chan struct{}                // closed and replaced at each change
@@ -150,9 +151,9 @@ func (h *home) open(change func(*Config)) *home {
 	for _, id := range house.Devices() {
 		house.Changed(id)
 	}
-	h.t.Cleanup(house.Close)
 	must(h.t, h.server.Start(h.t.Context()))
-	h.t.Cleanup(h.server.Stop)
+	h.stop = sync.OnceFunc(func() { h.server.Stop(); house.Close() })
+	h.t.Cleanup(h.stop)
 	return h
 }
 
@@ -280,6 +281,15 @@ func (h *home) controller() *guest {
 	s, err := c.Commission(h.t.Context(), h.t, h.conn.LocalAddr(), h.server.Setup().Passcode, 7)
 	must(h.t, err)
 	return &guest{c, h, s}
+}
+
+// leave ends all memberships and the home.
+func (h *home) leave() {
+	h.t.Helper()
+	for _, f := range h.server.Fabrics() {
+		must(h.t, h.server.RemoveFabric(f.Index))
+	}
+	h.stop()
 }
 
 // endpoint is where a device, or a part of it, stands.

@@ -75,11 +75,12 @@ type House struct {
 	writing sync.Mutex       // of all books
 	guard   guard
 
-	shown atomic.Pointer[map[string]thing] // for actors, which must not wait for mu
-	ctx   context.Context                  // ends with Close
-	end   context.CancelFunc
-	begin sync.Mutex // held for a moment to begin work, or to end it
-	work  sync.WaitGroup
+	batteries sync.Map                         // ids of devices that told of one
+	shown     atomic.Pointer[map[string]thing] // for actors, which must not wait for mu
+	ctx       context.Context                  // ends with Close
+	end       context.CancelFunc
+	begin     sync.Mutex // held for a moment to begin work, or to end it
+	work      sync.WaitGroup
 }
 
 // ErrClosed is returned by a House after Close.

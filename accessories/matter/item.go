@@ -3,14 +3,11 @@ package matter
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/loquet/loquet/device"
-	"github.com/loquet/loquet/matter/cluster"
-	"github.com/loquet/loquet/matter/model"
 )
 
 // Shape is what a door is shown as.
@@ -73,63 +70,6 @@ func (h *House) make(i Item) (thing, error) {
 	default:
 		return h.newContact(i)
 	}
-}
-
-// base is what all things have in common.
-type base struct {
-	house *House
-	item  Item
-	parts []part
-}
-
-// part is one endpoint of a thing.
-type part struct {
-	config  model.EndpointConfig
-	bridged *cluster.Bridged
-}
-
-func (b *base) device() string { return b.item.id() }
-
-func (b *base) same(i Item) bool { return b.item == i }
-
-func (b *base) endpoints() (out []model.EndpointConfig) {
-	for _, p := range b.parts {
-		out = append(out, p.config)
-	}
-	return out
-}
-
-func (b *base) reachable(r bool) {
-	for _, p := range b.parts {
-		p.bridged.SetReachable(r)
-	}
-}
-
-// maxLabel is what a label may have in octets (Matter 1.4 section 11.1.5.6).
-const maxLabel = 32
-
-// part adds an endpoint: key tells it from the device's others, name is its label, product
-// what it is, there whether the device answers.
-func (b *base) part(key, name, product string, types []model.DeviceType, tags []model.Tag, there bool, do func(on bool), clusters ...model.Cluster) error {
-	id := b.device()
-	if key != "" {
-		id += "/" + key
-	}
-	number, err := b.house.c.Server.EndpointFor(id)
-	if err != nil {
-		return fmt.Errorf("matter: show %s: %w", b.device(), err)
-	}
-	label, err := b.house.label(id, name)
-	if err != nil {
-		return err
-	}
-	unique := b.house.unique(id)
-	bridged := cluster.NewBridged(cluster.BridgedDevice{VendorName: "loquet", ProductName: product, Label: label, SerialNumber: unique[:16], UniqueID: unique,
-		HardwareVersionText: "1", SoftwareVersionText: cut(b.house.c.About.Firmware, 64), Reachable: there,
-		SetLabel: func(l string) error { return b.house.keepLabel(id, name, l) }})
-	b.parts = append(b.parts, part{bridged: bridged, config: model.EndpointConfig{ID: number, DeviceTypes: types, Tags: tags,
-		Clusters: append([]model.Cluster{bridged, cluster.NewIdentify(cluster.IdentifyActuator, do)}, clusters...)}})
-	return nil
 }
 
 // unique is a device's id as controllers see it: the same for ever, and it tells nothing of the house.

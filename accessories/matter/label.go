@@ -1,6 +1,7 @@
 package matter
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -16,18 +17,18 @@ type label struct {
 }
 
 // label returns what an endpoint is called. A record that cannot be read is no reason to hide a door.
-func (h *House) label(id, name string) (string, error) {
+func (h *House) label(id, name string) string {
 	name = cut(name, maxLabel)
 	b, ok, err := h.c.Storage.Get(labelKeys + id)
 	if err != nil {
 		h.c.Log.Warn().Err(err).Str("device", id).Msg("label not read, the name of the configuration is shown")
-		return name, nil
+		return name
 	}
 	var l label
 	if ok && json.Unmarshal(b, &l) == nil && l.Name == name && l.Label == cut(l.Label, maxLabel) {
-		return l.Label, nil
+		return l.Label
 	}
-	return name, nil
+	return name
 }
 
 // keepLabel keeps what a controller calls an endpoint.
@@ -43,4 +44,19 @@ func (h *House) keepLabel(id, name, given string) error {
 		return fmt.Errorf("matter: keep the label of %s: %w", id, err)
 	}
 	return nil
+}
+
+// batteryOf remembers that a device has a battery. Actors call it: it waits for nothing.
+func (h *House) batteryOf(id string) {
+	if _, again := h.batteries.LoadOrStore(id, true); again {
+		return
+	}
+	h.later(func(context.Context) {
+		if _, ok, err := h.c.Storage.Get(batteryKeys + id); ok || err != nil {
+			return
+		}
+		if err := h.c.Storage.Apply(map[string][]byte{batteryKeys + id: {1}}); err != nil {
+			h.c.Log.Warn().Err(err).Str("device", id).Msg("a battery is not remembered")
+		}
+	})
 }

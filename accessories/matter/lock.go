@@ -18,6 +18,7 @@ type lock struct {
 
 	showing sync.Mutex // reading the state and telling it are one step
 	last    device.LockState
+	forced  bool // the door was opened although the bolt was out, and is open still
 }
 
 func (h *House) newLock(i Item) (thing, error) {
@@ -34,7 +35,9 @@ func (h *House) newLock(i Item) (thing, error) {
 	if t.book != nil {
 		t.book.watch(t.usersChanged)
 	}
-	return t, t.part("", i.Name, "Lock", []model.DeviceType{typeDoorLock}, nil, t.last.Available, h.identify(i.Lock.ID(), i.Lock.Identify), t.cluster)
+	power := t.power(i.LockFace.Battery, t.last.Battery)
+	return t, t.part(piece{name: i.Name, product: "Lock", types: power.types(typeDoorLock), there: t.last.Available, show: h.identify(i.Lock.ID(), i.Lock.Identify),
+		clusters: power.and(t.cluster)})
 }
 
 func lockType(d device.BoltDrive) doorlock.Type {
@@ -69,6 +72,9 @@ func (t *lock) state(s device.LockState) doorlock.State {
 	switch s.DoorOpen {
 	case device.Yes:
 		out.Door = doorlock.DoorOpen
+		if t.forced {
+			out.Door = doorlock.DoorForcedOpen
+		}
 	case device.No:
 		out.Door = doorlock.DoorClosed
 	case device.Unknown:
@@ -86,9 +92,24 @@ func (t *lock) show() {
 	s := t.item.Lock.State()
 	was := t.last
 	t.last = s
+	if forced := t.isForced(was, s); forced != t.forced {
+		if t.forced = forced; forced {
+			t.cluster.Alarm(doorlock.AlarmForced)
+		}
+	}
 	t.cluster.Set(t.state(s))
+	t.battery(s.Battery)
 	t.reachable(s.Available)
 	t.tell(was, s)
+}
+
+// isForced says whether a door stands open that was opened although its bolt was seen out. A strike or a magnet is no such
+// bolt: a handle inside opens those doors, as it should.
+func (t *lock) isForced(was, is device.LockState) bool {
+	traits := t.item.Lock.Config().Traits
+	bolt := traits.SensesBolt && (traits.Drive == device.BoltDriveMotor || traits.Drive == device.BoltDriveCommanded)
+	opened := was.DoorOpen == device.No && was.Bolt == device.BoltSecured && is.Bolt == device.BoltSecured
+	return bolt && is.Available && is.DoorOpen == device.Yes && (t.forced || opened)
 }
 
 // tell tells what happened between two states.

@@ -45,10 +45,7 @@ type peopled struct {
 func newPeopled(t *testing.T) *peopled {
 	t.Helper()
 	h := &peopled{home: newHome(t, nil), people: newMemory()}
-	sealer, err := seal.New(make([]byte, seal.KeySize))
-	must(t, err)
-	h.ledger, err = ledger.Open(h.people, sealer, noon{}, 1+Guesses)
-	must(t, err)
+	h.ledger = openLedger(t, h.people)
 	for _, id := range []string{"front", "back"} {
 		h.lock(id, func(i *Item) { i.LockFace.Codes = true })
 		h.bolts[id].Put(device.BoltSecured)
@@ -67,6 +64,17 @@ func newPeopled(t *testing.T) *peopled {
 	h.c = h.controller()
 	return h
 }
+
+func openLedger(t testing.TB, space *memory) *ledger.Ledger {
+	t.Helper()
+	sealer, err := seal.New(make([]byte, seal.KeySize))
+	must(t, err)
+	l, err := ledger.Open(space, sealer, noon{}, 1+Guesses)
+	must(t, err)
+	return l
+}
+
+func newLedger(t testing.TB) *ledger.Ledger { return openLedger(t, newMemory()) }
 
 func (h *peopled) noticed(kind NoticeKind) int {
 	h.mu.Lock()
