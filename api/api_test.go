@@ -49,7 +49,7 @@ func peopled(t *testing.T) *apitest.Ledger {
 
 func newServer(t *testing.T, h *apitest.House, change ...func(*api.Options)) *api.Server {
 	t.Helper()
-	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Ledger: peopled(t), Keypads: &apitest.Ledger{}, Sim: h, Tokens: &apitest.Space{},
+	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Ledger: peopled(t), Keypads: &apitest.Ledger{}, Adopter: &apitest.Adopter{}, Sim: h, Tokens: &apitest.Space{},
 		Version: api.Version{Version: "1.2.3"}, Hosts: []string{"door.example.org"}}
 	for _, c := range change {
 		c(&o)

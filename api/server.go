@@ -27,7 +27,7 @@ const (
 )
 
 // Options are what a Server needs beside the house. Only the zero value of Stream, Pairings, Keeper,
-// Ledger, Keypads, Sim and Tokens is replaced: a fresh stream, and paths that answer 404.
+// Ledger, Keypads, Adopter, Sim and Tokens is replaced: a fresh stream, and paths that answer 404.
 type Options struct {
 	Log        zerolog.Logger
 	Version    Version
@@ -39,6 +39,7 @@ type Options struct {
 	Keeper     Keeper          // nil: no backups, no facts
 	Ledger     Ledger          // nil: no people, no codes
 	Keypads    Keypads         // nil without keypads
+	Adopter    Adopter         // nil without MQTT
 	Sim        Simulator       // nil without simulated devices
 	Metrics    func(io.Writer) // more lines for /metrics; may be nil
 }

@@ -184,6 +184,18 @@ func (s *Server) Adopt(until time.Time, rights Rights) {
 	}
 }
 
+// Blank reports whether a device without an account is connected under this client id.
+func (s *Server) Blank(client string) bool {
+	s.mu.Lock()
+	m := s.mochi
+	s.mu.Unlock()
+	if m == nil {
+		return false
+	}
+	cl, ok := m.Clients.Get(client)
+	return ok && !cl.Closed() && cl.Net.Listener == forOthers && len(cl.Properties.Username) == 0
+}
+
 // Drop ends the connections of an account, or of everybody who has none with an empty name.
 func (s *Server) Drop(user string) {
 	s.mu.Lock()

@@ -34,11 +34,14 @@ type House struct {
 	server   *broker.Server // nil with another broker
 	client   *broker.Client
 
+	life   context.Context
 	cancel context.CancelFunc
 	all    sync.WaitGroup
 
 	mu   sync.Mutex
 	told map[trouble]time.Time // what strangers caused, and when last
+	// boards are the numbers of Garadget boards, by name.
+	boards map[string]string
 }
 
 // clientID is what the house calls itself at a broker.
@@ -55,20 +58,21 @@ func Open(o Options) (*House, error) {
 	if o.Config == nil {
 		return nil, nil
 	}
-	h := &House{options: o, told: map[trouble]time.Time{}}
+	h := &House{options: o, told: map[trouble]time.Time{}, boards: map[string]string{}}
 	c := broker.ClientOptions{ID: clientID, Changed: h.changed, Denied: h.denied, Log: o.Log}
 	if err := h.choose(&c); err != nil {
 		return nil, err
 	}
 	h.client = broker.NewClient(c)
 	ctx, cancel := context.WithCancel(context.Background())
-	h.cancel = cancel
+	h.life, h.cancel = ctx, cancel
 	if h.server != nil {
 		h.all.Go(func() {
 			if err := h.server.Run(ctx); err != nil {
 				o.Log.Error().Err(err).Msg("the MQTT broker ended")
 			}
 		})
+		h.all.Go(func() { h.meet(ctx) })
 	}
 	h.all.Go(func() { h.client.Run(ctx) })
 	h.all.Go(func() { h.forget(ctx) })

@@ -116,3 +116,13 @@ func split(topic string) (name, last string, ok bool) {
 	name, last, ok = strings.Cut(rest, "/")
 	return name, last, ok && name != "" && len(name) <= 64 && !strings.Contains(last, "/")
 }
+
+// Identify reads which board says its description under which name; not ok if it is none.
+func Identify(topic string, payload []byte) (name, id string, ok bool) {
+	name, last, ok := split(topic)
+	if !ok || last != "config" {
+		return "", "", false
+	}
+	s, err := parseSettings(payload)
+	return name, s.ID, err == nil
+}

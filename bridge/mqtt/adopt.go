@@ -1,0 +1,194 @@
+package mqtt
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/broker"
+	"github.com/loquet/loquet/hw/garadget"
+)
+
+var _ api.Adopter = (*House)(nil)
+
+// window is how long a board without an account is let in.
+const window = 15 * time.Minute
+
+// maxBoards bounds what boards on the network can make the house remember.
+const maxBoards = 64
+
+// boardRights are what one Garadget writes and reads (its topics hold its client id).
+func boardRights() broker.Rights {
+	return broker.Rights{Write: []string{"garadget/%c/LWT", "garadget/%c/status", "garadget/%c/config"},
+		Read: []string{"garadget/%c/command", "garadget/%c/set-config"}, Packet: 1024}
+}
+
+// rights are those of a kind of device, and whether its account belongs to one client id.
+func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
+	const small, large = 16 << 10, broker.MaxPacket
+	own := r.Kind == "device" || r.Kind == "tasmota"
+	if own && !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$`).MatchString(r.Topic) {
+		return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That is no topic", Field: "topic",
+			Why: "a topic is 1 to 64 letters, digits, dots, dashes and slashes", Remedy: "give the topic that is set on the device"}
+	}
+	switch r.Kind {
+	case "garadget":
+		return boardRights(), true, nil
+	case "device":
+		all := []string{r.Topic + "/#"}
+		return broker.Rights{Write: all, Read: all, Packet: small}, true, nil
+	case "tasmota":
+		return broker.Rights{Write: []string{"stat/" + r.Topic + "/#", "tele/" + r.Topic + "/#"},
+			Read: []string{"cmnd/" + r.Topic + "/#", "cmnd/tasmotas/#"}, Packet: small}, true, nil
+	case "zigbee2mqtt":
+		all := []string{"zigbee2mqtt/#", "homeassistant/#"}
+		return broker.Rights{Write: all, Read: all, Packet: large}, false, nil
+	case "homeassistant":
+		return broker.Rights{Write: []string{"homeassistant/status", "loquet/+/set"}, Read: []string{"homeassistant/#", "loquet/#"}, Packet: small}, false, nil
+	}
+	return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That cannot be adopted", Field: "kind",
+		Why: fmt.Sprintf("there is no kind %.30q", r.Kind), Remedy: "garadget, device, tasmota, zigbee2mqtt or homeassistant"}
+}
+
+// elsewhere says that accounts are made at the other broker.
+func (h *House) elsewhere() error {
+	if h != nil && h.server != nil {
+		return nil
+	}
+	return &api.Error{Status: 409, Code: "no-broker", Title: "The house has no broker of its own",
+		Why:    "accounts are made where the broker is",
+		Remedy: `write mqtt: {listen: ":1883"} into the configuration, or make the account at the other broker`}
+}
+
+// Adopt implements api.Adopter.
+func (h *House) Adopt(_ context.Context, r api.AdoptRequest) (api.Adoption, error) {
+	if err := h.elsewhere(); err != nil {
+		return api.Adoption{}, err
+	}
+	may, bound, err := rights(r)
+	if err != nil {
+		return api.Adoption{}, err
+	}
+	one, password, err := h.accounts.Make(r.Kind, may, bound, time.Now())
+	if err != nil {
+		return api.Adoption{}, err
+	}
+	h.options.Log.Info().Str("kind", r.Kind).Str("user", one.User).Msg("an account for an MQTT device was made")
+	n := api.Adoption{Kind: r.Kind, User: one.User, Password: password, Hosts: h.hosts(), Port: h.port()}
+	if r.Kind == "garadget" {
+		n.Name = "door" + strings.TrimPrefix(one.User, r.Kind)
+	}
+	if r.Kind == "garadget" && r.Blank {
+		until := time.Now().Add(window)
+		n.Until = &until
+		h.all.Go(func() { h.provision(until, one.User, password) })
+	}
+	return n, nil
+}
+
+// provision lets boards without an account in and gives one of them this account.
+func (h *House) provision(until time.Time, user, password string) {
+	ctx, cancel := context.WithDeadline(h.life, until)
+	defer cancel()
+	h.server.Adopt(until, boardRights())
+	defer h.server.Adopt(time.Time{}, broker.Rights{})
+	for e := range h.client.Listen(ctx, "garadget/+/config") {
+		name, id, ok := garadget.Identify(e.Topic, e.Payload)
+		if !ok || e.Retained || !h.server.Blank(name) {
+			continue
+		}
+		row, err := json.Marshal(map[string]any{"mqus": user, "mqpw": password, "mqto": 15, "mqtt": 2})
+		if err == nil {
+			err = h.client.Publish(ctx, "garadget/"+name+"/set-config", row)
+		}
+		h.options.Log.Info().Err(err).Str("name", name).Str("id", id).Msg("a board without an account gets one")
+		if err != nil {
+			continue
+		}
+		// it says goodbye by itself; only then is the window closed, or it would not have heard
+		for deadline := time.Now().Add(5 * time.Second); h.server.Blank(name) && time.Now().Before(deadline) && ctx.Err() == nil; {
+			select {
+			case <-ctx.Done():
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		return
+	}
+}
+
+// meet remembers which board has which number, for the owner's configuration.
+func (h *House) meet(ctx context.Context) {
+	for e := range h.client.Listen(ctx, "garadget/+/config") {
+		name, id, ok := garadget.Identify(e.Topic, e.Payload)
+		if !ok {
+			continue
+		}
+		h.mu.Lock()
+		if _, known := h.boards[name]; known || len(h.boards) < maxBoards {
+			h.boards[name] = id
+		}
+		h.mu.Unlock()
+	}
+}
+
+// Accounts implements api.Adopter.
+func (h *House) Accounts(context.Context) ([]api.Account, error) {
+	if err := h.elsewhere(); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []api.Account
+	for _, one := range h.accounts.List() {
+		out = append(out, api.Account{User: one.User, Kind: one.Kind, Name: one.Client, ID: h.boards[one.Client], Made: one.Made})
+	}
+	return out, nil
+}
+
+// RemoveAccount implements api.Adopter.
+func (h *House) RemoveAccount(_ context.Context, user string) error {
+	if err := h.elsewhere(); err != nil {
+		return err
+	}
+	err := h.accounts.Remove(user)
+	if errors.Is(err, broker.ErrNoAccount) {
+		return fmt.Errorf("account %.40q: %w", user, api.ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	h.server.Drop(user)
+	return nil
+}
+
+func (h *House) port() int {
+	if at, ok := h.server.Addr().(*net.TCPAddr); ok {
+		return at.Port
+	}
+	return 1883
+}
+
+// hosts are the addresses that a board can be told: IPv4 only.
+func (h *House) hosts() []string {
+	if host, _, err := net.SplitHostPort(h.options.Config.Listen); err == nil && cmp.Or(host, "0.0.0.0") != "0.0.0.0" && host != "::" {
+		return []string{host}
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, a := range addrs {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && !ip.IP.IsLoopback() && !ip.IP.IsLinkLocalUnicast() {
+			out = append(out, ip.IP.String())
+		}
+	}
+	return out
+}

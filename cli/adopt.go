@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/loquet/loquet/api"
+)
+
+func (a *app) adoptCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "adopt",
+		Short:   "Give a device its account at the house's MQTT broker",
+		GroupID: groupHouse,
+		Args:    noSuchCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return &usage{"say what: garadget, device, tasmota, zigbee2mqtt, homeassistant, list or remove", cmd}
+		},
+	}
+	blank := false
+	garadget := a.adoptKind("garadget", "A Garadget board: prints the values for its set-up page", &blank)
+	garadget.Flags().BoolVar(&blank, "blank", false, "let one board in that has no account, for 15 minutes, and give it this one")
+	cmd.AddCommand(garadget,
+		a.adoptKind("device TOPIC", "A device that keeps to a topic of its own", nil),
+		a.adoptKind("tasmota TOPIC", "A device with Tasmota, with its topic", nil),
+		a.adoptKind("zigbee2mqtt", "Zigbee2MQTT", nil),
+		a.adoptKind("homeassistant", "Home Assistant: it sees the doors and may ask for moves", nil),
+		a.adoptListCommand(), a.adoptRemoveCommand())
+	return cmd
+}
+
+func (a *app) adoptKind(use, short string, blank *bool) *cobra.Command {
+	kind, topic, _ := strings.Cut(use, " ")
+	args := exactly()
+	if topic != "" {
+		args = exactly("topic")
+	}
+	return a.client(a.listing(&cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  args,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.bridge(cmd.Context())
+			if err != nil {
+				return err
+			}
+			r := api.AdoptRequest{Kind: kind, Blank: blank != nil && *blank}
+			if len(args) > 0 {
+				r.Topic = args[0]
+			}
+			adopted, err := c.Adopt(cmd.Context(), r)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(adopted)
+			}
+			a.printAdoption(adopted)
+			return nil
+		},
+	}))
+}
+
+func (a *app) printAdoption(n api.Adoption) {
+	if n.Until != nil {
+		a.say("The first board without an account is let in until %s, and gets this one.", n.Until.Format("15:04"))
+		a.say("On its set-up page enter only the broker's address and port; leave login and password empty.")
+	}
+	if n.Kind == "garadget" {
+		a.say("1. Hold the board's M button for three seconds, until it blinks blue.")
+		a.say("2. Join its Wi-Fi, PHOTON-..., and open http://192.168.0.1.")
+		a.say("3. Choose your Wi-Fi and enter:")
+		a.say("")
+	}
+	rows := [][]string{{"broker", strings.Join(n.Hosts, " or ")}, {"port", strconv.Itoa(n.Port)}, {"user", n.User}, {"password", n.Password}}
+	if n.Kind == "garadget" {
+		rows = append([][]string{{"mode", "only MQTT"}}, append(rows, []string{"topic", n.Name + " (or another name that no other board has)"}, []string{"time-out", "15"})...)
+	}
+	for _, row := range rows {
+		a.say("   %-10s %s", row[0], row[1])
+	}
+	a.say("")
+	if n.Kind == "garadget" {
+		a.say("4. When it is connected, `loquet adopt list` shows its number for the configuration.")
+	}
+	a.say("The password is not shown again.")
+}
+
+func (a *app) adoptListCommand() *cobra.Command {
+	return a.client(a.listing(&cobra.Command{
+		Use:   "list",
+		Short: "List the accounts, and which device uses each",
+		Args:  exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.bridge(cmd.Context())
+			if err != nil {
+				return err
+			}
+			accounts, err := c.Accounts(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(accounts)
+			}
+			var rows [][]string
+			for _, n := range accounts {
+				rows = append(rows, []string{n.User, n.Kind, n.Name, n.ID, n.Made.Format("2006-01-02")})
+			}
+			a.table([]string{"USER", "KIND", "NAME", "NUMBER", "MADE"}, rows)
+			return nil
+		},
+	}))
+}
+
+func (a *app) adoptRemoveCommand() *cobra.Command {
+	return a.client(&cobra.Command{
+		Use:   "remove USER",
+		Short: "Remove an account and disconnect its device",
+		Args:  exactly("user"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.bridge(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return c.RemoveAccount(cmd.Context(), args[0])
+		},
+	})
+}
