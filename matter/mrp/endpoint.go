@@ -171,7 +171,7 @@ func (e *Endpoint) NewPlainExchange(to net.Addr, protocol uint32) (*Exchange, er
 func (e *Endpoint) begin(l link, k key, protocol uint32) (*Exchange, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.room(k) {
+	if !e.makeRoom(k) {
 		return nil, ErrBusy
 	}
 	for range 1 << 16 {
@@ -209,6 +209,28 @@ func (e *Endpoint) room(k key) bool {
 		return same < e.cfg.MaxPlainExchanges
 	}
 	return same < e.cfg.MaxPerSession
+}
+
+// makeRoom is room, for which the exchange that has been refusing for longest is ended if need be. e.mu is held, but not
+// all the time.
+func (e *Endpoint) makeRoom(k key) bool {
+	if e.room(k) {
+		return true
+	}
+	var oldest *Exchange
+	var since int64
+	for other, x := range e.exchanges {
+		if at := x.refusing.Load(); k.session == 0 && other.session == 0 && at != 0 && (oldest == nil || at < since) {
+			oldest, since = x, at
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	e.mu.Unlock()
+	oldest.Close()
+	e.mu.Lock()
+	return e.room(k)
 }
 
 func (e *Endpoint) drop(x *Exchange) {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/loquet/loquet/matter/message"
@@ -55,6 +56,7 @@ type Exchange struct {
 	protocol uint32
 	inbox    chan Message
 	closed   chan struct{}
+	refusing atomic.Int64 // since when it may be ended to make room, in ns; 0: it may not
 
 	mu       sync.Mutex
 	isClosed bool
@@ -84,6 +86,10 @@ func (x *Exchange) Peer() net.Addr { return x.link.route().Addr }
 
 // SetParams says how the peer wants to be spoken to, once it told in a handshake.
 func (x *Exchange) SetParams(p session.Params) { x.link.setParams(p) }
+
+// Expendable says that nothing is left to be said here but no. Before there is a session, such an exchange ends early when the
+// endpoint needs its place: whoever floods a node does not acknowledge, and must not keep others out.
+func (x *Exchange) Expendable() { x.refusing.CompareAndSwap(0, time.Now().UnixNano()) }
 
 // MaxPayload is how many octets of payload fit one message on this exchange.
 func (x *Exchange) MaxPayload() int { return message.MaxSize - overhead }

@@ -84,7 +84,7 @@ func (e *Endpoint) dispatch(a arrival) {
 	}
 	handler := e.cfg.Handlers[a.proto.ID]
 	begins := a.proto.Initiator && handler != nil && (a.proto.ID != message.SecureChannel || a.proto.Opcode != opcodeAck)
-	if begins && !e.room(a.key) {
+	if begins && (!e.makeRoom(a.key) || e.exchanges[a.key] != nil) {
 		e.mu.Unlock() // not acknowledged and not counted as seen: the peer tries again
 		return
 	}

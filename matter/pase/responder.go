@@ -183,6 +183,7 @@ func (r *Responder) Handle(ctx context.Context, ex *mrp.Exchange, first mrp.Mess
 }
 
 func reply(ctx context.Context, ex *mrp.Exchange, s securechannel.Status) {
+	ex.Expendable()
 	_ = ex.Send(ctx, securechannel.OpStatusReport, s.Bytes(), true) // the peer notices by itself what does not arrive
 }
 

@@ -76,6 +76,7 @@ func (c *Config) remember(r resumption) {
 type Responder struct {
 	cfg      Config
 	halfOpen *halfOpen
+	seen     *seen
 }
 
 // NewResponder makes a responder.
@@ -83,7 +84,7 @@ func NewResponder(c Config) *Responder {
 	if c.MaxHandshakes <= 0 {
 		c.MaxHandshakes = 4
 	}
-	return &Responder{cfg: c, halfOpen: &halfOpen{limit: c.MaxHandshakes}}
+	return &Responder{cfg: c, halfOpen: &halfOpen{limit: c.MaxHandshakes}, seen: &seen{all: map[[randomSize]byte]bool{}}}
 }
 
 // Handle serves one handshake; it is the mrp.ProtocolHandler of Sigma1.
@@ -103,15 +104,19 @@ func (r *Responder) Handle(ctx context.Context, ex *mrp.Exchange, first mrp.Mess
 		status = securechannel.Busy(busyWait)
 	case errors.Is(err, ErrNoFabric):
 		status = securechannel.Refused(securechannel.CodeNoSharedRoots)
-	case errors.Is(err, mrp.ErrNoAnswer), errors.Is(err, mrp.ErrClosed), errors.Is(err, securechannel.ErrRefused):
+	case errors.Is(err, errReplay), errors.Is(err, mrp.ErrNoAnswer), errors.Is(err, mrp.ErrClosed), errors.Is(err, securechannel.ErrRefused):
 		return
 	default:
 		status = securechannel.Refused(securechannel.CodeInvalid)
 	}
+	ex.Expendable()
 	_ = ex.Send(ctx, securechannel.OpStatusReport, status.Bytes(), true) // the peer notices by itself what does not arrive
 }
 
-var errBusy = errors.New("sigma: too many handshakes")
+var (
+	errBusy   = errors.New("sigma: too many handshakes")
+	errReplay = errors.New("sigma: a first message that was here before")
+)
 
 func (r *Responder) serve(ctx context.Context, ex *mrp.Exchange, first []byte) error {
 	m, err := parseSigma1(first)
@@ -125,11 +130,15 @@ func (r *Responder) serve(ctx context.Context, ex *mrp.Exchange, first []byte) e
 			return err
 		}
 	}
+	if r.seen.has(m.random) {
+		return errReplay
+	}
 	ctx, leave, ok := r.halfOpen.enter(ctx)
 	if !ok {
 		return errBusy
 	}
 	defer leave()
+	r.seen.add(m.random)
 	peer := session.DefaultParams()
 	if m.params != nil {
 		peer = *m.params
