@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/loquet/loquet/accessories/matter"
 	"github.com/loquet/loquet/bridge/commission"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/clock"
@@ -16,6 +17,7 @@ func (a *App) newMatter() {
 		About: commission.About{Name: a.cfg.BridgeName(), Install: a.store.Install(), Version: a.opts.Version.Version},
 		Addr:  a.matterAddr(), Storage: a.store.Space("matter", store.Precious), Light: a.store.Space("matter/sessions"), Labels: a.store.Space("matter/devices"),
 		Announce: a.announcer.Offer, Rules: a.people, Answered: a.points.answered, Changed: a.changed, Log: a.log,
+		Register: func() *matter.Register { return a.keypads.Register() },
 		Clock: func() (time.Time, bool) {
 			now, trust := a.clock.Now()
 			return now, trust == clock.Trusted.String()

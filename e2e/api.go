@@ -150,6 +150,14 @@ func (a *API) get(t testing.TB, path string, out any) {
 	}
 }
 
+// Do asks for anything, and must not be refused.
+func (a *API) Do(t testing.TB, method, path string, in, out any) {
+	t.Helper()
+	if status, err := a.call(method, path, in, out); err != nil || status >= 300 {
+		t.Fatalf("%s %s: %d, %v", method, path, status, err)
+	}
+}
+
 // Devices lists all devices.
 func (a *API) Devices(t testing.TB) []Device {
 	t.Helper()

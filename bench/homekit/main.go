@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/loquet/loquet/bench/figures"
 )
 
 // options are the flags.
@@ -31,7 +33,7 @@ type options struct {
 	events  int
 	servers []string
 	binary  string
-	out     *report
+	out     *figures.Report
 }
 
 func main() {
@@ -64,13 +66,14 @@ func bench() error {
 		}
 		o.sizes = append(o.sizes, n)
 	}
-	if err := enter(&o); err != nil {
+	var err error
+	if o.binary, err = figures.Enter(o.binary); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	o.out = newReport(os.Stdout)
-	o.out.machine(&o)
+	o.out = figures.NewReport(os.Stdout)
+	o.out.Machine("")
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *options) error
@@ -82,6 +85,6 @@ func bench() error {
 			return fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
-	o.out.machine(&o)
+	o.out.Machine("")
 	return nil
 }

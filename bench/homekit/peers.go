@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"github.com/loquet/loquet/bench/figures"
 )
 
 // Names of the metrics that the peers are compared in.
@@ -55,8 +57,8 @@ func (o *options) measure(ctx context.Context, run int, k kind) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	say := func(metric, unit string, f figure) error {
-		return o.out.add(record{Part: "peers", Run: run, Server: k.name, Metric: metric, Unit: unit, figure: f})
+	say := func(metric, unit string, f figures.Figure) error {
+		return o.out.Add(figures.Record{Part: "peers", Run: run, Server: k.name, Metric: metric, Unit: unit, Figure: f})
 	}
 
 	// The first start makes the identity and pairs. The second is a cold start of a home in use.
@@ -64,21 +66,21 @@ func (o *options) measure(ctx context.Context, run int, k kind) error {
 	if err != nil {
 		return err
 	}
-	if err := say(metricSetup, "ms", one(took)); err != nil {
+	if err := say(metricSetup, "ms", figures.One(took)); err != nil {
 		return err
 	}
 	if took, err = h.restart(ctx, o, dir); err != nil {
 		return err
 	}
 	defer h.stop()
-	if err := say(metricStart, "ms", one(took)); err != nil {
+	if err := say(metricStart, "ms", figures.One(took)); err != nil {
 		return err
 	}
 	return h.exercise(ctx, o, k, say)
 }
 
 // exercise is what every server goes through, so that their memory can be compared after it.
-func (h *home) exercise(ctx context.Context, o *options, k kind, say func(string, string, figure) error) error {
+func (h *home) exercise(ctx context.Context, o *options, k kind, say func(string, string, figures.Figure) error) error {
 	c, err := h.session(ctx, h.controllers[1])
 	if err != nil {
 		return err
@@ -91,14 +93,14 @@ func (h *home) exercise(ctx context.Context, o *options, k kind, say func(string
 	if err != nil {
 		return err
 	}
-	if err := say(metricBytes, "bytes", one(float64(len(body)))); err != nil {
+	if err := say(metricBytes, "bytes", figures.One(float64(len(body)))); err != nil {
 		return err
 	}
 	verifies, err := h.verifies(ctx, 200)
 	if err != nil {
 		return err
 	}
-	if err := say(metricVerify, "ms", of(verifies)); err != nil {
+	if err := say(metricVerify, "ms", figures.Of(verifies)); err != nil {
 		return err
 	}
 	for _, m := range []struct {
@@ -115,7 +117,7 @@ func (h *home) exercise(ctx context.Context, o *options, k kind, say func(string
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.metric, err)
 		}
-		if err := say(m.metric, "ms", of(took)); err != nil {
+		if err := say(m.metric, "ms", figures.Of(took)); err != nil {
 			return err
 		}
 	}
@@ -124,12 +126,12 @@ func (h *home) exercise(ctx context.Context, o *options, k kind, say func(string
 		if err != nil {
 			return fmt.Errorf("%s: %w", metricEvent, err)
 		}
-		if err := say(metricEvent, "ms", of(took)); err != nil {
+		if err := say(metricEvent, "ms", figures.Of(took)); err != nil {
 			return err
 		}
 	}
-	if err := say(metricMemory, "MB", one(status(h.pid(), "VmRSS")/1000)); err != nil {
+	if err := say(metricMemory, "MB", figures.One(figures.Status(h.pid(), "VmRSS")/1000)); err != nil {
 		return err
 	}
-	return say(metricPeak, "MB", one(status(h.pid(), "VmHWM")/1000))
+	return say(metricPeak, "MB", figures.One(figures.Status(h.pid(), "VmHWM")/1000))
 }

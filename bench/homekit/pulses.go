@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/loquet/loquet/bench/figures"
 	"github.com/loquet/loquet/homekit/haptest"
 )
 
@@ -55,7 +56,7 @@ func (o *options) pulses(ctx context.Context, part string, samples int, prefix .
 		return err
 	}
 	for _, prepare := range []bool{false, true} {
-		if err := h.pulse(ctx, o, record{Part: part, Server: "loquet", Unit: "ms"}, samples, prepare); err != nil {
+		if err := h.pulse(ctx, o, figures.Record{Part: part, Server: "loquet", Unit: "ms"}, samples, prepare); err != nil {
 			return err
 		}
 	}
@@ -72,7 +73,7 @@ type player struct {
 }
 
 // pulse lets the controllers unlock and lock in turn, each lock by another controller each time.
-func (h *home) pulse(ctx context.Context, o *options, like record, samples int, prepare bool) error {
+func (h *home) pulse(ctx context.Context, o *options, like figures.Record, samples int, prepare bool) error {
 	count := min(controllers, len(h.locks), len(h.controllers))
 	locks := h.locks[:min(pulseLocks, len(h.locks)/count*count)]
 	round := max(writesApart, movesApart*time.Duration(count)/time.Duration(len(locks)))
@@ -121,14 +122,14 @@ func (h *home) pulse(ctx context.Context, o *options, like record, samples int, 
 	return publish(o, like, players, prepare)
 }
 
-func publish(o *options, like record, players []*player, prepare bool) error {
+func publish(o *options, like figures.Record, players []*player, prepare bool) error {
 	var edge, answer, whole []time.Duration
 	for _, p := range players {
 		edge, answer, whole = append(edge, p.edge...), append(answer, p.answer...), append(whole, p.whole...)
 	}
 	say := func(metric string, took []time.Duration) error {
-		like.Metric, like.figure = metric, of(took)
-		return o.out.add(like)
+		like.Metric, like.Figure = metric, figures.Of(took)
+		return o.out.Add(like)
 	}
 	if prepare {
 		return errors.Join(say(metricEdgeP, edge), say(metricAnswerP, answer), say(metricPrepared, whole))

@@ -8,10 +8,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/loquet/loquet/bench/figures"
 )
 
 // results are the records of one file.
-type results []record
+type results []figures.Record
 
 func read(path string) (results, error) {
 	f, err := os.Open(path)
@@ -22,7 +24,7 @@ func read(path string) (results, error) {
 	var rs results
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		var r record
+		var r figures.Record
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -178,7 +180,7 @@ func (rs results) targetTable(b *strings.Builder) {
 		if len(vs) == 0 {
 			continue
 		}
-		rows = append(rows, fmt.Sprintf("| %s, %s | at most %s | %s | %s | %s |\n", what, to, t.words, number(median(vs)), spread(vs), verdict(median(vs) <= t.most)))
+		rows = append(rows, fmt.Sprintf("| %s, %s | at most %s | %s | %s | %s |\n", what, to, t.words, number(figures.Median(vs)), spread(vs), verdict(figures.Median(vs) <= t.most)))
 	}
 	if len(rows) == 0 {
 		return
@@ -224,10 +226,10 @@ func (rs results) cell(server, metric string) string {
 	}
 	for _, r := range rs {
 		if r.Part == "peers" && r.Server == server && r.Metric == metric && r.N > 1 {
-			return fmt.Sprintf(" %s / %s (%d) |", number(median(p50)), number(median(rs.values("peers", server, metric, true))), r.N)
+			return fmt.Sprintf(" %s / %s (%d) |", number(figures.Median(p50)), number(figures.Median(rs.values("peers", server, metric, true))), r.N)
 		}
 	}
-	return fmt.Sprintf(" %s |", number(median(p50)))
+	return fmt.Sprintf(" %s |", number(figures.Median(p50)))
 }
 
 func (rs results) pulseTable(b *strings.Builder) {

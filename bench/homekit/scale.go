@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/loquet/loquet/bench/figures"
 )
 
 func (o *options) startLimit() time.Duration { return 120 * time.Second }
@@ -31,8 +33,8 @@ func (o *options) size(ctx context.Context, n int) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	say := func(metric, unit string, f figure) error {
-		return o.out.add(record{Part: "scale", Server: "loquet", Size: n, Metric: metric, Unit: unit, figure: f})
+	say := func(metric, unit string, f figures.Figure) error {
+		return o.out.Add(figures.Record{Part: "scale", Server: "loquet", Size: n, Metric: metric, Unit: unit, Figure: f})
 	}
 	k := kinds()[0]
 	s, err := k.start(&sized, dir)
@@ -70,7 +72,7 @@ func (o *options) size(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := say(metricStart, "ms", one(sinceMS(again.began))); err != nil {
+	if err := say(metricStart, "ms", figures.One(sinceMS(again.began))); err != nil {
 		return err
 	}
 	if err := again.await(ctx); err != nil { // the later bridges too
@@ -98,7 +100,7 @@ func (s *server) pairAll(ctx context.Context) ([]*home, error) {
 	return homes, nil
 }
 
-func (o *options) sizeOf(ctx context.Context, homes []*home, n int, say func(string, string, figure) error) error {
+func (o *options) sizeOf(ctx context.Context, homes []*home, n int, say func(string, string, figures.Figure) error) error {
 	doors, locks := homes[0], homes[0]
 	for _, h := range homes {
 		if len(h.locks) > len(locks.locks) {
@@ -120,7 +122,7 @@ func (o *options) sizeOf(ctx context.Context, homes []*home, n int, say func(str
 	if err != nil {
 		return err
 	}
-	if err := say(metricVerify, "ms", of(took)); err != nil {
+	if err := say(metricVerify, "ms", figures.Of(took)); err != nil {
 		return err
 	}
 	for _, m := range []struct {
@@ -132,20 +134,20 @@ func (o *options) sizeOf(ctx context.Context, homes []*home, n int, say func(str
 		if err != nil {
 			return err
 		}
-		if err := say(m.metric, "ms", of(took)); err != nil {
+		if err := say(m.metric, "ms", figures.Of(took)); err != nil {
 			return err
 		}
 	}
 	if took, err = doors.fanOut(ctx, o.events); err != nil {
 		return err
 	}
-	if err := say(metricEvent, "ms", of(took)); err != nil {
+	if err := say(metricEvent, "ms", figures.Of(took)); err != nil {
 		return err
 	}
-	if err := say(metricMemory, "MB", one(status(locks.pid(), "VmRSS")/1000)); err != nil {
+	if err := say(metricMemory, "MB", figures.One(figures.Status(locks.pid(), "VmRSS")/1000)); err != nil {
 		return err
 	}
-	return locks.pulse(ctx, o, record{Part: "scale", Server: "loquet", Size: n, Unit: "ms"}, scaleSamples, false)
+	return locks.pulse(ctx, o, figures.Record{Part: "scale", Server: "loquet", Size: n, Unit: "ms"}, scaleSamples, false)
 }
 
 // scaleSamples of writes that owe a pulse: the few locks of a small house may not move more often.

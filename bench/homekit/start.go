@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"github.com/loquet/loquet/bench/figures"
 )
 
 // starts measures cold starts alone, many times: each server is paired once, and then started again and
@@ -62,7 +64,7 @@ func (o *options) again(ctx context.Context, run int, h *home, dir string) error
 	if err != nil {
 		return err
 	}
-	err = o.out.add(record{Part: "start", Run: run, Server: h.kind.name, Metric: metricStart, Unit: "ms", figure: one(took)})
+	err = o.out.Add(figures.Record{Part: "start", Run: run, Server: h.kind.name, Metric: metricStart, Unit: "ms", Figure: figures.One(took)})
 	if err != nil {
 		return err
 	}

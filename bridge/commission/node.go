@@ -50,8 +50,9 @@ type Options struct {
 	Announce func([]mdns.Service)                 // all that the network should see; must not wait
 	Clock    func() (now time.Time, trusted bool) // calendar time
 	Rules    Rules
-	Answered func() // a command was carried out or refused
-	Changed  func() // what Status says may have changed; must not wait
+	Register func() *face.Register // whose PINs open locks; called when the node starts
+	Answered func()                // a command was carried out or refused
+	Changed  func()                // what Status says may have changed; must not wait
 	Log      zerolog.Logger
 }
 
@@ -62,6 +63,7 @@ type Node struct {
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when nothing runs any more
 	built   chan built    // holds what Ahead made
+	edited  chan struct{} // holds one: people or codes have changed
 
 	mu     sync.Mutex
 	server *matter.Server // nil while there is none that runs
@@ -78,7 +80,7 @@ type built struct {
 
 // New returns a node that does not run.
 func New(opts Options) *Node {
-	return &Node{opts: opts, storage: newStorage(opts.Storage, opts.Light), done: make(chan struct{})}
+	return &Node{opts: opts, storage: newStorage(opts.Storage, opts.Light), done: make(chan struct{}), edited: make(chan struct{}, 1)}
 }
 
 // Off reports whether the owner wants no Matter.
@@ -120,14 +122,15 @@ func (n *Node) Start(ctx context.Context) {
 	if err == nil {
 		err = n.serve(ctx, first.server)
 	}
-	if err == nil {
-		close(n.done)
-		return
+	if err != nil {
+		n.failed(err, firstWait)
 	}
-	n.failed(err, firstWait)
 	go func() {
 		defer close(n.done)
-		n.retry(life)
+		if err != nil {
+			n.retry(life)
+		}
+		n.follow(life)
 	}()
 }
 
@@ -161,7 +164,7 @@ func (n *Node) retry(ctx context.Context) {
 
 // serve fills a server and starts it.
 func (n *Node) serve(ctx context.Context, server *matter.Server) error {
-	house, err := face.New(face.Config{Server: server, Storage: n.opts.Labels, Rules: byFabric{n.opts.Rules},
+	house, err := face.New(face.Config{Server: server, Storage: n.opts.Labels, Rules: byFabric{n.opts.Rules}, Register: n.opts.Register(),
 		About: face.About{Install: n.opts.About.Install, Firmware: n.opts.About.Version}, Answered: n.opts.Answered, Log: n.opts.Log})
 	if err != nil {
 		return err
@@ -179,6 +182,36 @@ func (n *Node) serve(ctx context.Context, server *matter.Server) error {
 	n.server, n.err = server, nil
 	n.mu.Unlock()
 	return nil
+}
+
+// Places is how many places to guess PINs at the node adds to the keypads of the house.
+func (n *Node) Places() int {
+	if n.Off() {
+		return 0
+	}
+	return face.Guesses
+}
+
+// PeopleChanged tells that people or codes have changed. It never waits.
+func (n *Node) PeopleChanged() {
+	select {
+	case n.edited <- struct{}{}:
+	default:
+	}
+}
+
+// follow tells the locks of people who come and go, until ctx ends.
+func (n *Node) follow(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.edited:
+		}
+		if house := n.house.Load(); house != nil {
+			house.PeopleChanged()
+		}
+	}
 }
 
 // show puts the devices on the server. One that cannot be shown, because its number cannot be kept, keeps nobody else out.

@@ -19,9 +19,12 @@ const KeyFile = "codes.key"
 const triesPrefix = "tries/"
 
 // space keeps what is written at every wrong try apart from what must never be lost.
-type space struct{ codes, tries ledger.Space }
+type space struct {
+	codes, tries ledger.Space
+	edited       func() // codes have changed; must not block
+}
 
-func (k *Keypads) space() ledger.Space { return space{k.o.Codes, k.o.Tries} }
+func (k *Keypads) space() ledger.Space { return space{k.o.Codes, k.o.Tries, k.o.Edited} }
 
 func (s space) of(key string) ledger.Space {
 	if strings.HasPrefix(key, triesPrefix) {
@@ -44,7 +47,11 @@ func (s space) Apply(changes map[string][]byte) error {
 	if err := s.room(changes); err != nil {
 		return err
 	}
-	return s.codes.Apply(changes)
+	err := s.codes.Apply(changes)
+	if err == nil && s.edited != nil {
+		s.edited()
+	}
+	return err
 }
 
 // mostCodes is how many bytes people and codes may take together: they are mirrored whole in the small file
@@ -116,5 +123,5 @@ func (k *Keypads) open() (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(k.space(), sealer, k.o.Clock, len(k.all()))
+	return ledger.Open(k.space(), sealer, k.o.Clock, len(k.all())+k.o.Places)
 }

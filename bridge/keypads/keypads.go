@@ -35,6 +35,8 @@ type Options struct {
 	Flush   func(ctx context.Context) error // returns when the history is on the disk
 	Clock   access.Clock
 	Uses    gate.Uses
+	Places  int    // where PINs can be tried beside the keypads
+	Edited  func() // people or codes have changed; must not block
 	Command func(ctx context.Context, device string, c device.Command) (device.Answer, error)
 	Shown   func(api.Device) // each change of what is known of a keypad
 	Zone    func() *time.Location
@@ -97,7 +99,7 @@ func (k *Keypads) Apply(cfg *config.Config) {
 		}
 		return
 	}
-	codes.SetKeypads(len(next))
+	codes.SetKeypads(len(next) + k.o.Places)
 	for _, p := range next {
 		p.start(codes)
 	}

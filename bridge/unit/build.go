@@ -212,7 +212,7 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 	}
 	u.Item = homekit.Item{Name: l.Name, Lock: u.lock, Timed: timed(cfg, l.TimedWrites),
 		LockFace: homekit.LockFace{OwnTile: l.OwnTile, DoorSensor: traits.SensesDoor}}
-	u.Matter = matter.Item{Name: l.Name, Lock: u.lock}
+	u.Matter = matter.Item{Name: l.Name, Lock: u.lock, LockFace: matter.LockFace{Codes: true}}
 	return nil
 }
 

@@ -89,7 +89,7 @@ func Rules() []Rule {
 		{Path: "bridge/folder", May: []string{"clock", "store"}, Reason: "it opens the state ahead of everything that uses it, and knows nothing of that"},
 		{Path: "bridge/simulated", May: []string{"api", "hw/sim"},
 			Reason: "it reaches into the simulated house for the API, and nothing else does"},
-		{Path: "bridge/keypads", May: []string{"access", "access/...", "api", "config", "device", "health", "hw", "hw/all"},
+		{Path: "bridge/keypads", May: []string{"access", "access/...", "accessories/matter", "api", "config", "device", "health", "hw", "hw/all"},
 			Reason: "keypads with their gates, and the ledger of people and codes behind them: they know doors only as commands"},
 		{Path: "bridge/alerts", May: []string{"access", "api", "config", "health", "hw"},
 			Reason: "what the owner is told, and how it gets there: it sees states and problems and can move nothing"},

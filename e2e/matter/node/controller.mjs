@@ -6,6 +6,7 @@
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { Environment, Logger } from "@matter/main";
+import * as clusters from "@matter/main/clusters";
 import { BasicInformation } from "@matter/main/clusters";
 import { ManualPairingCodeCodec } from "@matter/main/types";
 import "@matter/nodejs";
@@ -44,6 +45,14 @@ const connected = (n) => new Promise((done, fail) => {
   n.events.initialized.on(() => { clearTimeout(limit); done(); });
 });
 
+const find = (list, number) => {
+  for (const d of list) {
+    if (d.number === number) return d;
+    const child = find(d.getChildEndpoints(), number);
+    if (child) return child;
+  }
+};
+
 const verbs = {
   async commission({ passcode, discriminator }) {
     const id = await controller.commissionNode({
@@ -69,6 +78,18 @@ const verbs = {
     const client = await node.getInteractionClient();
     return (await client.getMultipleAttributes({ attributes: [{ endpointId: endpoint, clusterId: cluster, attributeId: attribute }] }))
       .map(({ path, value, version }) => ({ ...path, value, version }));
+  },
+  // readEverywhere reads an attribute of every endpoint that has it.
+  async readEverywhere({ cluster, attribute }) {
+    const client = await node.getInteractionClient();
+    return (await client.getMultipleAttributes({ attributes: [{ clusterId: cluster, attributeId: attribute }] }))
+      .map(({ path, value }) => ({ ...path, value }));
+  },
+  // invoke invokes a command by its name: {"endpoint": 3, "cluster": "DoorLock", "command": "unlockDoor", "fields": {...}}
+  async invoke({ endpoint, cluster, command, fields }) {
+    const kind = clusters[cluster];
+    const client = find(node.getDevices(), endpoint).getClusterClient(kind.Complete ?? kind);
+    return (await client.commands[command](fields)) ?? {};
   },
   async label({ label }) {
     const basic = node.getRootClusterClient(BasicInformation.Complete ?? BasicInformation);

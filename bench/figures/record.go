@@ -1,4 +1,5 @@
-package main
+// Package figures is what benchmarks write down: distributions, the lines of a file of results, and where they came from.
+package figures
 
 import (
 	"encoding/json"
@@ -10,21 +11,22 @@ import (
 	"time"
 )
 
-// record is one line of results.
-type record struct {
+// Record is one line of results.
+type Record struct {
 	Part   string `json:"part"`
 	Run    int    `json:"run,omitempty"`
 	Server string `json:"server,omitempty"`
 	Size   int    `json:"size,omitempty"`
 	Metric string `json:"metric,omitempty"`
 	Unit   string `json:"unit,omitempty"`
-	figure
-	Machine *machine `json:"machine,omitempty"`
+	Figure
+	Machine *Machine `json:"machine,omitempty"`
 	Note    string   `json:"note,omitempty"`
 }
 
-// machine is where and how it was measured.
-type machine struct {
+// Machine is where and how it was measured.
+type Machine struct {
+	Tool  string    `json:"tool,omitempty"` // the folder; empty: bench/homekit
 	Args  []string  `json:"args"`
 	At    time.Time `json:"at"`
 	CPU   string    `json:"cpu"`
@@ -36,16 +38,20 @@ type machine struct {
 	Rev   string    `json:"revision"`
 }
 
-type report struct {
+// Report writes records, one a line.
+type Report struct {
 	out *json.Encoder
 }
 
-func newReport(w io.Writer) *report { return &report{out: json.NewEncoder(w)} }
+// NewReport returns one that writes to w.
+func NewReport(w io.Writer) *Report { return &Report{out: json.NewEncoder(w)} }
 
-func (r *report) add(v record) error { return r.out.Encode(v) }
+// Add writes a record.
+func (r *Report) Add(v Record) error { return r.out.Encode(v) }
 
-func (r *report) machine(o *options) {
-	m := &machine{Args: os.Args[1:], At: time.Now().UTC().Truncate(time.Second), Cores: runtime.NumCPU(), OS: first("uname", "-sr"),
+// Machine writes where it is measured, and by which command.
+func (r *Report) Machine(tool string) {
+	m := &Machine{Tool: tool, Args: os.Args[1:], At: time.Now().UTC().Truncate(time.Second), Cores: runtime.NumCPU(), OS: first("uname", "-sr"),
 		Go: runtime.Version(), Node: first("node", "--version"), Rev: first("git", "rev-parse", "--short", "HEAD")}
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		m.Load = strings.Join(strings.Fields(string(text))[:3], " ")
@@ -57,7 +63,7 @@ func (r *report) machine(o *options) {
 			}
 		}
 	}
-	_ = r.add(record{Part: "machine", Machine: m})
+	_ = r.Add(Record{Part: "machine", Machine: m})
 }
 
 func first(name string, args ...string) string {
