@@ -47,9 +47,19 @@ func peopled(t *testing.T) *apitest.Ledger {
 	return l
 }
 
+// staying has calendar-1 and stay-1.
+func staying(t *testing.T) *apitest.Stays {
+	t.Helper()
+	s := &apitest.Stays{Known: []api.Stay{{ID: "stay-1", Calendar: "calendar-1", State: "coming"}}}
+	if _, err := s.AddCalendar(t.Context(), api.CalendarRequest{Name: "Flat", URL: "https://example.org/x"}); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func newServer(t *testing.T, h *apitest.House, change ...func(*api.Options)) *api.Server {
 	t.Helper()
-	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Ledger: peopled(t), Keypads: &apitest.Ledger{}, Adopter: &apitest.Adopter{}, Sim: h, Tokens: &apitest.Space{},
+	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Ledger: peopled(t), Keypads: &apitest.Ledger{}, Stays: staying(t), Adopter: &apitest.Adopter{}, Sim: h, Tokens: &apitest.Space{},
 		Version: api.Version{Version: "1.2.3"}, Hosts: []string{"door.example.org"}}
 	for _, c := range change {
 		c(&o)

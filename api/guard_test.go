@@ -35,12 +35,13 @@ func operations(t *testing.T, s *api.Server) []operation {
 	bodies := map[string]string{
 		"commandDevice": `{"action":"open"}`, "changePairing": `{"name":"Anna"}`, "createToken": `{"name":"script"}`,
 		"addPerson": `{"name":"Gus","kind":"guest"}`, "changePerson": `{"name":"Ann"}`, "addCode": `{"person":"person-1","pin":"739154"}`,
-		"changeCode": `{"revoked":true}`, "explainCode": `{"door":"garage","code_id":"code-2"}`,
+		"changeCode": `{"revoked":true}`, "saveDoorGroup": `{"name":"Flat","doors":["garage"]}`, "changeCalendar": `{"paused":true}`,
+		"addCalendar": `{"name":"Flat","url":"https://example.org/x","doors":["garage"]}`, "explainCode": `{"door":"garage","code_id":"code-2"}`,
 	}
 	fill := strings.NewReplacer("{id}", "garage", "{event}", "obstruct")
 	var ops []operation
 	for path, methods := range doc.Paths {
-		for prefix, id := range map[string]string{"pairings": "11-22", "people": "person-1", "codes": "code-2", "pair/keypad": "studio-pad"} {
+		for prefix, id := range map[string]string{"pairings": "11-22", "people": "person-1", "codes": "code-2", "pair/keypad": "studio-pad", "calendars": "calendar-1", "stays": "stay-1"} {
 			if strings.HasPrefix(path, "/api/v1/"+prefix+"/") {
 				path = strings.ReplaceAll(path, "{id}", id)
 			}

@@ -27,7 +27,7 @@ const (
 )
 
 // Options are what a Server needs beside the house. Only the zero value of Stream, Pairings, Keeper,
-// Ledger, Keypads, Adopter, Sim and Tokens is replaced: a fresh stream, and paths that answer 404.
+// Ledger, Keypads, Stays, Adopter, Sim and Tokens is replaced: a fresh stream, and paths that answer 404.
 type Options struct {
 	Log        zerolog.Logger
 	Version    Version
@@ -40,6 +40,7 @@ type Options struct {
 	Ledger     Ledger          // nil: no people, no codes
 	Keypads    Keypads         // nil without keypads
 	Adopter    Adopter         // nil without MQTT
+	Stays      Stays           // nil: no calendars
 	Sim        Simulator       // nil without simulated devices
 	Metrics    func(io.Writer) // more lines for /metrics; may be nil
 }

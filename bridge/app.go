@@ -27,6 +27,7 @@ import (
 	"github.com/loquet/loquet/bridge/keypads"
 	"github.com/loquet/loquet/bridge/mqtt"
 	"github.com/loquet/loquet/bridge/pairings"
+	"github.com/loquet/loquet/bridge/stays"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/clock"
 	"github.com/loquet/loquet/config"
@@ -82,6 +83,7 @@ type App struct {
 	keypads   *keypads.Keypads
 	alerts    *alerts.Alerts
 	uses      *tally.Tally
+	stays     *stays.Stays
 	clock     *clock.Keeper
 	env       *hw.Env
 	mqtt      *mqtt.House // nil in a house without
@@ -171,6 +173,7 @@ func (a *App) Start(ctx context.Context) error {
 		{"alerts", a.openAlerts},
 		{"devices", a.openDevices},
 		{"keypads", a.openKeypads},
+		{"stays", a.openStays},
 		{"copies", a.refuseCopies},
 		{"homekit", a.openHomeKit},
 		{"matter", a.openMatter},

@@ -6,6 +6,7 @@ import (
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/keypads"
 	"github.com/loquet/loquet/bridge/people"
+	"github.com/loquet/loquet/bridge/stays"
 	"github.com/loquet/loquet/store"
 )
 
@@ -19,6 +20,16 @@ func (a *App) openKeypads(context.Context) error {
 	a.onStop("keypads", a.keypads.Stop)
 	a.keypads.Apply(a.cfg)
 	a.work.run(func(ctx context.Context) { a.history.CountUses(ctx, a.uses, a.keypads.Known, a.log) })
+	return nil
+}
+
+// openStays lets the guests of calendars in. Nothing is fetched before an owner adds one.
+func (a *App) openStays(context.Context) error {
+	a.stays = stays.New(stays.Options{
+		Space: a.store.Space("stays", store.Precious), Ledger: a.keypads.Ledger, Group: keypads.Group, Clock: a.clock, Zone: a.zone.Load,
+		Keep: a.cfg.History.Keep, Ready: func(_, door string) string { return a.keypads.Ready(door) }, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
+	})
+	a.work.run(a.stays.Run)
 	return nil
 }
 

@@ -113,7 +113,7 @@ func villa(now time.Time) *apitest.House {
 // start serves the house in a folder of state until the test ends.
 func start(h *apitest.House, folder string, stop func(func())) error {
 	ledger := &apitest.Ledger{}
-	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Keeper: keeper(), Ledger: ledger, Keypads: ledger, Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
+	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Keeper: keeper(), Ledger: ledger, Keypads: ledger, Stays: guests(), Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
 	if err != nil {
 		return err
 	}
@@ -291,4 +291,13 @@ func TestLostOutput(t *testing.T) {
 	if code := cli.Main(t.Context(), []string{"version"}, strings.NewReader(""), full{}, &errs, program()); code != 1 || !strings.Contains(errs.String(), "no space left") {
 		t.Errorf("%d %q", code, errs.String())
 	}
+}
+
+// guests has a stay that is ready and one that is over.
+func guests() *apitest.Stays {
+	at := time.Date(2026, 9, 1, 13, 0, 0, 0, time.UTC)
+	return &apitest.Stays{Known: []api.Stay{
+		{ID: "stay-one-1", Calendar: "calendar-1", Name: "Maria", Arrives: at, Leaves: at.AddDate(0, 0, 4), State: "coming", Ready: true},
+		{ID: "stay-two-2", Calendar: "calendar-1", Confirmation: "HMABCDE123", Arrives: at.AddDate(0, -1, 0), Leaves: at.AddDate(0, -1, 2), State: "over"},
+	}}
 }

@@ -44,6 +44,8 @@ const (
 	KeypadUnsaved     Code = "keypad-unsaved"
 	CodesUnreadable   Code = "codes-unreadable"
 	DuressUsed        Code = "duress-used"
+	CalendarStale     Code = "calendar-stale"
+	StayNotReady      Code = "stay-not-ready"
 )
 
 // Codes of the problems with Apple Home and the network.
@@ -195,6 +197,12 @@ func devices() []Declared {
 		{DuressUsed, Error, "Somebody was made to open",
 			"A code that its owner set aside for duress was typed at this keypad. The keypad shows nothing of it.",
 			"Get help to that door. Do not call the person there: whoever stands beside must not notice. This warning ends with a restart of loquet; history keeps it."},
+		{CalendarStale, Warning, "A calendar brings no news",
+			"For six hours this booking calendar could not be read. Guests that are known keep their codes; new guests and changes are not seen.",
+			"`loquet calendars list` says why. Copy the export link from the channel again if it changed: `loquet calendars change` takes it."},
+		{StayNotReady, Error, "A guest comes and the code is not ready",
+			"Within a day a guest is expected, and the code of this stay would not open every door that it should.",
+			"The detail says what is missing. Mend it, or give the guest another way in before they stand at the door: `loquet stays list` shows who it is."},
 		{CodesUnreadable, Error, "People and codes cannot be read",
 			"No keypad lets anybody in, because the key file for codes is missing or damaged, or belongs to other codes, or cannot be made. Phones, keys and buttons work as always.",
 			"Put the newest backup back, or bring the file codes.key back into the folder with loquet's state; then restart loquet."},

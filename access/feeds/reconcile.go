@@ -133,6 +133,9 @@ func (r *round) match() {
 // update takes in what the feed says of a stay that is known.
 func (r *round) update(n int, e Entry, now time.Time) (Change, bool) {
 	was := r.next[n]
+	if was.ByOwner {
+		return Change{}, false
+	}
 	s := was
 	if fresh, err := r.c.stay(e); err == nil {
 		s.Arrives, s.Leaves, s.Window = fresh.Arrives, fresh.Leaves, fresh.Window

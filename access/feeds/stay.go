@@ -27,7 +27,8 @@ type Stay struct {
 	Missing      int             `json:"missing,omitempty"`
 	MissedAt     time.Time       `json:"missed_at,omitzero"`
 	Cancelled    time.Time       `json:"cancelled,omitzero"`
-	Kept         bool            `json:"kept,omitempty"` // left the feed after it had begun: it stays until its end
+	ByOwner      bool            `json:"by_owner,omitempty"` // cancelled by an owner: no feed brings it back
+	Kept         bool            `json:"kept,omitempty"`     // left the feed after it had begun: it stays until its end
 }
 
 // ErrStay is wrapped by errors about stays that cannot be.

@@ -335,3 +335,19 @@ func fits(keys device.Keys, families []access.Family) error {
 	}
 	return nil
 }
+
+// SealText and OpenText keep a text under a name with the key of the codes.
+func (l *Ledger) SealText(name, text string) ([]byte, error) { return l.sealer.SealText(name, text) }
+
+// OpenText is the reverse. The error wraps seal.ErrSealed.
+func (l *Ledger) OpenText(name string, sealed []byte) (string, error) {
+	return l.sealer.OpenText(name, sealed)
+}
+
+// Code is one code; false if there is none, or none that can be read.
+func (l *Ledger) Code(id string) (access.Code, bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	r, ok := l.codes[id]
+	return r.Code, ok
+}

@@ -173,3 +173,28 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestTexts(t *testing.T) {
+	s, err := seal.New(bytes.Repeat([]byte{7}, seal.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := s.SealText("calendar/flat", "https://example.org/secret")
+	if err != nil || bytes.Contains(sealed, []byte("secret")) {
+		t.Fatalf("%v, %q", err, sealed)
+	}
+	if text, err := s.OpenText("calendar/flat", sealed); err != nil || text != "https://example.org/secret" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for _, bad := range [][]byte{nil, sealed[:10], append(bytes.Clone(sealed), 0)} {
+		if _, err := s.OpenText("calendar/flat", bad); !errors.Is(err, seal.ErrSealed) {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := s.OpenText("calendar/other", sealed); !errors.Is(err, seal.ErrSealed) {
+		t.Errorf("under another name: %v", err)
+	}
+	if _, err := s.Open("text:calendar/flat", sealed); !errors.Is(err, seal.ErrSealed) {
+		t.Errorf("as a code: %v", err)
+	}
+}

@@ -201,6 +201,21 @@ func (k *Keypads) Digits() int {
 	return digits
 }
 
+// Ready says why nobody can type a code for that door now; empty: somebody can.
+func (k *Keypads) Ready(door string) string {
+	why := "no keypad opens it"
+	for _, p := range k.all() {
+		if !slices.Contains(p.cfg.Opens, door) {
+			continue
+		}
+		if p.view().Available {
+			return ""
+		}
+		why = "its keypad does not answer"
+	}
+	return why
+}
+
 // Command refuses what is asked of a keypad; nil if there is no such keypad.
 func (k *Keypads) Command(id string) error {
 	if _, ok := k.Device(id); !ok {

@@ -1,0 +1,151 @@
+package stays
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/loquet/loquet/access/feeds"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/health"
+)
+
+// Stays implements api.Stays: those to come first, in order.
+func (s *Stays) Stays(context.Context) ([]api.Stay, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.known(); err != nil {
+		return nil, err
+	}
+	var out []api.Stay
+	for _, stay := range s.stays {
+		out = append(out, s.stayOf(stay))
+	}
+	slices.SortFunc(out, func(a, b api.Stay) int { return cmp.Or(a.Arrives.Compare(b.Arrives), cmp.Compare(a.ID, b.ID)) })
+	return out, nil
+}
+
+func (s *Stays) stayOf(stay feeds.Stay) api.Stay {
+	start, end := stay.Bounds()
+	zone := start.Location()
+	arrives, _ := stay.Arrives.In(zone)
+	leaves, _ := stay.Leaves.In(zone)
+	out := api.Stay{ID: stay.ID, Calendar: stay.Calendar, Name: stay.Name, Confirmation: stay.Confirmation, Arrives: arrives, Leaves: leaves, From: start, Until: end,
+		CodeID: stay.Code, Person: stay.Person, Policy: string(stay.Policy), Missing: stay.Missing > 0, Why: s.why(stay)}
+	if !stay.Told.IsZero() {
+		out.Told = stay.Told.In(s.o.Zone())
+	}
+	out.Ready = out.Why == ""
+	now := certain(s.o.Clock.Moment())
+	switch {
+	case !stay.Cancelled.IsZero():
+		out.State, out.Ready, out.Why = "cancelled", false, ""
+	case stay.Over(now):
+		out.State, out.Ready, out.Why = "over", false, ""
+	case stay.Begun(now):
+		out.State = "here"
+	case stay.Code != "":
+		out.State = "coming"
+	default:
+		out.State = "planned"
+	}
+	if s.o.Copies != nil && stay.Code != "" {
+		out.Copies = s.o.Copies(stay.Code)
+	}
+	return out
+}
+
+func (s *Stays) find(id string) (int, error) {
+	if err := s.known(); err != nil {
+		return 0, err
+	}
+	i := slices.IndexFunc(s.stays, func(stay feeds.Stay) bool { return stay.ID == id })
+	if i < 0 {
+		return 0, fmt.Errorf("stay %.64q: %w", id, errUnknown)
+	}
+	return i, nil
+}
+
+// TellStay implements api.Stays. That the code was told is on the disk before anybody sees it.
+func (s *Stays) TellStay(_ context.Context, id string) (api.StayMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, err := s.find(id)
+	if err != nil {
+		return api.StayMessage{}, err
+	}
+	stay := s.stays[i]
+	c, ok := s.calendars[stay.Calendar]
+	if stay.Code == "" || !ok || !stay.Cancelled.IsZero() {
+		return api.StayMessage{}, &api.Error{Status: http.StatusConflict, Code: "no-code", Title: "The stay has no code", Why: "it is cancelled, or its time has not come",
+			Remedy: "codes are made some days ahead: loquet calendars change --ahead says how many"}
+	}
+	l, err := s.o.Ledger()
+	if err != nil {
+		return api.StayMessage{}, err
+	}
+	secret, err := l.Reveal(stay.Code)
+	if err != nil {
+		return api.StayMessage{}, err
+	}
+	if stay.Told.IsZero() {
+		stay.Told = s.o.Clock.Moment().Now.UTC().Truncate(time.Second)
+		if err := s.put(i, stay); err != nil {
+			return api.StayMessage{}, err
+		}
+	}
+	return api.StayMessage{Stay: id, Text: c.Calendar.MessageText(stay, secret.Keys, c.Calendar.Doors), PIN: string(secret.Keys)}, nil
+}
+
+func (s *Stays) put(i int, stay feeds.Stay) error {
+	next := slices.Clone(s.stays)
+	next[i] = stay
+	return s.save(next)
+}
+
+// CancelStay implements api.Stays. A feed that still has it brings it back no more.
+func (s *Stays) CancelStay(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, err := s.find(id)
+	if err != nil {
+		return err
+	}
+	stay := s.stays[i]
+	stay.Cancelled, stay.ByOwner = s.o.Clock.Moment().Now.UTC(), true
+	if err := s.put(i, stay); err != nil {
+		return err
+	}
+	s.wake()
+	return nil
+}
+
+// EraseStay implements api.Stays. What is left is what keeps its calendar from bringing it back.
+func (s *Stays) EraseStay(_ context.Context, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, err := s.find(id)
+	if err != nil {
+		return err
+	}
+	l, err := s.o.Ledger()
+	if err != nil {
+		return err
+	}
+	stay := s.stays[i]
+	if err := erase(l, stay); err != nil {
+		return err
+	}
+	stay.Name, stay.Phone, stay.Code, stay.Person = "", "", "", ""
+	stay.Cancelled, stay.ByOwner = s.o.Clock.Moment().Now.UTC(), true
+	if err := s.put(i, stay); err != nil {
+		return err
+	}
+	s.o.Board.Clear(health.StayNotReady, id)
+	s.dirty = true
+	s.wake()
+	return nil
+}

@@ -1,0 +1,315 @@
+package stays
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/access/feeds"
+	"github.com/loquet/loquet/access/ledger"
+	"github.com/loquet/loquet/access/seal"
+	"github.com/loquet/loquet/health"
+)
+
+// Tend brings codes up to the stays: it makes those that are due, moves windows, takes back what was cancelled,
+// lets cleaners in between, forgets who left long ago, and tells who is about to stand before a door.
+func (s *Stays) Tend() {
+	s.mu.Lock()
+	changed := s.dirty
+	if s.lost == nil && len(s.stays)+len(s.calendars) > 0 {
+		changed = s.tend() || changed
+		s.look()
+	}
+	s.dirty = false
+	s.mu.Unlock()
+	if changed {
+		s.o.Changed()
+	}
+}
+
+func (s *Stays) tend() (changed bool) {
+	l, err := s.o.Ledger()
+	if err != nil {
+		return false // the board tells already
+	}
+	at := s.o.Clock.Moment()
+	next := slices.Clone(s.stays)
+	for i := range next {
+		c, ok := s.calendars[next[i].Calendar]
+		if !ok {
+			continue
+		}
+		did, err := s.code(l, c.Calendar, &next[i], at)
+		changed = changed || did
+		if err != nil {
+			s.notes[next[i].ID] = err.Error()
+			continue
+		}
+		delete(s.notes, next[i].ID)
+	}
+	next = slices.DeleteFunc(next, func(stay feeds.Stay) bool { return s.forgets(l, stay, at) })
+	if err := s.save(next); err != nil {
+		s.o.Log.Error().Err(err).Msg("stays are not kept")
+	}
+	for _, c := range s.calendars {
+		did, err := s.clean(l, c.Calendar, at)
+		changed = changed || did
+		if err != nil {
+			c.problem = "cleaning: " + err.Error()
+		}
+	}
+	return changed
+}
+
+// code brings the code of one stay up to it.
+func (s *Stays) code(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay, at access.Moment) (changed bool, err error) {
+	now := certain(at)
+	if c.Renews(*stay, now) {
+		if changed, err = s.renew(l, c, stay); err != nil {
+			return changed, err
+		}
+	}
+	if c.Due(*stay, now) {
+		return true, s.mint(l, c, stay)
+	}
+	have, ok := l.Code(stay.Code)
+	if !ok {
+		if have, ok = codeOf(l, stay.Person); !ok {
+			return changed, nil // an owner removed it
+		}
+		stay.Code = have.ID
+	}
+	want := have
+	want.Windows, want.Doors, want.Groups, want.Grace = []access.Window{stay.Window}, doorsOf(c), c.Groups, c.Grace
+	want.Revoked = !stay.Cancelled.IsZero()
+	if slices.Equal(have.Windows, want.Windows) && slices.Equal(have.Doors, want.Doors) && slices.Equal(have.Groups, want.Groups) &&
+		have.Grace == want.Grace && have.Revoked == want.Revoked {
+		return changed, nil
+	}
+	return true, l.ChangeCode(want)
+}
+
+// doorsOf are the doors of a calendar's codes; never nil, which would be all.
+func doorsOf(c feeds.Calendar) []string { return append([]string{}, c.Doors...) }
+
+// certain is the time that can be counted on.
+func certain(at access.Moment) time.Time {
+	if at.Trust == access.TrustFloor || at.Now.Before(at.Floor) {
+		return at.Floor
+	}
+	return at.Now
+}
+
+// mint gives a stay its person and its code. Both are found again if the process ends in between.
+func (s *Stays) mint(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) error {
+	id := "stay-" + stay.ID
+	if code, ok := codeOf(l, id); ok {
+		stay.Code, stay.Person = code.ID, id
+		return nil
+	}
+	name := stay.Name
+	if name == "" {
+		name = "Guest of " + stay.Arrives.String()[:10]
+	}
+	if _, err := l.SavePerson(access.Person{ID: id, Name: name, Kind: access.Guest}); err != nil {
+		return err
+	}
+	stay.Person = id
+	return s.give(l, c, stay)
+}
+
+// codeOf is a code of a person, if there is one.
+func codeOf(l *ledger.Ledger, person string) (access.Code, bool) {
+	for _, code := range l.Codes() {
+		if person != "" && code.Person == person {
+			return code, true
+		}
+	}
+	return access.Code{}, false
+}
+
+// renew gives a stay whose dates moved the code of its new dates. The old one goes when the new one is there.
+func (s *Stays) renew(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) (changed bool, err error) {
+	pin, ok := c.PIN(*stay)
+	have, err := l.Reveal(stay.Code)
+	if !ok || err != nil || have.Keys == pin {
+		return false, nil
+	}
+	old := stay.Code
+	if err := s.give(l, c, stay); err != nil {
+		return false, err
+	}
+	return true, l.RemoveCode(old)
+}
+
+// give adds a code for the person of a stay: the one that the policy takes from it, or a random one where that
+// is taken or too easy.
+func (s *Stays) give(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) error {
+	wanted := access.Code{Person: stay.Person, Windows: []access.Window{stay.Window}, Doors: doorsOf(c), Groups: c.Groups, Grace: c.Grace}
+	if pin, ok := c.PIN(*stay); ok {
+		code, err := l.AddCode(wanted, s.o.Group, seal.Secret{Keys: pin})
+		if err == nil {
+			stay.Code, stay.Policy = code.ID, c.Policy
+			return nil
+		}
+		if !errors.Is(err, access.ErrWeak) && !errors.Is(err, access.ErrTaken) {
+			return err
+		}
+	}
+	digits := c.Digits
+	if digits == 0 && s.o.Digits != nil {
+		digits = s.o.Digits()
+	}
+	pin, err := l.GeneratePIN(s.o.Group, digits)
+	if err != nil {
+		return err
+	}
+	code, err := l.AddCode(wanted, s.o.Group, seal.Secret{Keys: pin})
+	if err != nil {
+		return err
+	}
+	stay.Code, stay.Policy = code.ID, feeds.Random
+	return nil
+}
+
+// mostCleaning is how many visits a code knows ahead.
+const mostCleaning = 40
+
+// never is the window of a code that opens between stays where none is to come.
+func never() access.Window {
+	at := access.WallTime{Year: 2000, Month: 1, Day: 1}
+	return access.Window{Kind: access.Dates, From: at, To: at.AddDays(1), Zone: "UTC"}
+}
+
+// clean lets the codes of cleaners open between stays, and at no other time.
+func (s *Stays) clean(l *ledger.Ledger, c feeds.Calendar, at access.Moment) (changed bool, err error) {
+	for _, id := range c.Cleaners {
+		code, ok := l.Code(id)
+		if !ok {
+			continue
+		}
+		windows := c.Cleaning(s.stays, certain(at), mostCleaning)
+		if len(windows) == 0 {
+			windows = []access.Window{never()}
+		}
+		if slices.Equal(code.Windows, windows) {
+			continue
+		}
+		code.Windows = windows
+		if bad := l.ChangeCode(code); bad != nil {
+			err = bad
+			continue
+		}
+		changed = true
+	}
+	return changed, err
+}
+
+// forgets erases who left long ago. It reports whether the stay is gone.
+func (s *Stays) forgets(l *ledger.Ledger, stay feeds.Stay, at access.Moment) bool {
+	_, end := stay.Bounds()
+	if at.Trust == access.TrustFloor || certain(at).Sub(end) < s.o.Keep() {
+		return false
+	}
+	if err := erase(l, stay); err != nil {
+		return false
+	}
+	delete(s.notes, stay.ID)
+	return true
+}
+
+// erase removes the person of a stay with all codes.
+func erase(l *ledger.Ledger, stay feeds.Stay) error {
+	if stay.Person == "" {
+		return nil
+	}
+	if err := l.RemovePerson(stay.Person); err != nil && !errors.Is(err, ledger.ErrNobody) {
+		return err
+	}
+	return nil
+}
+
+// look tells what an owner must know: calendars without news, and guests whose code is not ready.
+func (s *Stays) look() {
+	now := time.Now()
+	for id, c := range s.calendars {
+		since := c.good
+		if since.Before(c.since) {
+			since = c.since
+		}
+		stale := !c.Calendar.Paused && now.Sub(since) >= feeds.Stale
+		s.raise(health.CalendarStale, id, c.problem, stale)
+	}
+	at := s.o.Clock.Moment()
+	near := map[string]bool{}
+	for _, stay := range s.stays {
+		if !stay.Near(certain(at)) {
+			continue
+		}
+		if why := s.why(stay); why != "" {
+			near[stay.ID] = true
+			start, _ := stay.Bounds()
+			left := start.Sub(certain(at))
+			switch {
+			case left <= 0:
+				why = "the guest is expected now: " + why
+			case left <= feeds.LastLook:
+				why = "the guest comes within two hours: " + why
+			}
+			s.o.Board.Raise(health.StayNotReady, stay.ID, why)
+		}
+	}
+	for id := range s.near {
+		if !near[id] {
+			s.o.Board.Clear(health.StayNotReady, id)
+		}
+	}
+	s.near = near
+}
+
+// why is what keeps the code of a stay from opening; empty: nothing.
+func (s *Stays) why(stay feeds.Stay) string {
+	c, ok := s.calendars[stay.Calendar]
+	switch {
+	case !ok:
+		return "its calendar is gone"
+	case s.notes[stay.ID] != "":
+		return s.notes[stay.ID]
+	case stay.Code == "":
+		return "it has no code yet"
+	case s.o.Clock.Moment().Trust == access.TrustFloor:
+		return "nobody knows what time it is"
+	}
+	doors := slices.Clone(c.Calendar.Doors)
+	l, err := s.o.Ledger()
+	if err != nil {
+		return "people and codes cannot be read"
+	}
+	code, ok := l.Code(stay.Code)
+	if !ok {
+		return "its code was removed"
+	}
+	if code.Revoked && stay.Cancelled.IsZero() {
+		return "its code was taken back"
+	}
+	for _, g := range l.House().Groups {
+		if slices.Contains(c.Calendar.Groups, g.ID) {
+			doors = append(doors, g.Doors...)
+		}
+	}
+	for _, door := range doors {
+		if why := s.o.Ready(stay.Code, door); why != "" {
+			return door + ": " + why
+		}
+	}
+	return ""
+}
+
+func (s *Stays) raise(code health.Code, subject, detail string, on bool) {
+	if on {
+		s.o.Board.Raise(code, subject, detail)
+	} else {
+		s.o.Board.Clear(code, subject)
+	}
+}
