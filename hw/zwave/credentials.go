@@ -15,10 +15,12 @@ const pinCode = 1
 // Results of writing users and credentials (zwave-js SetUserResult, SetCredentialResult).
 const (
 	credentialOK         = 0
+	credentialOccupied   = 1
 	credentialEmpty      = 2
 	credentialDuplicate  = 3
 	credentialRules      = 4
 	credentialOfTheAdmin = 5
+	credentialNobody     = 6
 )
 
 // access asks the access control API of the server. Slot n is the PIN in slot n of user n.
@@ -67,26 +69,46 @@ func (l *Lock) credentialTraits(ctx context.Context, s *session, t *device.SlotT
 	return nil
 }
 
-// writeCredential writes the PIN, and before it the user that it needs.
+// writeCredential writes the PIN, and makes the user that it needs where there is none. A server that takes a
+// slot to be used or free by mistake is told so by the lock, which then has stored nothing: once it knows
+// better the write is given to it again.
 func (l *Lock) writeCredential(ctx context.Context, s *session, n int, keys device.Keys) error {
-	var user struct {
-		User *struct{} `json:"user"`
+	pin := arguments{"userId": n, "credentialType": pinCode, "credentialSlot": n, "data": string(keys)}
+	user := arguments{"userId": n, "options": arguments{"active": true}}
+	err := l.put(ctx, s, "set_credential", pin)
+	if errors.Is(err, errOtherwise) {
+		err = l.put(ctx, s, "set_credential", pin)
 	}
-	if err := l.access(ctx, s, "get_user", arguments{"userId": n}, &user); err != nil {
-		return questionError(err)
+	if !errors.Is(err, errNobody) {
+		return err
 	}
-	if user.User == nil {
-		if err := l.put(ctx, s, "set_user", arguments{"userId": n, "options": arguments{"active": true}}); err != nil {
-			return err
-		}
+	err = l.put(ctx, s, "set_user", user)
+	if errors.Is(err, errOtherwise) {
+		err = l.put(ctx, s, "set_user", user)
 	}
-	return l.put(ctx, s, "set_credential", arguments{"userId": n, "credentialType": pinCode, "credentialSlot": n, "data": string(keys)})
+	if err != nil {
+		return err
+	}
+	return l.put(ctx, s, "set_credential", pin)
 }
 
 // clearCredential empties a slot, whoever's it is.
 func (l *Lock) clearCredential(ctx context.Context, s *session, n int) error {
-	return l.put(ctx, s, "delete_credential", arguments{"userId": 0, "credentialType": pinCode, "credentialSlot": n})
+	owner, _, err := l.credential(ctx, s, n)
+	if err != nil || owner == 0 {
+		return questionError(err)
+	}
+	err = l.put(ctx, s, "delete_credential", arguments{"userId": owner, "credentialType": pinCode, "credentialSlot": n})
+	if errors.Is(err, errOtherwise) {
+		return nil // it is empty by now
+	}
+	return err
 }
+
+var (
+	errOtherwise = errors.New("the slot is not as the Z-Wave software took it to be")
+	errNobody    = errors.New("the lock has no such user")
+)
 
 func (l *Lock) put(ctx context.Context, s *session, method string, args arguments) error {
 	var r struct {
@@ -99,8 +121,12 @@ func (l *Lock) put(ctx context.Context, s *session, method string, args argument
 	switch {
 	case !ok:
 		return fmt.Errorf("%w: an answer without a result", device.ErrUnsure)
-	case result == credentialOK, result == credentialEmpty && method == "delete_credential":
+	case result == credentialOK:
 		return nil
+	case result == credentialOccupied, result == credentialEmpty:
+		return errOtherwise
+	case result == credentialNobody:
+		return errNobody
 	case result == credentialDuplicate, result == credentialOfTheAdmin:
 		return fmt.Errorf("%w: the lock holds it already, in another slot", device.ErrCodeRefused)
 	case result == credentialRules:
@@ -109,17 +135,27 @@ func (l *Lock) put(ctx context.Context, s *session, method string, args argument
 	return fmt.Errorf("%w: the lock says %d", device.ErrUnsure, result)
 }
 
-func (l *Lock) readCredential(ctx context.Context, s *session, n int, slot *device.Slot) error {
+// credential asks the lock for the PIN in a slot and whose it is; 0 for nobody's.
+func (l *Lock) credential(ctx context.Context, s *session, n int) (owner int, pin json.RawMessage, err error) {
 	var r struct {
 		Credential *struct {
 			User int             `json:"userId"`
 			Data json.RawMessage `json:"data"`
 		} `json:"credential"`
 	}
-	if err := l.access(ctx, s, "get_credential", arguments{"credentialType": pinCode, "credentialSlot": n}, &r); err != nil {
+	err = l.access(ctx, s, "get_credential", arguments{"credentialType": pinCode, "credentialSlot": n}, &r)
+	if err != nil || r.Credential == nil {
+		return 0, nil, err
+	}
+	return r.Credential.User, r.Credential.Data, nil
+}
+
+func (l *Lock) readCredential(ctx context.Context, s *session, n int, slot *device.Slot) error {
+	owner, pin, err := l.credential(ctx, s, n)
+	if err != nil {
 		return err
 	}
-	if r.Credential == nil {
+	if owner == 0 {
 		slot.Use = device.SlotEmpty
 		return nil
 	}
@@ -128,13 +164,13 @@ func (l *Lock) readCredential(ctx context.Context, s *session, n int, slot *devi
 			Active bool `json:"active"`
 		} `json:"user"`
 	}
-	if err := l.access(ctx, s, "get_user", arguments{"userId": r.Credential.User}, &user); err != nil {
+	if err := l.access(ctx, s, "get_user", arguments{"userId": owner}, &user); err != nil {
 		return err
 	}
 	slot.Use = device.SlotDisabled
 	if user.User != nil && user.User.Active {
 		slot.Use = device.SlotUsed
 	}
-	l.show(slot, r.Credential.Data)
+	l.show(slot, pin)
 	return nil
 }

@@ -86,14 +86,42 @@ func TestWhoItWas(t *testing.T) {
 func TestJam(t *testing.T) {
 	r := open(t, newPeer(t))
 	r.at(t, device.BoltSecured)
-	r.notify(11, nil)
-	r.value(98, "currentMode", 254)
+	r.state("Lock state", 11)
 	if x := r.at(t, device.BoltJammed); x.Fault == "" {
 		t.Errorf("a jam without words: %+v", x)
 	}
 	r.turn(0)
 	if x := r.at(t, device.BoltUnsecured); x.Fault != "" {
 		t.Errorf("it is free, and says %q", x.Fault)
+	}
+	r.notify(11, nil) // from a lock that says it in passing
+	r.at(t, device.BoltJammed)
+	r.state("Lock state", 11)
+	r.state("Lock state", 0) // it is over, and where the bolt is the lock says when it is asked
+	r.at(t, device.BoltUnsecured)
+	r.state("Door state (simple)", 22)
+	r.change(func() { r.door = "" })
+	r.value(98, "doorStatus", nil)
+	r.until(t, "an open door", func(x device.LockReading) bool { return x.DoorOpen == device.Yes })
+}
+
+// An order that was carried out is over: the next turn is somebody else's.
+func TestAfterAnOrder(t *testing.T) {
+	r := open(t, newPeer(t))
+	r.at(t, device.BoltSecured)
+	if err := r.lock.Throw(t.Context(), device.BoltTargetUnsecured); err != nil {
+		t.Fatal(err)
+	}
+	if x := r.at(t, device.BoltUnsecured); x.Cause != (device.Cause{}) {
+		t.Errorf("our own turn is said to be %+v", x.Cause)
+	}
+	r.turn(255)
+	r.notify(1, nil)
+	r.at(t, device.BoltSecured)
+	r.turn(0)
+	r.notify(2, nil)
+	if x := r.at(t, device.BoltUnsecured); x.Cause.Place != device.OutsideByHand {
+		t.Errorf("the cause is %+v", x.Cause)
 	}
 }
 

@@ -42,6 +42,7 @@ type peer struct {
 	stars    bool
 	newer    bool // it has User Credential CC
 	users    map[int]bool
+	thought  map[int]bool                                 // users that the server takes to be there
 	refuse   func(command string) (answer map[string]any) // instead of the usual answer; nil: the usual one
 	heard    []string
 }
@@ -54,7 +55,7 @@ func newPeer(t *testing.T) *peer {
 	}
 	p := &peer{
 		wire: hwtest.NewWire(ln), url: "ws://" + ln.Addr().String(), schema: 50, conns: map[*websocket.Conn]context.Context{},
-		mode: 255, bolt: "locked", door: "closed", status: 4, ready: true, frequent: `"1000ms"`, slots: map[int]string{}, disabled: map[int]bool{}, users: map[int]bool{},
+		mode: 255, bolt: "locked", door: "closed", status: 4, ready: true, frequent: `"1000ms"`, slots: map[int]string{}, disabled: map[int]bool{}, users: map[int]bool{}, thought: map[int]bool{},
 	}
 	web := &http.Server{Handler: http.HandlerFunc(p.serve)}
 	go func() { _ = web.Serve(p.wire) }()
@@ -225,12 +226,14 @@ func (p *peer) access(method string, q map[string]json.RawMessage) map[string]an
 		return good(map[string]any{"capabilities": map[string]any{"maxUsers": 20}})
 	case "get_credential_capabilities_cached":
 		return good(map[string]any{"capabilities": map[string]any{"supportedCredentialTypes": map[string]any{"1": map[string]any{"numberOfCredentialSlots": 30, "minCredentialLength": 4, "maxCredentialLength": 8}}}})
-	case "get_user":
-		if !p.users[user] {
-			return good(map[string]any{})
-		}
-		return good(map[string]any{"user": map[string]any{"userId": user, "active": !p.disabled[user]}})
+	case "get_user": // the real one tells of a user that is not there, and takes it to be there from then on
+		p.thought[user] = true
+		return good(map[string]any{"user": map[string]any{"userId": user, "active": p.users[user] && !p.disabled[user], "userType": 0, "userName": ""}})
 	case "set_user":
+		if p.thought[user] && !p.users[user] {
+			delete(p.thought, user)
+			return good(map[string]any{"result": 2})
+		}
 		p.users[user] = true
 		return good(map[string]any{"result": 0})
 	case "set_credential":
@@ -246,7 +249,7 @@ func (p *peer) access(method string, q map[string]json.RawMessage) map[string]an
 		return good(map[string]any{"result": 0})
 	case "delete_credential":
 		if _, ok := p.slots[slot]; !ok {
-			return good(map[string]any{"result": 2})
+			return good(map[string]any{"result": 255})
 		}
 		delete(p.slots, slot)
 		return good(map[string]any{"result": 0})
@@ -254,7 +257,7 @@ func (p *peer) access(method string, q map[string]json.RawMessage) map[string]an
 		if code, ok := p.slots[slot]; ok {
 			return good(map[string]any{"credential": map[string]any{"userId": slot, "type": 1, "slot": slot, "data": code}})
 		}
-		return good(map[string]any{})
+		return good(map[string]any{"credential": map[string]any{"userId": 0, "type": 1, "slot": slot, "data": ""}})
 	}
 	return map[string]any{"success": false, "errorCode": "unknown_command", "message": method}
 }
@@ -290,6 +293,12 @@ func (p *peer) event(e map[string]any) {
 func (p *peer) value(cc int, property string, now any) {
 	p.event(map[string]any{"source": "node", "event": "value updated", "nodeId": 2,
 		"args": map[string]any{"commandClass": cc, "endpoint": 0, "property": property, "newValue": now, "prevValue": nil}})
+}
+
+// state is a notification that lasts: the real server tells of it as a value.
+func (p *peer) state(name string, now int) {
+	p.event(map[string]any{"source": "node", "event": "value updated", "nodeId": 2,
+		"args": map[string]any{"commandClass": 113, "endpoint": 0, "property": "Access Control", "propertyKey": name, "newValue": now}})
 }
 
 func (p *peer) notify(event int, parameters any) {

@@ -101,7 +101,11 @@ func (k *keeper) fetched(f fetched) {
 		k.fetch() // something changed since
 		return
 	}
+	mode, jammed := k.v.mode, k.v.jammed
 	k.v.take(f.node, k.endpoint)
+	if k.up { // only the lock itself says where its bolt is
+		k.v.mode, k.v.jammed = mode, jammed
+	}
 	k.consider()
 }
 
@@ -217,6 +221,9 @@ func (k *keeper) event(e event) {
 		}
 		if k.up {
 			k.changed(bolt)
+			if bolt && !k.v.jammed && k.v.mode == modeUnknown {
+				k.askLock()
+			}
 		}
 	case "notification":
 		if e.CCID == ccNotification && e.Endpoint == k.endpoint && k.up {
@@ -308,6 +315,9 @@ func (k *keeper) show(cause device.Cause) {
 	if at != k.shown {
 		k.shown, k.cause = at, cause
 		k.until = time.Time{} // once, and what was said of another turn is over
+		if at == aim(k.order) {
+			k.orders = time.Time{}
+		}
 	}
 	k.holds = false
 	k.hold.Stop()

@@ -58,17 +58,17 @@ type news struct {
 
 // take fills a view from all that the server knows of a node.
 func (v *view) take(n *nodeState, endpoint int) {
-	*v = view{mode: modeUnknown, ready: n.Ready, sleeps: !n.Listening && !n.frequent()}
+	*v = view{ready: n.Ready, sleeps: !n.Listening && !n.frequent()}
 	v.dead, v.asleep = n.Status == statusDead, n.Status == statusAsleep
-	state := 0
 	for i := range n.Values {
-		x := &n.Values[i]
-		if x.Endpoint == endpoint && x.CommandClass == ccNotification && text(x.Property) == "Access Control" && text(x.PropertyKey) == "Lock state" {
-			state, _ = number(x.Value)
-		}
-		v.set(x, endpoint, x.Value)
+		v.set(&n.Values[i], endpoint, n.Values[i].Value)
 	}
-	v.jammed = v.mode == modeUnknown && state == boltJammed
+	v.mode, v.jammed = modeUnknown, false // the lock is asked where its bolt is; a jam lasts until it says
+	for i := range n.Values {
+		if x := &n.Values[i]; x.CommandClass == ccNotification {
+			v.set(x, endpoint, x.Value)
+		}
+	}
 }
 
 // change takes in one value that changed or came.
@@ -92,9 +92,15 @@ func (v *view) set(x *value, endpoint int, now json.RawMessage) bool {
 	}
 	switch x.CommandClass {
 	case ccNotification:
-		if property == "Access Control" && text(x.PropertyKey) == "Door state (simple)" {
-			n, _ := number(now)
+		if property != "Access Control" {
+			return false
+		}
+		n, _ := number(now)
+		switch text(x.PropertyKey) { // states come as values, and not as notifications
+		case "Door state (simple)":
 			v.swing(n)
+		case "Lock state":
+			return v.stick(n == boltJammed)
 		}
 	case ccDoorLock:
 		switch property {
@@ -182,6 +188,15 @@ func (v *view) hear(args json.RawMessage) news {
 		v.swing(n.Event)
 	}
 	return news{}
+}
+
+// stick takes in whether the lock says that its bolt is stuck. Where it is once that is over, it has to say.
+func (v *view) stick(jammed bool) (changed bool) {
+	changed = v.jammed != jammed
+	if changed {
+		v.jammed, v.mode = jammed, modeUnknown
+	}
+	return changed
 }
 
 func (v *view) jam() { v.jammed, v.mode = true, modeUnknown }
