@@ -56,6 +56,7 @@ install() { # folder what
 if command -v npm >/dev/null; then
   install homekit/node "hap-controller 0.10.2"
   install matter/node "matter.js 0.17.9 (146 MB)"
+  install zwave/node "zwave-js 15.29.0 and its server (98 MB)"
 else
-  echo "deps: without npm there is no HomeKit and no Matter controller to test with"
+  echo "deps: without npm there is no HomeKit and no Matter controller and no Z-Wave to test with"
 fi
