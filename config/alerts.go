@@ -17,9 +17,9 @@ const AllProblems = "all"
 type Alerts struct {
 	LeftOpen time.Duration `yaml:"left_open" jsonschema_description:"a door that is open for longer than this, such as 20m"`
 	Night    string        `yaml:"night" jsonschema_description:"a door that is open in these hours, such as 22:00-06:00"`
-	Problems []string      `yaml:"problems" jsonschema:"enum=refused-tries,enum=jam,enum=device-lost,enum=battery,enum=trouble,enum=all" jsonschema_description:"what else: refused-tries (a keypad is guessed at, or opened), jam (a lock or door that is stuck), device-lost, battery, trouble (every other warning and error), all"`
+	Problems []string      `yaml:"problems" jsonschema:"enum=refused-tries,enum=jam,enum=device-lost,enum=battery,enum=duress,enum=trouble,enum=all" jsonschema_description:"what else: refused-tries (a keypad is guessed at, or opened), jam (a lock or door that is stuck), device-lost, battery, duress (a code set aside for it was typed), trouble (every other warning and error), all"`
 	Repeat   time.Duration `yaml:"repeat" jsonschema_description:"an open door is told again after this time, until it is closed; told once if not given"`
-	Quiet    string        `yaml:"quiet" jsonschema_description:"what can wait is told after these hours, such as 23:00-07:00; an open door at night, refused tries and jams do not wait"`
+	Quiet    string        `yaml:"quiet" jsonschema_description:"what can wait is told after these hours, such as 23:00-07:00; an open door at night, refused tries, jams and duress do not wait"`
 
 	Ntfy    *Ntfy      `yaml:"ntfy" jsonschema_description:"to the ntfy app, by a server of yours or another"`
 	Webhook *Webhook   `yaml:"webhook" jsonschema_description:"as JSON to a program"`
@@ -87,7 +87,7 @@ func (k *checker) alerts() {
 			k.fail("bad-hours", at.sub(name), err.Error(), "write it as 22:00-06:00: from, and until, on the clock of the house")
 		}
 	}
-	known := []string{"refused-tries", "jam", "device-lost", "battery", "trouble", AllProblems}
+	known := []string{"refused-tries", "jam", "device-lost", "battery", "duress", "trouble", AllProblems}
 	for _, p := range a.Problems {
 		if !slices.Contains(known, p) {
 			k.fail("bad-problem", at.sub("problems"), fmt.Sprintf("%q is nothing that an alert can be about", clip(p)), meant(p, known))

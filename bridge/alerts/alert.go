@@ -17,6 +17,7 @@ const (
 	Jam          Kind = "jam"
 	DeviceLost   Kind = "device-lost"
 	Battery      Kind = "battery"
+	Duress       Kind = "duress"
 	Trouble      Kind = "trouble" // any other problem of the house
 )
 
@@ -31,12 +32,14 @@ func kindOf(code health.Code) Kind {
 		return DeviceLost
 	case health.BatteryLow:
 		return Battery
+	case health.DuressUsed:
+		return Duress
 	}
 	return Trouble
 }
 
 // urgent reports whether an alert goes out in the quiet hours too: what may be somebody at the door.
-func (k Kind) urgent() bool { return k == Night || k == RefusedTries || k == Jam }
+func (k Kind) urgent() bool { return k == Night || k == RefusedTries || k == Jam || k == Duress }
 
 // patience is how long something must last before it is worth an alert.
 func (k Kind) patience() time.Duration {
