@@ -74,6 +74,7 @@ type App struct {
 	journal   device.Journal
 	history   *history.History
 	people    *roster.Roster
+	refusals  history.Refusals
 	faces     *homekit.House
 	matter    *commission.Node
 	pairings  *pairings.Pairings

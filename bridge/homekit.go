@@ -34,6 +34,7 @@ func (a *App) openAhead(ctx context.Context) error {
 		Settled:   a.settled,
 		Changed:   a.changed,
 		Answered:  a.points.answered,
+		Refused:   a.refusals.Tell,
 		Trouble:   func(bridge string, err error) { pairings.Trouble(a.board, bridge, err); a.changed() },
 		Log:       a.log,
 	})

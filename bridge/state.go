@@ -58,7 +58,9 @@ func (a *App) openJournal(ctx context.Context) error {
 	s.SetIdle(a.idle)
 	a.uses = tally.New(s.Space("uses"))
 	a.journal = a.points.journal(a.uses.Journal(s.Journal()))
-	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load}
+	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load, Board: a.board}
+	a.work.run(a.history.Check)
+	a.work.run(func(ctx context.Context) { a.refusals.Write(ctx, a.journal, a.log) })
 	doctor.TellNotes(a.board, s.Notes())
 	return a.closeUnfinished(ctx)
 }

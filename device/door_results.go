@@ -221,7 +221,7 @@ func (m *doorMachine) background(_ time.Time, r result[Reading]) {
 		m.kept(reply{id: r.op.asker}, r.err)
 	case opWarn:
 		if r.err != nil {
-			m.alarm(NoticeDriver, true, "warning")
+			m.alarm(NoticeWarning, true, r.err.Error())
 		}
 	case opIdentify:
 		m.fx.tell(reply{id: r.op.asker, err: r.err})

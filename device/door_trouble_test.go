@@ -67,6 +67,33 @@ func TestDoorTrouble(t *testing.T) {
 			b.rows("intent", "outcome aborted")
 			b.position(device.PositionClosed, device.TargetClosed)
 		}},
+		{"a warning that does not work, and does again", garage(), device.PlaceOpen, func(t *testing.T, b *bench) {
+			told := func(on bool) bool {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				last := device.Notice{}
+				for _, n := range b.notices {
+					if n.Code == device.NoticeWarning {
+						last = n
+					}
+				}
+				return last.On == on && (!on || last.Detail == "the lamp is dead")
+			}
+			b.opener.Fail(errors.New("the lamp is dead"))
+			_, err := b.do(device.ActionClose, by("a"))
+			code(t, err, device.RefusedDriver)
+			b.pulses(0)
+			if !told(true) {
+				t.Errorf("%+v", b.notices)
+			}
+			b.opener.Fail(nil)
+			time.Sleep(3 * time.Second)
+			a, err := b.do(device.ActionClose, by("a"))
+			accepted(t, a, err)
+			if !a.Warning || !told(false) {
+				t.Errorf("%+v, %+v", a, b.notices)
+			}
+		}},
 		{"a person at the door may try a failed driver again", garage(), device.PlaceClosed, func(t *testing.T, b *bench) {
 			b.opener.Fail(errors.New("no power"))
 			_, err := b.do(device.ActionOpen, keypad())

@@ -22,13 +22,14 @@ func (m *doorMachine) warningWritten(now time.Time, r result[Reading]) {
 func (m *doorMachine) warningOn(now time.Time, r result[Reading]) {
 	switch {
 	case r.err != nil:
-		m.alarm(NoticeDriver, true, "warning")
+		m.alarm(NoticeWarning, true, r.err.Error())
 		m.drop(now, m.refusal(RefusedDriver, r.err))
 		return
 	case m.e.giveUp != nil:
 		m.drop(now, m.e.giveUp)
 		return
 	}
+	m.alarm(NoticeWarning, false, "")
 	m.e.phase, m.e.until, m.e.beat = phaseWarning, now.Add(m.cfg.WarnTime), now
 	m.answer(now, Answer{Intent: m.e.warning, Warning: true}, nil)
 	m.show(now, m.e.cause)

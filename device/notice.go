@@ -16,6 +16,7 @@ const (
 	NoticeDriver     NoticeCode = "driver-failed"     // a call failed, panicked or hung
 	NoticeUnsure     NoticeCode = "outcome-unsure"    // the driver may have acted
 	NoticeUnreleased NoticeCode = "relay-unreleased"  // the output did not come to rest
+	NoticeWarning    NoticeCode = "warning-failed"    // light or sound did not do as told
 	NoticeInterlock  NoticeCode = "interlock-held"    // it has not been seen closed for five minutes, and keeps its mantrap shut
 	NoticeRelock     NoticeCode = "not-relocked"      // the lock could not lock itself
 )

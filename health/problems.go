@@ -32,7 +32,6 @@ const (
 	OutputsKept       Code = "outputs-kept"
 	WarningFailed     Code = "warning-failed"
 	Suspended         Code = "door-suspended"
-	CloseSuspended    Code = "close-suspended"
 	Obstructed        Code = "door-obstructed"
 	DeclaredProtected Code = "declared-protected"
 	LockJammed        Code = "lock-jammed"
@@ -162,11 +161,8 @@ func devices() []Declared {
 			"The door cannot warn before it closes, so it is not closed unless a person stands at it.",
 			"Check the light, the beeper and their wires."},
 		{Suspended, Error, "A door waits for a person",
-			"Two moves in a row did not end where they should. The door is neither toggled nor closed from afar until a person has looked at it; opening with a code at the door still works.",
-			"Go and look at the door. If it is free and whole, confirm the next move in person: `loquet open` or `loquet close` with --confirm."},
-		{CloseSuspended, Warning, "A door does not close by itself any more",
-			"It was obstructed twice in a row while closing with nobody at it. It is closed that way again only after a person has looked.",
-			"Clear the doorway and clean the photo-eye, then close the door while you stand at it."},
+			"Two moves in a row did not end where they should, or two closes with nobody at the door were obstructed. The door is neither toggled nor closed from afar until a person has looked at it; opening with a code at the door still works.",
+			"Go and look at the door, and clean the photo-eye if it was obstructed. If it is free and whole, confirm the next move in person: `loquet open` or `loquet close` with --confirm."},
 		{Obstructed, Warning, "Something is in the way of a door",
 			"The door reports an obstruction.",
 			"Clear the doorway; if nothing is there, clean and align the photo-eye."},

@@ -59,6 +59,7 @@ type home struct {
 	bolts    map[string]*devicetest.Bolt
 	sensors  map[string]*devicetest.Sensor
 	sessions map[string]session // admins, by bridge
+	refused  []device.Entry     // what roles did not allow; guarded by mu
 }
 
 type session struct {
@@ -77,9 +78,16 @@ func newHome(t *testing.T, d *disk) *home {
 	h.House = New(Options{
 		About: About{Install: "11112222", Firmware: "v1.4.0-rc1"}, Name: "Villa Rose", Addr: "127.0.0.1:0", Numbers: d.numbers,
 		Space:     func(bridge string) homekit.Storage { return d.space(bridge) },
-		Advertise: h.advertised, Rules: h, Changed: h.changed, Trouble: h.trouble, Log: zerolog.Nop(),
+		Advertise: h.advertised, Rules: h, Changed: h.changed, Refused: h.refuses, Trouble: h.trouble, Log: zerolog.Nop(),
 	})
 	return h
+}
+
+// refuses notes what a role does not allow.
+func (h *home) refuses(e device.Entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused = append(h.refused, e)
 }
 
 func (h *home) changed() {

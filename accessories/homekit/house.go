@@ -47,6 +47,7 @@ type Options struct {
 	Settled   <-chan struct{}                // closed when devices have told where they are: until then what controllers ask waits; nil: it does not
 	Changed   func()                         // pairings or codes changed
 	Answered  func()                         // a write of a controller was carried out or refused
+	Refused   func(device.Entry)             // what a controller's role does not let it do, for the history
 	Trouble   func(bridge string, err error) // a server cannot be made or ended by itself; nil: it is back
 	Log       zerolog.Logger
 }
@@ -119,6 +120,9 @@ func New(opts Options) *House {
 	}
 	if opts.Trouble == nil {
 		opts.Trouble = func(string, error) {}
+	}
+	if opts.Refused == nil {
+		opts.Refused = func(device.Entry) {}
 	}
 	if opts.Answered == nil {
 		opts.Answered = func() {}

@@ -102,6 +102,14 @@ func TestEveryRoleEveryOperationEveryDevice(t *testing.T) {
 					case !may && asked(c.Controller.ID) != before:
 						t.Errorf("%s may not %s=%d on %s and the device was asked", p.name, op.word, op.value, dev)
 					}
+					h.mu.Lock()
+					refused := h.refused
+					h.refused = nil
+					h.mu.Unlock()
+					if told := len(refused) == 1 && refused[0].Device == dev && refused[0].Code == device.RefusedRole && refused[0].Action != device.ActionNone &&
+						refused[0].Cause.Kind == device.CauseHomeKit && refused[0].Cause.Actor == c.Controller.ID && refused[0].Cause.Place != ""; told == may || may && len(refused) > 0 {
+						t.Errorf("%s, %s=%d on %s, allowed %v: the history is told %+v", p.name, op.word, op.value, dev, may, refused)
+					}
 					if id := h.id(dev, op.word); h.value(c, id) == "" { // everybody in the home may look
 						t.Errorf("%s may not see %v", p.name, id)
 					}

@@ -26,13 +26,13 @@ func (h *House) write(ctx context.Context, f *face, w homekit.Write) homekit.Sta
 		return homekit.StatusInvalidValue
 	}
 	bridge := f.server.Load().DeviceID()
+	cause := device.Cause{Kind: device.CauseHomeKit, Actor: w.Controller.ID, Place: bridge}
 	if err := h.opts.Rules.May(bridge, w.Controller.ID, w.Controller.Admin, action, t.device()); err != nil {
 		h.opts.Log.Warn().Err(err).Str("device", t.device()).Str("controller", w.Controller.ID).Msg("write refused by role")
+		h.opts.Refused(device.Entry{Kind: device.EntryRefused, Device: t.device(), Action: action, Cause: cause, Code: device.RefusedRole})
 		return homekit.StatusNoPrivileges
 	}
-	err := t.write(ctx, w.IID, int(value), device.Command{
-		Cause: device.Cause{Kind: device.CauseHomeKit, Actor: w.Controller.ID, Place: bridge}, Untold: !w.Told,
-	})
+	err := t.write(ctx, w.IID, int(value), device.Command{Cause: cause, Untold: !w.Told})
 	h.opts.Answered()
 	return h.status(t, err)
 }

@@ -21,6 +21,9 @@ type who struct {
 // actor is the controller in a cause.
 func (w who) actor() string { return w.fabric + ":" + w.node }
 
+// cause is the controller as a cause of what it asks for.
+func (w who) cause() device.Cause { return device.Cause{Kind: device.CauseMatter, Actor: w.actor()} }
+
 // who finds out whose command it is. Only a member of a fabric moves anything: whoever is about to commission the bridge
 // has proved a passcode, not who it is.
 func (h *House) who(c *model.Caller) (who, error) {
@@ -65,9 +68,10 @@ func (h *House) command(ctx context.Context, c *model.Caller, id string, a devic
 	}
 	if err := h.c.Rules.May(w.fabric, w.node, w.admin, a, id); err != nil {
 		h.c.Log.Warn().Err(err).Str("device", id).Str("controller", w.actor()).Msg("command refused by role")
+		h.c.Refused(device.Entry{Kind: device.EntryRefused, Device: id, Action: a, Cause: w.cause(), Code: device.RefusedRole})
 		return device.Answer{}, model.UnsupportedAccess
 	}
-	answer, err := do(ctx, device.Command{Action: a, Cause: device.Cause{Kind: device.CauseMatter, Actor: w.actor()}})
+	answer, err := do(ctx, device.Command{Action: a, Cause: w.cause()})
 	h.c.Answered()
 	return answer, h.status(id, err)
 }

@@ -60,7 +60,9 @@ type Config struct {
 	Items    []Item
 	Register *Register // whose PINs open locks; nil: locks have no users
 	Answered func()    // a command of a controller was carried out or refused; nil: nobody
-	Log      zerolog.Logger
+	// Refused hears of what a controller's role does not let it do, for the history; nil: nobody does.
+	Refused func(device.Entry)
+	Log     zerolog.Logger
 }
 
 // House is everything that Matter controllers see. Its methods may be called from any goroutine.
@@ -96,6 +98,9 @@ type thing interface {
 
 // New shows the devices. It fails when their numbers cannot be kept.
 func New(c Config) (*House, error) {
+	if c.Refused == nil {
+		c.Refused = func(device.Entry) {}
+	}
 	if c.Answered == nil {
 		c.Answered = func() {}
 	}

@@ -26,7 +26,7 @@ func kindOf(code health.Code) Kind {
 	switch code {
 	case health.KeypadGuessed, health.KeypadTampered:
 		return RefusedTries
-	case health.LockJammed, health.RelayStuck, health.Suspended, health.CloseSuspended, health.Obstructed:
+	case health.LockJammed, health.RelayStuck, health.Suspended, health.Obstructed:
 		return Jam
 	case health.DeviceUnavailable:
 		return DeviceLost

@@ -52,6 +52,7 @@ type Options struct {
 	Rules    Rules
 	Register func() *face.Register // whose PINs open locks; called when the node starts
 	Answered func()                // a command was carried out or refused
+	Refused  func(device.Entry)    // what a role does not allow, for the history
 	Changed  func()                // what Status says may have changed; must not wait
 	Log      zerolog.Logger
 }
@@ -165,7 +166,7 @@ func (n *Node) retry(ctx context.Context) {
 // serve fills a server and starts it.
 func (n *Node) serve(ctx context.Context, server *matter.Server) error {
 	house, err := face.New(face.Config{Server: server, Storage: n.opts.Labels, Rules: byFabric{n.opts.Rules}, Register: n.opts.Register(),
-		About: face.About{Install: n.opts.About.Install, Firmware: n.opts.About.Version}, Answered: n.opts.Answered, Log: n.opts.Log})
+		About: face.About{Install: n.opts.About.Install, Firmware: n.opts.About.Version}, Answered: n.opts.Answered, Refused: n.opts.Refused, Log: n.opts.Log})
 	if err != nil {
 		return err
 	}

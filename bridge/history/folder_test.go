@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/store"
 )
 
@@ -162,4 +163,31 @@ func TestVerifyFolderRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep(t, again, 1)
+}
+
+// A chain that is broken is told, and so is that it is whole again.
+func TestTamperingIsTold(t *testing.T) {
+	folder := closed(t, 20)
+	board := health.NewBoard()
+	check := func(want int) {
+		t.Helper()
+		s, err := store.Open(t.Context(), folder, store.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (&History{Journal: s.Journal(), Board: board}).VerifyHistory(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if got := board.Active(); len(got) != want || want > 0 && (got[0].Code != health.JournalTampered || !strings.HasPrefix(got[0].Detail, "row ")) {
+			t.Errorf("%+v, want %d", got, want)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(0)
+	statement(t, folder, "UPDATE events SET device = 'gate' WHERE seq = 7")
+	check(1)
+	statement(t, folder, "UPDATE events SET device = 'garage' WHERE seq = 7")
+	check(0)
 }

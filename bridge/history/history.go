@@ -9,6 +9,7 @@ import (
 
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/store"
 )
 
@@ -17,6 +18,7 @@ type History struct {
 	Journal *store.Journal
 	Name    func(api.Cause) string // the owner's name for whoever is a cause
 	Zone    func() *time.Location  // of the house
+	Board   *health.Board          // is told when the chain is broken; nil: nobody is
 }
 
 // History implements api.Historian.
@@ -78,7 +80,31 @@ func (h *History) VerifyHistory(ctx context.Context) (api.Verdict, error) {
 	for _, b := range v.Breaks {
 		out.Faults = append(out.Faults, fmt.Sprintf("row %d: %s", b.Seq, b.What))
 	}
+	if h.Board != nil && !out.OK {
+		h.Board.Raise(health.JournalTampered, "", out.Faults[0])
+	} else if h.Board != nil {
+		h.Board.Clear(health.JournalTampered, "")
+	}
 	return out, nil
+}
+
+// When the chain is checked without being asked for: not while a house starts, and then once a day.
+const (
+	firstCheck = 10 * time.Minute
+	checkEvery = 24 * time.Hour
+)
+
+// Check checks the chain from time to time until ctx ends. What it finds is told on the board; a journal that
+// cannot be read is told by the store.
+func (h *History) Check(ctx context.Context) {
+	for wait := firstCheck; ; wait = checkEvery {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+			_, _ = h.VerifyHistory(ctx)
+		}
+	}
 }
 
 // Follow hands every row that is written from now on to see, in order, until ctx ends.

@@ -52,7 +52,7 @@ func problems() map[device.NoticeCode]health.Code {
 	return map[device.NoticeCode]health.Code{
 		device.NoticeSuspended: health.Suspended, device.NoticeFault: health.DeviceFault, device.NoticeAway: health.DeviceUnavailable,
 		device.NoticeUnreleased: health.RelayStuck, device.NoticeDisagree: health.ContactsDisagree, device.NoticeBounces: health.ContactBounces,
-		device.NoticeInterlock: health.InterlockHeld,
+		device.NoticeInterlock: health.InterlockHeld, device.NoticeWarning: health.WarningFailed,
 	}
 }
 
