@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-network chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit clean
+.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-network chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -35,13 +35,16 @@ lint: ## golangci-lint, built from its own module
 fuzz: ## every fuzz target for FUZZFOR each
 	bash internal/fuzzall.sh $(FUZZFOR)
 
-chaos: chaos-disk chaos-process chaos-network chaos-years chaos-seeded ## all of the next five: docs/reliability.md
+chaos: chaos-disk chaos-process chaos-network chaos-matter chaos-years chaos-seeded ## all of the next six: docs/reliability.md
 
 chaos-process: ## 1,000 kills instead of 200, stops in a warning, a pulse and before a command: LOQUET_KILLS
 	LOQUET_KILLS=$${LOQUET_KILLS:-1000} $(GO) test -count=1 -timeout 120m -v ./e2e/chaos/process
 
 chaos-network: ## cut and lossy networks, a network full of strangers, sessions whose phones are gone
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 30m -v ./e2e/chaos/network
+
+chaos-matter: ## 1,000 kills of a Matter node while it is commissioned and written to instead of 30: LOQUET_KILLS
+	LOQUET_KILLS=$${LOQUET_KILLS:-1000} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/matter
 
 chaos-years: ## 100 simulated door-years instead of 4: LOQUET_YEARS, LOQUET_SEED
 	LOQUET_YEARS=$${LOQUET_YEARS:-100} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/years

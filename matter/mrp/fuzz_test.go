@@ -84,7 +84,9 @@ func FuzzDatagrams(f *testing.F) {
 		if _, err := table.Add(s); err != nil {
 			t.Fatal(err)
 		}
-		answer := func(ctx context.Context, ex *mrp.Exchange, m mrp.Message) { _ = ex.Send(ctx, m.Opcode+1, m.Payload, false) }
+		answer := func(ctx context.Context, ex *mrp.Exchange, m mrp.Message) {
+			_ = ex.Send(ctx, m.Opcode+1, m.Payload, false)
+		}
 		ep, err := mrp.New(mrp.Config{Conns: []net.PacketConn{conn}, Sessions: table,
 			Handlers: map[uint32]mrp.ProtocolHandler{message.SecureChannel: answer, message.InteractionModel: answer}})
 		if err != nil {
