@@ -38,7 +38,7 @@ func operations(t *testing.T, s *api.Server) []operation {
 		"changeCode": `{"revoked":true}`, "saveDoorGroup": `{"name":"Flat","doors":["garage"]}`, "changeCalendar": `{"paused":true}`,
 		"addCalendar": `{"name":"Flat","url":"https://example.org/x","doors":["garage"]}`, "explainCode": `{"door":"garage","code_id":"code-2"}`,
 	}
-	fill := strings.NewReplacer("{id}", "garage", "{event}", "obstruct")
+	fill := strings.NewReplacer("{id}", "garage", "{event}", "obstruct", "{user}", "barn")
 	var ops []operation
 	for path, methods := range doc.Paths {
 		for prefix, id := range map[string]string{"pairings": "11-22", "people": "person-1", "codes": "code-2", "pair/keypad": "studio-pad", "calendars": "calendar-1", "stays": "stay-1"} {

@@ -261,3 +261,19 @@ func (a *API) rows(t testing.TB, query url.Values) []Row {
 	slices.Reverse(rows)
 	return rows
 }
+
+// Problems are the codes of what is wrong now.
+func (a *API) Problems(t testing.TB) []string {
+	t.Helper()
+	var health struct {
+		Problems []struct {
+			Code string `json:"code"`
+		} `json:"problems"`
+	}
+	a.get(t, "/api/v1/health", &health)
+	codes := make([]string, len(health.Problems))
+	for i, p := range health.Problems {
+		codes[i] = p.Code
+	}
+	return codes
+}

@@ -15,6 +15,8 @@ need avahi-browse avahi-utils
 need dbus-daemon dbus
 need systemd-analyze systemd
 need strace strace
+need mosquitto mosquitto
+need mosquitto_pub mosquitto-clients
 need node nodejs
 need npm npm
 if [ "$(uname -m)" = x86_64 ]; then # for the kernel of the GPIO tests

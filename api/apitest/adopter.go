@@ -17,6 +17,15 @@ type Adopter struct {
 
 var _ api.Adopter = (*Adopter)(nil)
 
+// NewAdopter returns one with accounts of these users.
+func NewAdopter(users ...string) *Adopter {
+	a := &Adopter{}
+	for _, u := range users {
+		a.all = append(a.all, api.Account{User: u, Kind: "device", Made: time.Unix(0, 0)})
+	}
+	return a
+}
+
 // Adopt makes an account named after its kind.
 func (a *Adopter) Adopt(_ context.Context, r api.AdoptRequest) (api.Adoption, error) {
 	a.mu.Lock()
