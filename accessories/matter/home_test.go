@@ -66,6 +66,13 @@ func (m *memory) Apply(changes map[string][]byte) error {
 	return nil
 }
 
+// set lets every write fail, or none.
+func (m *memory) set(fail error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = fail
+}
+
 // disk is what outlives a home.
 type disk struct{ server, faces *memory }
 

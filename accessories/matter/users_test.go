@@ -1,10 +1,8 @@
 package matter
 
 import (
-	"bytes"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -368,126 +366,5 @@ func TestOnePINForTwoLocks(t *testing.T) {
 	must(t, h.clearUser("back", 0xFFFE))
 	if len(h.ledger.Codes())+len(h.ledger.People()) != 0 {
 		t.Errorf("left: %+v, %+v", h.ledger.Codes(), h.ledger.People())
-	}
-}
-
-func TestWrongPINsAndTheLockOut(t *testing.T) {
-	h := newPeopled(t)
-	must(t, h.setUser("front", 0, 1, "Anna", -1, -1))
-	h.setPIN("front", 0, 1, "583917", 1)
-	for i := range access.FreeMisses {
-		lock := []string{"front", "back"}[i%2]
-		if err := h.unlock(lock, "111119"); !errors.Is(err, model.Failure) {
-			t.Fatalf("wrong PIN %d: %v", i, err)
-		}
-		if _, ok, err := h.people.Get("tries/" + guessPlace); err != nil || !ok {
-			t.Fatalf("wrong PIN %d is not on the disk: %v", i, err)
-		}
-	}
-	if err := h.unlock("front", "583917"); !errors.Is(err, model.Failure) {
-		t.Errorf("the right PIN, too late: %v", err)
-	}
-	if h.noticed(NoticeClosed) != 1 || len(h.bolts["front"].Throws())+len(h.bolts["back"].Throws()) != 0 {
-		t.Errorf("notices %+v, throws %v", h.notices, h.bolts["front"].Throws())
-	}
-	must(t, h.unlock("front", "")) // a lock-out of PINs keeps no controller out that needs none
-	if logs := h.logs.String(); strings.Contains(logs, "583917") || strings.Contains(logs, "111119") {
-		t.Errorf("a PIN in the log: %s", logs)
-	}
-	for key, record := range h.disk.faces.kept {
-		if bytes.Contains(record, []byte("583917")) {
-			t.Errorf("a PIN in the record %s", key)
-		}
-	}
-}
-
-func TestAPINCanBeRequired(t *testing.T) {
-	h := newPeopled(t)
-	must(t, h.setUser("front", 0, 1, "Anna", -1, -1))
-	h.setPIN("front", 0, 1, "583917", 1)
-	at := model.Change{Endpoint: h.endpoint("front"), Cluster: doorlock.ID, Attribute: 0x33}
-	must(t, h.c.Write(t.Context(), h.c.session, at, func(w *tlv.Writer, tag tlv.Tag) { w.Bool(tag, true) }, false))
-	if err := h.unlock("front", ""); !errors.Is(err, model.Failure) {
-		t.Errorf("without: %v", err)
-	}
-	must(t, h.unlock("front", "583917"))
-	must(t, h.unlock("back", ""))
-}
-
-func TestSchedulesDecideWhen(t *testing.T) {
-	h := newPeopled(t)
-	must(t, h.setUser("front", 0, 1, "Cleaner", -1, 8))
-	if a := h.setPIN("front", 0, 1, "583917", 1); a.status != 0 {
-		t.Fatalf("%+v", a)
-	}
-	if err := h.unlock("front", "583917"); err == nil {
-		t.Error("without a schedule it opens")
-	}
-	week := func(index, days, from, to uint64) error {
-		_, err := h.c.invoke("front", doorlock.ID, 0x0B, false, func(w *tlv.Writer) {
-			for i, v := range []uint64{index, 1, days, from, 0, to, 0} {
-				w.Uint(tlv.Context(uint8(i)), v)
-			}
-		})
-		return err
-	}
-	must(t, week(1, 1<<3, 14, 16)) // Wednesdays, 14 to 16
-	if err := h.unlock("front", "583917"); err == nil {
-		t.Error("before its time it opens")
-	}
-	if err := week(2, 1<<3, 16, 14); !errors.Is(err, model.InvalidCommand) {
-		t.Errorf("backwards: %v", err)
-	}
-	must(t, week(1, 1<<3, 11, 13))
-	must(t, h.unlock("front", "583917"))
-	f, err := h.c.invoke("front", doorlock.ID, 0x0C, false, func(w *tlv.Writer) { w.Uint(tlv.Context(0), 1); w.Uint(tlv.Context(1), 1) })
-	must(t, err)
-	if f.Uint8(2) != 0 || f.Uint8(3) != 1<<3 || f.Uint8(4) != 11 || f.Uint8(6) != 13 {
-		t.Errorf("schedule: %d", f.Uint8(2))
-	}
-	_, err = h.c.invoke("front", doorlock.ID, 0x0D, false, func(w *tlv.Writer) { w.Uint(tlv.Context(0), 0xFE); w.Uint(tlv.Context(1), 1) })
-	must(t, err)
-	if c := h.ledger.Codes(); !c[0].Revoked {
-		t.Errorf("without schedules: %+v", c)
-	}
-	// 2026-07-01 in seconds of local time since 2000.
-	day := uint64(time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC).Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) / time.Second)
-	year := func(from, to uint64) error {
-		_, err := h.c.invoke("front", doorlock.ID, 0x0E, false, func(w *tlv.Writer) {
-			for i, v := range []uint64{1, 1, from, to} {
-				w.Uint(tlv.Context(uint8(i)), v)
-			}
-		})
-		return err
-	}
-	must(t, year(day, day+24*3600))
-	if w := h.ledger.Codes()[0].Windows; len(w) != 1 || w[0].From.String() != "2026-07-01T00:00" || w[0].To.String() != "2026-07-02T00:00" || w[0].Zone != "Europe/Paris" {
-		t.Errorf("windows %+v", w)
-	}
-	if err := year(day+1, day+2); !errors.Is(err, model.ConstraintError) {
-		t.Errorf("a window without a minute: %v", err)
-	}
-	holiday := func(mode uint64) error {
-		_, err := h.c.invoke("front", doorlock.ID, 0x11, false, func(w *tlv.Writer) {
-			for i, v := range []uint64{1, day, day + 24*3600, mode} {
-				w.Uint(tlv.Context(uint8(i)), v)
-			}
-		})
-		return err
-	}
-	if err := holiday(4); !errors.Is(err, model.InvalidCommand) {
-		t.Errorf("passage: %v", err)
-	}
-	must(t, holiday(1))
-	if err := h.unlock("front", "583917"); err == nil {
-		t.Error("on a holiday it opens")
-	}
-	if hs := h.ledger.House().Holidays; len(hs) != 1 || hs[0].Mode != access.HolidayOwners || !slices.Equal(hs[0].Doors, []string{"front"}) {
-		t.Errorf("holidays %+v", hs)
-	}
-	_, err = h.c.invoke("front", doorlock.ID, 0x13, false, func(w *tlv.Writer) { w.Uint(tlv.Context(0), 1) })
-	must(t, err)
-	if len(h.ledger.House().Holidays) != 0 {
-		t.Error("the holiday is still there")
 	}
 }

@@ -19,6 +19,7 @@ const (
 	envState  = "LOQUET_E2E_MATTER_STATE"
 	envDevice = "LOQUET_E2E_MATTER_INTERFACE"
 	envNumber = "LOQUET_E2E_MATTER_CONTACTS"
+	envHouse  = "LOQUET_E2E_MATTER_HOUSE" // a lock with users, a covering and a closure instead
 )
 
 func TestMain(m *testing.M) {

@@ -53,6 +53,13 @@ func serve(state, device string, contacts int) error {
 		return err
 	}
 	bridge := &bridge{server: server}
+	if os.Getenv(envHouse) != "" {
+		h, err := newHouse(ctx, server, disk, log)
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+	}
 	for range contacts {
 		if err := bridge.add(); err != nil {
 			return err

@@ -72,13 +72,14 @@ func (p *program) next(t *testing.T, what string, limit time.Duration, want func
 }
 
 // startBridge starts the device and waits until it can be commissioned.
-func startBridge(t *testing.T, host *e2e.Host, state string, contacts int) (*program, setup) {
+func startBridge(t *testing.T, host *e2e.Host, state string, contacts int, more ...string) (*program, setup) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, e2e.Command{Host: host, Name: self, Env: []string{envState + "=" + state, envDevice + "=" + host.Device, fmt.Sprintf("%s=%d", envNumber, contacts)}})
+	env := append([]string{envState + "=" + state, envDevice + "=" + host.Device, fmt.Sprintf("%s=%d", envNumber, contacts)}, more...)
+	p := start(t, e2e.Command{Host: host, Name: self, Env: env})
 	var s setup
 	p.next(t, "its codes", limit, func(line json.RawMessage) bool { return json.Unmarshal(line, &s) == nil })
 	return p, s
@@ -110,6 +111,8 @@ type event struct {
 	Attribute string
 	Value     json.RawMessage
 	Text      string
+	Name      string           // of an event
+	Data      []map[string]any // its data
 }
 
 func (p *phone) event(t *testing.T, what string, want func(event) bool) {

@@ -34,7 +34,7 @@ function watch(n) {
   n.events.attributeChanged.on(({ path: { endpointId, clusterId, attributeName }, value }) =>
     say({ event: "attribute", endpoint: endpointId, cluster: clusterId, attribute: attributeName, value }));
   n.events.eventTriggered.on(({ path: { endpointId, clusterId, eventName }, events }) =>
-    say({ event: "event", endpoint: endpointId, cluster: clusterId, name: eventName, count: events.length }));
+    say({ event: "event", endpoint: endpointId, cluster: clusterId, name: eventName, count: events.length, data: events.map((e) => e.data) }));
   n.events.stateChanged.on((state) => say({ event: "state", state }));
   n.events.structureChanged.on(() => say({ event: "structure" }));
 }
@@ -89,7 +89,11 @@ const verbs = {
   async invoke({ endpoint, cluster, command, fields }) {
     const kind = clusters[cluster];
     const client = find(node.getDevices(), endpoint).getClusterClient(kind.Complete ?? kind);
-    return (await client.commands[command](fields)) ?? {};
+    const request = { ...fields };
+    for (const name of ["pinCode", "credentialData"]) { // text here
+      if (typeof request[name] === "string") request[name] = new TextEncoder().encode(request[name]);
+    }
+    return (await client.commands[command](Object.keys(request).length ? request : undefined)) ?? {};
   },
   async label({ label }) {
     const basic = node.getRootClusterClient(BasicInformation.Complete ?? BasicInformation);
