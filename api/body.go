@@ -109,8 +109,11 @@ func checkInner(value []byte, t reflect.Type) error {
 		t = t.Elem()
 	}
 	var items []json.RawMessage
-	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Struct || json.Unmarshal(value, &items) != nil {
+	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Struct {
 		return nil
+	}
+	if err := json.Unmarshal(value, &items); err != nil {
+		items = nil
 	}
 	for _, item := range items {
 		if err := checkMembers(item, t.Elem()); err != nil {

@@ -42,7 +42,7 @@ type KeypadInstaller interface {
 type Keys string
 
 // Format keeps the keys out of every log and error; it tells how many there are.
-func (k Keys) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%d keys", len(k)) }
+func (k Keys) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "%d keys", len(k)) }
 
 // MarshalText keeps them out of records too. What must keep them seals them.
 func (k Keys) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(k)), nil }
@@ -55,7 +55,7 @@ type Card struct {
 }
 
 // Format keeps the number out of every log and error.
-func (c Card) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "card of %d bits", c.Bits) }
+func (c Card) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "card of %d bits", c.Bits) }
 
 // MarshalText keeps it out of records.
 func (c Card) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }

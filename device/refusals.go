@@ -51,6 +51,7 @@ func refusalTexts(code RefusalCode) [2]string {
 		return [2]string{"something changed meanwhile, so it was given up", "ask again if you still want it"}
 	case RefusedJammed:
 		return [2]string{"the bolt is jammed", "free the bolt by hand"}
+	default: // what a keypad refuses is told by a light
+		return [2]string{"it was refused", "ask again"}
 	}
-	return [2]string{"it was refused", "ask again"}
 }

@@ -155,7 +155,9 @@ func (g *Gate) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			if !g.lock.Quiet(time.Now()) {
-				g.keep(context.WithoutCancel(ctx))
+				if err := g.keep(context.WithoutCancel(ctx)); err != nil {
+					g.notice(Notice{Kind: NoticeUnsaved, Err: err})
+				}
 			}
 			return ctx.Err()
 		case e, ok := <-entries:

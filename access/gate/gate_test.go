@@ -3,6 +3,7 @@ package gate_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -77,7 +78,7 @@ func TestEntries(t *testing.T) {
 						}
 					}
 				}
-				if fmt.Sprint(got) != fmt.Sprint(c.verdicts) || len(h.opened) != c.opened || strings.Join(refused, " ") != c.refused {
+				if !slices.Equal(got, c.verdicts) || len(h.opened) != c.opened || strings.Join(refused, " ") != c.refused {
 					t.Errorf("%v, %d times open, rows %v; want %v, %d, %s", got, len(h.opened), refused, c.verdicts, c.opened, c.refused)
 				}
 			})

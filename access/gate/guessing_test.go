@@ -29,7 +29,7 @@ type attacked struct {
 func (a *attacked) boot(t *testing.T) {
 	a.boots++
 	a.disk = &session{d: a.disk.d, slow: 15 * time.Millisecond}
-	a.house.open(t)
+	a.open(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	a.cancel, a.done = cancel, nil
 	for i := range a.pads {
@@ -70,7 +70,7 @@ func (a *attacked) stop() {
 	}
 }
 
-func (a *attacked) try(i int, keys string) { a.house.pad = a.pads[i]; a.types(keys) }
+func (a *attacked) try(i int, keys string) { a.pad = a.pads[i]; a.types(keys) }
 
 // verdict is what the keypad shows within four seconds.
 func (a *attacked) verdict(i int) device.Verdict {

@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -91,7 +92,7 @@ func TestBothHalvesOpen(t *testing.T) {
 				for _, row := range h.journal.Rows(device.EntryRefused) {
 					refused = append(refused, string(row.Code))
 				}
-				if fmt.Sprint(got) != fmt.Sprint(tt.verdicts) || len(h.opened) != tt.opened || strings.Join(refused, " ") != tt.refused {
+				if !slices.Equal(got, tt.verdicts) || len(h.opened) != tt.opened || strings.Join(refused, " ") != tt.refused {
 					t.Errorf("%v, %d times open, rows %v; want %v, %d, %s", got, len(h.opened), refused, tt.verdicts, tt.opened, tt.refused)
 				}
 			})

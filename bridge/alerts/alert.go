@@ -34,8 +34,9 @@ func kindOf(code health.Code) Kind {
 		return Battery
 	case health.DuressUsed:
 		return Duress
+	default:
+		return Trouble
 	}
-	return Trouble
 }
 
 // urgent reports whether an alert goes out in the quiet hours too: what may be somebody at the door.

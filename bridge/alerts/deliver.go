@@ -119,11 +119,10 @@ func (c *courier) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			c.board.Clear(health.AlertUndelivered, c.name)
 			c.log.Info().Str("alert", first.alert.ID).Msg("alert delivered")
-		default:
+		} else {
 			c.board.Raise(health.AlertUndelivered, c.name, err.Error())
 			c.log.Warn().Err(err).Str("alert", first.alert.ID).Msg("alert not delivered")
 		}

@@ -36,7 +36,7 @@ func (p *postbox) send(ctx context.Context, a Alert) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if err := p.deliver(client, password, a); err != nil {
 		var answer *textproto.Error
 		if errors.As(err, &answer) && answer.Code >= 550 && answer.Code < 560 {

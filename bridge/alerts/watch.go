@@ -197,7 +197,7 @@ func (w *watcher) current(now, wall time.Time, trusted bool) map[subject]matter 
 	}
 	for _, p := range w.problems {
 		kind := kindOf(p.Code)
-		if !w.rules.problems[kind] && !(w.rules.all && p.Severity > health.Info) || own(p.Code) {
+		if wanted := w.rules.problems[kind] || w.rules.all && p.Severity > health.Info; !wanted || own(p.Code) {
 			continue
 		}
 		name := p.Subject

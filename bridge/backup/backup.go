@@ -198,7 +198,7 @@ func needRoom(state string) error {
 	if err := unix.Statfs(state, &disk); err != nil {
 		return fmt.Errorf("room for a copy: %w", err)
 	}
-	if free := int64(disk.Bavail) * int64(disk.Bsize); free < need+spare {
+	if free := int64(disk.Bavail) * int64(disk.Bsize); free < need+spare { //nolint:unconvert // 32 bits on some machines
 		return refuse(http.StatusInsufficientStorage, "no-room", "make room; loquet doctor shows how much there is",
 			fmt.Errorf("%w: a copy takes %d MiB and %d MiB must stay free, there are %d", ErrNoRoom, need>>20+1, spare>>20, free>>20))
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrOff says that the house has no Matter node at the moment: it is switched off, or does not start.
-var ErrOff = errors.New("Matter is not running")
+var ErrOff = errors.New("the Matter server is not running")
 
 // Off is the address of a house that is not shown to Matter.
 const Off = "off"
@@ -268,7 +268,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("Matter still runs: %w", ctx.Err())
+		return fmt.Errorf("the Matter server still runs: %w", ctx.Err())
 	}
 }
 

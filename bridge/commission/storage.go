@@ -34,8 +34,8 @@ func (s *storage) Get(key string) ([]byte, bool, error) {
 		return value, value != nil, nil
 	}
 	value, ok, err := s.light.Get(key)
-	if err != nil { // damaged: the node does without
-		return nil, false, nil
+	if err != nil {
+		value, ok = nil, false // damaged: the node does without
 	}
 	return value, ok, nil
 }

@@ -116,7 +116,7 @@ func (d *Doctor) disk() (api.StateFacts, error) {
 	if err := unix.Statfs(d.State, &s); err != nil {
 		return api.StateFacts{}, err
 	}
-	size := int64(s.Bsize)
+	size := int64(s.Bsize) //nolint:unconvert // 32 bits on some machines
 	return api.StateFacts{Folder: d.State, FreeBytes: int64(s.Bavail) * size, TotalBytes: int64(s.Blocks) * size,
 		FreeInodes: int64(s.Ffree), TotalInodes: int64(s.Files)}, nil
 }

@@ -38,8 +38,9 @@ func TestLowBatteriesAreTold(t *testing.T) {
 	}
 	for kind, publish := range kinds {
 		for _, c := range []device.Battery{{Known: true, Percent: 4, Low: true}, {Known: true, Percent: 100}, {Low: true}} {
-			if publish(c); raised(b, health.BatteryLow) != (c.Known && c.Low) {
-				t.Errorf("%s: %+v is told: %v", kind, c, !(c.Known && c.Low))
+			publish(c)
+			if told := raised(b, health.BatteryLow); told != (c.Known && c.Low) {
+				t.Errorf("%s: %+v is told: %v", kind, c, told)
 			}
 		}
 	}

@@ -26,8 +26,9 @@ func (c *Cover) Trigger(ctx context.Context, target device.Target) error {
 		return c.t.order(ctx, commandCover, func(m message) message { return m.flag(4, true).real(5, 1) })
 	case device.TargetClosed:
 		return c.t.order(ctx, commandCover, func(m message) message { return m.flag(4, true) })
+	default:
+		return hw.Explain(c.t.name, "move "+c.t.id, errNoTarget)
 	}
-	return hw.Explain(c.t.name, "move "+c.t.id, errNoTarget)
 }
 
 // Stop implements device.Stopper (CoverCommandRequest: 8 stop).
@@ -88,8 +89,9 @@ func (l *Lock) Throw(ctx context.Context, target device.BoltTarget) error {
 		return l.t.order(ctx, commandLock, func(m message) message { return m.varint(2, 1) })
 	case device.BoltTargetUnsecured:
 		return l.t.order(ctx, commandLock, func(m message) message { return m })
+	default:
+		return hw.Explain(l.t.name, "move "+l.t.id, errNoTarget)
 	}
-	return hw.Explain(l.t.name, "move "+l.t.id, errNoTarget)
 }
 
 // Readings implements device.Bolt.

@@ -207,7 +207,7 @@ func TestHowOrdersGo(t *testing.T) {
 			switch {
 			case c.want == nil && err != nil, c.want != nil && err == nil:
 				t.Errorf("error %v", err)
-			case c.want == errAny && errors.Is(err, device.ErrUnsure), c.want == device.ErrUnsure && !errors.Is(err, device.ErrUnsure):
+			case errors.Is(c.want, errAny) && errors.Is(err, device.ErrUnsure), errors.Is(c.want, device.ErrUnsure) && !errors.Is(err, device.ErrUnsure):
 				t.Errorf("error %v", err)
 			case err != nil && (!errors.As(err, &op) || op.Hint == "" || op.Device != "front"):
 				t.Errorf("error %#v", err)

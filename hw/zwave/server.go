@@ -105,7 +105,7 @@ func (s *server) serve() (began bool, err error) {
 	if err != nil {
 		return false, s.lost(err)
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	now, err := newSession(ctx, conn)
 	if err != nil {
 		return false, s.lost(err)
