@@ -31,6 +31,8 @@ func Rules() []Rule {
 			Reason: "people and codes are the rules, a seal and a storage of bytes; no clock, no keypad, no database"},
 		{Path: "access/feeds", May: []string{"access", "device"},
 			Reason: "what a calendar says becomes stays: it fetches and decides, and knows no record, no ledger and no door"},
+		{Path: "access/copies", May: []string{"access", "device"}, Std: true,
+			Reason: "which code is on which lock is decided from codes and slots that are handed in"},
 		{Path: "access/tally", May: []string{"access", "device"}, Std: true,
 			Reason: "how often a code was used is counted from rows of history that are handed in"},
 		{Path: "access/gate", May: []string{"access", "access/seal", "device"},

@@ -1,0 +1,449 @@
+package copies
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/device"
+)
+
+// Times and bounds of one lock.
+const (
+	callTime   = 20 * time.Second
+	sleepyTime = 5 * time.Minute  // for a lock that answers when it wakes
+	look       = 20 * time.Second // how often windows are looked at
+	again      = 24 * time.Hour   // a confirmed copy is read again after
+	firstWait  = 5 * time.Second  // after a call that failed; twice as long each time
+	longest    = 15 * time.Minute
+	firstRetry = time.Minute // after a write that was not kept; twice as long each time
+	lastRetry  = 6 * time.Hour
+	mostWrites = 30 // and clears, in an hour
+	mostReads  = 12 // in search of a free slot, at a time
+)
+
+// lock is one lock at work: one goroutine.
+type lock struct {
+	k      *Keeper
+	id     string
+	slots  device.CodeSlots
+	nudge  chan struct{}
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	traits  device.SlotTraits
+	known   bool // traits
+	fails   int  // calls in a row
+	writes  []time.Time
+	foreign map[int]time.Time // slots that hold what is not ours, and when that was seen
+
+	mu       sync.Mutex
+	answered time.Time
+}
+
+func (l *lock) wake() {
+	select {
+	case l.nudge <- struct{}{}:
+	default:
+	}
+}
+
+func (l *lock) end() {
+	l.cancel()
+	<-l.done
+}
+
+// last is when the lock answered last.
+func (l *lock) last() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.answered
+}
+
+func (l *lock) run(ctx context.Context) {
+	defer close(l.done)
+	for {
+		wait := look
+		before := l.last()
+		if err := l.step(ctx); err != nil {
+			if l.last().After(before) { // it answers now and then
+				l.fails = 0
+			}
+			l.fails++
+			wait = min(firstWait<<min(l.fails-1, 10), longest)
+		} else {
+			l.fails = 0
+		}
+		if l.fails > 1 { // nobody hurries a lock that is away
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.nudge:
+		case <-time.After(wait):
+		}
+	}
+}
+
+// call asks the lock, for a bounded time.
+func (l *lock) call(ctx context.Context, do func(ctx context.Context) error) error {
+	limit := callTime
+	if l.traits.SleepsBetweenCalls {
+		limit = sleepyTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := do(ctx)
+	if err == nil {
+		l.mu.Lock()
+		l.answered = time.Now()
+		l.mu.Unlock()
+	}
+	return err
+}
+
+func (l *lock) read(ctx context.Context, n int) (s device.Slot, err error) {
+	err = l.call(ctx, func(ctx context.Context) error { s, err = l.slots.ReadSlot(ctx, n); return err })
+	if err == nil && s.Use == device.SlotUnknown {
+		err = errors.New("the lock does not say what is in the slot")
+	}
+	return s, err
+}
+
+// step does what is due. An error is a lock that was not reached, or a disk: nothing more is tried now.
+func (l *lock) step(ctx context.Context) error {
+	if !l.known {
+		err := l.call(ctx, func(ctx context.Context) (err error) { l.traits, err = l.slots.SlotTraits(ctx); return err })
+		if err != nil {
+			return l.unreached(err)
+		}
+		l.known = true
+	}
+	codes, err := l.k.o.Source.Codes()
+	if err != nil {
+		return nil // the board tells already
+	}
+	have := l.k.of(l.id)
+	at := l.k.o.Clock.Moment()
+	var wanted []string
+	for _, c := range codes {
+		switch l.judge(c, at, have[c.ID]) {
+		case written:
+			wanted = append(wanted, c.ID)
+			delete(have, c.ID)
+		case coming:
+			if err := l.comes(ctx, have[c.ID], c, at); err != nil {
+				return err
+			}
+			delete(have, c.ID)
+		case impossible:
+			if err := l.cannot(have[c.ID], c.ID, "the lock cannot count how often a code is used"); err != nil {
+				return err
+			}
+			delete(have, c.ID)
+		case off:
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(have)) {
+		if err := l.remove(ctx, have[id]); err != nil {
+			return err
+		}
+	}
+	slices.Sort(wanted)
+	for _, id := range wanted {
+		if err := l.add(ctx, l.k.of(l.id)[id], id); err != nil {
+			return err
+		}
+	}
+	return l.greet(ctx)
+}
+
+// verdict is whether a code belongs on the lock now.
+type verdict uint8
+
+const (
+	off        verdict = iota
+	written            // it opens now
+	coming             // it will
+	impossible         // no lock can do what it says
+)
+
+func (l *lock) judge(c access.Code, at access.Moment, have Copy) verdict {
+	if c.Kind != access.PIN {
+		return off
+	}
+	d := l.k.o.Source.Opens(c, l.id, at)
+	switch {
+	case d.Reason == access.ReasonDoor:
+		return off
+	case c.Counted() && !c.Permanent():
+		return impossible
+	case d.Allowed, d.Reason == access.ReasonClock && have.Written: // nobody knows the time: it stays as it is
+		return written
+	case have.Written:
+		return off
+	case d.Reason == access.ReasonNotYet, d.Reason == access.ReasonBetween, d.Reason == access.ReasonClock, d.Reason == access.ReasonHoliday:
+		return coming
+	}
+	return off
+}
+
+// greet asks a lock that nothing was asked for long, so that it is known whether it answers before a guest
+// stands there.
+func (l *lock) greet(ctx context.Context) error {
+	if time.Since(l.last()) < time.Hour {
+		return nil
+	}
+	return l.call(ctx, func(ctx context.Context) error { _, err := l.slots.SlotTraits(ctx); return err })
+}
+
+// cannot notes a code that the lock can never hold.
+func (l *lock) cannot(c Copy, id, why string) error {
+	if c.State == Failed && c.Why == why {
+		return nil
+	}
+	return l.k.keep(Copy{Code: id, Lock: l.id, State: Failed, Why: why, due: time.Now().Add(lastRetry)})
+}
+
+// ahead is how long before its window a code gets a slot of its own, so that it is known whether there is one.
+const ahead = 24 * time.Hour
+
+// comes notes a code whose window has not begun, and keeps a slot for it in time.
+func (l *lock) comes(ctx context.Context, c Copy, code access.Code, at access.Moment) error {
+	soon := slices.ContainsFunc(code.Windows, func(w access.Window) bool {
+		s, ok, err := w.Next(at.Now)
+		return err == nil && ok && s.Start.Sub(at.Now) <= ahead
+	})
+	if soon && c.Slot == 0 && at.Trust != access.TrustFloor && !time.Now().Before(c.due) {
+		keys, err := l.k.o.Source.Keys(code.ID)
+		if err != nil {
+			return l.cannot(c, code.ID, "its digits cannot be read")
+		}
+		if err := access.FamilyOf("the lock", l.traits).Check(keys); err != nil {
+			return l.cannot(c, code.ID, reason(err))
+		}
+		_, err = l.place(ctx, c, code.ID, keys)
+		return err
+	}
+	if c.Code != "" {
+		return nil
+	}
+	return l.k.keep(Copy{Code: code.ID, Lock: l.id, State: Pending})
+}
+
+// unreached notes that what is not confirmed waits for the lock.
+func (l *lock) unreached(err error) error {
+	for _, c := range l.k.of(l.id) {
+		if c.State == Pending && c.Why == "" {
+			c.Why = "the lock does not answer"
+			if bad := l.k.keep(c); bad != nil {
+				return bad
+			}
+		}
+	}
+	return err
+}
+
+// add brings one code onto the lock, or finds that it is there.
+func (l *lock) add(ctx context.Context, c Copy, id string) error {
+	now := time.Now()
+	keys, err := l.k.o.Source.Keys(id)
+	switch {
+	case err != nil:
+		return l.cannot(c, id, "its digits cannot be read")
+	case now.Before(c.due):
+		return nil
+	case c.State == Confirmed && now.Sub(c.Confirmed) < again && !c.Confirmed.After(now):
+		return nil
+	}
+	if err := access.FamilyOf("the lock", l.traits).Check(keys); err != nil {
+		return l.cannot(c, id, reason(err))
+	}
+	if c.Code == "" || c.Slot == 0 {
+		if c, err = l.place(ctx, c, id, keys); err != nil || c.Slot == 0 {
+			return err
+		}
+	}
+	s, err := l.read(ctx, c.Slot)
+	if err != nil {
+		return l.unsure(c, err)
+	}
+	return l.settle(ctx, c, keys, s)
+}
+
+// reason is what a family says, for people.
+func reason(err error) string {
+	_, why, _ := strings.Cut(err.Error(), ": ")
+	return why
+}
+
+// holds reports whether a slot holds the keys, as far as the lock tells.
+func (l *lock) holds(s device.Slot, keys device.Keys) bool {
+	return s.Use == device.SlotUsed && (s.Keys == keys || s.Keys == "" && !l.traits.ReadsBack)
+}
+
+// settle compares what the lock shows with what it should hold, and writes if that is needed.
+func (l *lock) settle(ctx context.Context, c Copy, keys device.Keys, s device.Slot) error {
+	switch {
+	case c.Written && l.holds(s, keys), l.traits.ReadsBack && s.Keys == keys && s.Use == device.SlotUsed:
+		c.State, c.Confirmed, c.Why, c.Written, c.due = Confirmed, s.Taken, "", true, time.Time{}
+		if c.Confirmed.IsZero() {
+			c.Confirmed = time.Now()
+		}
+		c.Tries = 0
+		return l.k.keep(c)
+	case s.Use != device.SlotEmpty: // somebody else's: it stays as it is
+		l.foreign[c.Slot] = time.Now()
+		c.Slot, c.Written, c.State, c.Why = 0, false, Failed, "another code was put into its slot at the lock"
+		c.due = time.Now().Add(retry(c.Tries))
+		return l.k.keep(c)
+	case !l.mayWrite(), c.Tries > 0 && time.Since(c.wrote) < retry(c.Tries):
+		return nil
+	}
+	return l.write(ctx, c, keys)
+}
+
+// write puts the code into its slot once, and looks.
+func (l *lock) write(ctx context.Context, c Copy, keys device.Keys) error {
+	c.State, c.Written, c.Why = Unconfirmed, true, ""
+	c.Tries++
+	c.wrote = time.Now()
+	if err := l.k.keep(c); err != nil { // before the lock has it: a restart must know
+		return err
+	}
+	l.writes = append(l.writes, time.Now())
+	err := l.call(ctx, func(ctx context.Context) error { return l.slots.WriteSlot(ctx, c.Slot, keys) })
+	if err != nil && !errors.Is(err, device.ErrUnsure) && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
+		c.State, c.Written, c.Why, c.due = Failed, false, "the lock refused it", time.Now().Add(retry(c.Tries))
+		return errors.Join(err, l.k.keep(c))
+	}
+	s, err := l.read(ctx, c.Slot)
+	if err != nil {
+		return l.unsure(c, err)
+	}
+	switch {
+	case l.holds(s, keys):
+		return l.settle(ctx, c, keys, s)
+	case s.Use == device.SlotEmpty:
+		c.State, c.Written, c.Why = Failed, false, "the lock did not keep it; it may hold the same PIN already"
+	default:
+		l.foreign[c.Slot] = time.Now()
+		c.Slot, c.State, c.Written, c.Why = 0, Failed, false, "the lock shows another code in the slot"
+	}
+	c.due = time.Now().Add(retry(c.Tries))
+	return l.k.keep(c)
+}
+
+func retry(tries int) time.Duration { return min(firstRetry<<min(max(tries-1, 0), 12), lastRetry) }
+
+// unsure notes a copy that could not be read.
+func (l *lock) unsure(c Copy, err error) error {
+	if c.Written && c.State != Removing {
+		c.State = Unconfirmed
+	} else if c.State == "" {
+		c.State = Pending
+	}
+	c.Why = "the lock does not answer"
+	return errors.Join(err, l.k.keep(c))
+}
+
+// mayWrite bounds writes: a lock lives on batteries, and its memory wears out.
+func (l *lock) mayWrite() bool {
+	now := time.Now()
+	l.writes = slices.DeleteFunc(l.writes, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
+	return len(l.writes) < mostWrites
+}
+
+// place finds a slot that is seen to be empty. A copy without one is failed, or waits.
+func (l *lock) place(ctx context.Context, c Copy, id string, keys device.Keys) (Copy, error) {
+	c.Code, c.Lock = id, l.id
+	if c.State == "" {
+		c.State = Pending
+	}
+	taken := map[int]bool{}
+	for _, other := range l.k.of(l.id) {
+		if other.Code == id || other.Slot == 0 {
+			continue
+		}
+		taken[other.Slot] = true
+		if have, err := l.k.o.Source.Keys(other.Code); err == nil && l.traits.OneLength && len(have) != len(keys) && other.Written {
+			return Copy{}, l.cannot(c, id, fmt.Sprintf("all codes on this lock have one length, and another one has %d digits", len(have)))
+		}
+	}
+	reads := 0
+	for n := l.traits.First; n <= l.traits.Last; n++ {
+		if seen, bad := l.foreign[n]; taken[n] || bad && time.Since(seen) < again {
+			continue
+		}
+		if reads++; reads > mostReads {
+			return Copy{}, l.k.keep(c) // it goes on from here: what was seen is remembered
+		}
+		s, err := l.read(ctx, n)
+		switch {
+		case err != nil:
+			return Copy{}, l.unsure(c, err)
+		case s.Use == device.SlotEmpty, l.traits.ReadsBack && s.Keys == keys:
+			c.Slot, c.Why = n, ""
+			return c, l.k.keep(c)
+		}
+		l.foreign[n] = time.Now()
+	}
+	clear(l.foreign) // the next time it is looked at all of them again
+	c.State, c.Why, c.due = Failed, "the lock has no free slot", time.Now().Add(retry(c.Tries+1))
+	c.Tries++
+	return Copy{}, l.k.keep(c)
+}
+
+// remove clears a slot that is ours, and looks.
+func (l *lock) remove(ctx context.Context, c Copy) error {
+	switch {
+	case !c.Written || c.Slot == 0:
+		return l.k.forget(c)
+	case time.Now().Before(c.due) && c.State == Removing:
+		return nil
+	}
+	c.State = Removing
+	if err := l.k.keep(c); err != nil {
+		return err
+	}
+	s, err := l.read(ctx, c.Slot)
+	if err != nil {
+		return l.unsure(c, err)
+	}
+	keys, bad := l.k.o.Source.Keys(c.Code)
+	switch {
+	case s.Use == device.SlotEmpty:
+		return l.k.forget(c)
+	case bad == nil && l.traits.ReadsBack && s.Keys != keys: // it is somebody else's by now
+		l.foreign[c.Slot] = time.Now()
+		return l.k.forget(c)
+	case !l.mayWrite():
+		return nil
+	}
+	l.writes = append(l.writes, time.Now())
+	err = l.call(ctx, func(ctx context.Context) error { return l.slots.ClearSlot(ctx, c.Slot) })
+	if err != nil && !errors.Is(err, device.ErrUnsure) {
+		return l.unsure(c, err)
+	}
+	if s, err = l.read(ctx, c.Slot); err != nil {
+		return l.unsure(c, err)
+	}
+	if s.Use == device.SlotEmpty {
+		return l.k.forget(c)
+	}
+	c.Tries++
+	c.Why, c.due = "the lock did not clear it", time.Now().Add(retry(c.Tries))
+	return l.k.keep(c)
+}
