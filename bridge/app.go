@@ -27,6 +27,7 @@ import (
 	"github.com/loquet/loquet/bridge/keypads"
 	"github.com/loquet/loquet/bridge/mqtt"
 	"github.com/loquet/loquet/bridge/pairings"
+	"github.com/loquet/loquet/bridge/slots"
 	"github.com/loquet/loquet/bridge/stays"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/clock"
@@ -84,6 +85,7 @@ type App struct {
 	keypads   *keypads.Keypads
 	alerts    *alerts.Alerts
 	uses      *tally.Tally
+	slots     *slots.Slots
 	stays     *stays.Stays
 	clock     *clock.Keeper
 	env       *hw.Env

@@ -6,7 +6,9 @@ import (
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/keypads"
 	"github.com/loquet/loquet/bridge/people"
+	"github.com/loquet/loquet/bridge/slots"
 	"github.com/loquet/loquet/bridge/stays"
+	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/store"
 )
 
@@ -25,9 +27,13 @@ func (a *App) openKeypads(context.Context) error {
 
 // openStays lets the guests of calendars in. Nothing is fetched before an owner adds one.
 func (a *App) openStays(context.Context) error {
+	a.slots = slots.New(slots.Options{Space: a.store.Space("copies"), Ledger: a.keypads.Ledger, Clock: a.clock, Zone: a.zone.Load, Pads: a.keypads,
+		Board: a.board, Log: a.log})
+	a.slots.Set(unit.Slots(a.allUnits()))
+	a.work.run(a.slots.Run)
 	a.stays = stays.New(stays.Options{
 		Space: a.store.Space("stays", store.Precious), Ledger: a.keypads.Ledger, Group: keypads.Group, Clock: a.clock, Zone: a.zone.Load,
-		Keep: a.cfg.History.Keep, Ready: func(_, door string) string { return a.keypads.Ready(door) }, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
+		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
 	})
 	a.work.run(a.stays.Run)
 	return nil
@@ -35,5 +41,5 @@ func (a *App) openStays(context.Context) error {
 
 // ledger is what the API shows of people and codes.
 func (a *App) ledger() api.Ledger {
-	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.keypads.Opens, Takes: a.keypads.Takes, Digits: a.keypads.Digits, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses}
+	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.keypads.Opens, Takes: a.keypads.Takes, Digits: a.keypads.Digits, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses, Copies: a.slots.Copies}
 }

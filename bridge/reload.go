@@ -193,6 +193,9 @@ func (a *App) take(ctx context.Context, cfg *config.Config, keep map[string]*uni
 // adopt makes these the devices of the house.
 func (a *App) adopt(units []*unit.Unit) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.units = units
+	a.mu.Unlock()
+	if a.slots != nil {
+		a.slots.Set(unit.Slots(units))
+	}
 }

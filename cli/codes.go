@@ -24,7 +24,8 @@ func (a *app) codesCommand() *cobra.Command {
 }
 
 func (a *app) codesListCommand() *cobra.Command {
-	return a.client(a.listing(&cobra.Command{
+	var copies bool
+	cmd := a.client(a.listing(&cobra.Command{
 		Use:   "list",
 		Short: "List the codes: whose, when and where; never what is typed",
 		Args:  exactly(),
@@ -44,6 +45,10 @@ func (a *app) codesListCommand() *cobra.Command {
 				a.say("There are no codes. loquet codes add gives one.")
 				return nil
 			}
+			if copies {
+				a.copiesTable(codes)
+				return nil
+			}
 			rows := make([][]string, len(codes))
 			for i, k := range codes {
 				rows[i] = []string{k.ID, k.PersonName, kindWords(k), codeDoorsWords(k), windowsWords(k), ago(k.Created, time.Now())}
@@ -52,6 +57,8 @@ func (a *app) codesListCommand() *cobra.Command {
 			return nil
 		},
 	}))
+	cmd.Flags().BoolVar(&copies, "copies", false, "how it is with each code at each door: confirmed when, or why not")
+	return cmd
 }
 
 func kindWords(k api.Code) string {

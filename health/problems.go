@@ -44,6 +44,7 @@ const (
 	CodesUnreadable   Code = "codes-unreadable"
 	DuressUsed        Code = "duress-used"
 	CalendarStale     Code = "calendar-stale"
+	CodeNotOnLock     Code = "code-not-on-lock"
 	StayNotReady      Code = "stay-not-ready"
 )
 
@@ -193,6 +194,9 @@ func devices() []Declared {
 		{DuressUsed, Error, "Somebody was made to open",
 			"A code that its owner set aside for duress was typed at this keypad. The keypad shows nothing of it.",
 			"Get help to that door. Do not call the person there: whoever stands beside must not notice. This warning ends with a restart of loquet; history keeps it."},
+		{CodeNotOnLock, Warning, "A code is not on a lock as it should be",
+			"This lock keeps codes of its own. One that should be on it is not, or one that was taken back may still open it.",
+			"`loquet codes list --copies` shows how it is with every code at every lock, and what to do at the lock by hand. It is tried again by itself."},
 		{CalendarStale, Warning, "A calendar brings no news",
 			"For six hours this booking calendar could not be read. Guests that are known keep their codes; new guests and changes are not seen.",
 			"`loquet calendars list` says why. Copy the export link from the channel again if it changed: `loquet calendars change` takes it."},

@@ -338,7 +338,7 @@ func TestReadBackThatDisagrees(t *testing.T) {
 		r := newRig(t, 5)
 		defer r.k.Stop()
 		r.b.add("anna", "739154")
-		r.lock.lies[1] = "000000" // a slot that shows something else whatever is written
+		r.lock.set(func() { r.lock.lies[1] = "000000" }) // a slot that shows something else whatever is written
 		time.Sleep(5 * time.Minute)
 		r.want("anna", Confirmed, 1)
 		if c := r.copy("anna"); c.Slot != 2 {
@@ -357,9 +357,11 @@ func TestNoSlotIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 3)
 		defer r.k.Stop()
-		for n := 1; n <= 3; n++ {
-			r.lock.slots[n] = device.Keys(fmt.Sprintf("90817%d", n))
-		}
+		r.lock.set(func() {
+			for n := 1; n <= 3; n++ {
+				r.lock.slots[n] = device.Keys(fmt.Sprintf("90817%d", n))
+			}
+		})
 		r.b.add("anna", "739154")
 		time.Sleep(time.Hour)
 		r.want("anna", Failed, 0)
@@ -379,8 +381,8 @@ func TestADuplicateThatTheLockDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 5)
 		defer r.k.Stop()
-		r.lock.refuses, r.lock.traits.ReadsBack = true, false
-		r.lock.slots[1] = "739154" // somebody put it there
+		r.lock.set(func() { r.lock.refuses, r.lock.traits.ReadsBack = true, false })
+		r.lock.set(func() { r.lock.slots[1] = "739154" }) // somebody put it there
 		r.b.add("anna", "739154")
 		time.Sleep(24 * time.Hour)
 		r.want("anna", Failed, 1)
@@ -413,7 +415,7 @@ func TestARestartInTheMiddle(t *testing.T) {
 	for cut := range 14 {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, 5)
-			r.lock.slots[1] = "111222"
+			r.lock.set(func() { r.lock.slots[1] = "111222" })
 			r.b.add("anna", "739154")
 			stop := make(chan struct{})
 			calls := 0
@@ -468,8 +470,7 @@ func TestHalfOfAllCallsTimeOut(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, 12)
 			defer r.k.Stop()
-			r.lock.dice = rand.New(rand.NewPCG(seed, 7))
-			r.lock.set(func() { r.lock.lossy = 0.49 })
+			r.lock.set(func() { r.lock.dice, r.lock.lossy = rand.New(rand.NewPCG(seed, 7)), 0.49 })
 			for i := range 8 {
 				r.b.add(fmt.Sprint("c", i), device.Keys(fmt.Sprintf("73915%d", i)))
 			}

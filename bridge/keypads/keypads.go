@@ -201,6 +201,15 @@ func (k *Keypads) Digits() int {
 	return digits
 }
 
+// Doors are those that keypads open.
+func (k *Keypads) Doors() (ids []string) {
+	for _, p := range k.all() {
+		ids = append(ids, p.cfg.Opens...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // Ready says why nobody can type a code for that door now; empty: somebody can.
 func (k *Keypads) Ready(door string) string {
 	why := "no keypad opens it"

@@ -34,6 +34,9 @@ func (p *People) codeOf(l *ledger.Ledger, c access.Code) api.Code {
 	for _, w := range c.Windows {
 		out.Windows = append(out.Windows, windowOf(w))
 	}
+	if p.Copies != nil {
+		out.Copies = p.Copies(c.ID)
+	}
 	if c.Counted() {
 		if used := p.uses(c.ID); used.Known {
 			out.Used = &used.Count

@@ -24,6 +24,8 @@ type People struct {
 	Digits func() int
 	Clock  access.Clock
 	Zone   func() *time.Location // of the house
+	// Copies are the copies of a code at keypads and on locks; may be nil.
+	Copies func(codeID string) []api.Copy
 	// Uses is how often a code was used; nil: nobody knows.
 	Uses func(codeID string) access.Uses
 }

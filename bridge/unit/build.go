@@ -188,7 +188,8 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 		if err != nil {
 			return err
 		}
-		whole, u.ask = lock, func(ctx context.Context) error {
+		whole, u.slots = lock, lock.Slots()
+		u.ask = func(ctx context.Context) error {
 			_, err := lock.RefreshBolt(ctx)
 			return err
 		}

@@ -99,6 +99,8 @@ func Rules() []Rule {
 			Reason: "the house's MQTT: the broker or another one, its accounts, and what is wrong with it; of devices it knows how they are adopted"},
 		{Path: "bridge/mqtt", May: []string{"api", "broker", "config", "health", "hw"},
 			Reason: "the house's MQTT: the broker or another one, its accounts, and what is wrong with it; it knows no device"},
+		{Path: "bridge/slots", May: []string{"access", "access/copies", "access/ledger", "api", "device", "health"},
+			Reason: "which code is on which lock: the ledger on one side, slots of locks on the other"},
 		{Path: "bridge/stays", May: []string{"access", "access/feeds", "access/ledger", "access/seal", "api", "device", "health"},
 			Reason: "calendars, their guests and the codes of those: it knows doors by name only"},
 		{Path: "bridge/people", May: []string{"access", "access/ledger", "access/seal", "api", "device"},

@@ -1,0 +1,92 @@
+package copies
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/loquet/loquet/device"
+)
+
+// place finds a slot that is seen to be empty. A copy without one is failed, or waits.
+func (l *lock) place(ctx context.Context, c Copy, id string, keys device.Keys) (Copy, error) {
+	c.Code, c.Lock = id, l.id
+	if c.State == "" {
+		c.State = Pending
+	}
+	taken := map[int]bool{}
+	for _, other := range l.k.of(l.id) {
+		if other.Code == id || other.Slot == 0 {
+			continue
+		}
+		taken[other.Slot] = true
+		if have, err := l.k.o.Source.Keys(other.Code); err == nil && l.traits.OneLength && len(have) != len(keys) && other.Written {
+			return Copy{}, l.cannot(c, id, fmt.Sprintf("all codes on this lock have one length, and another one has %d digits", len(have)))
+		}
+	}
+	reads := 0
+	for n := l.traits.First; n <= l.traits.Last; n++ {
+		if seen, bad := l.foreign[n]; taken[n] || bad && time.Since(seen) < again {
+			continue
+		}
+		if reads++; reads > mostReads {
+			return Copy{}, l.k.keep(c) // it goes on from here: what was seen is remembered
+		}
+		s, err := l.read(ctx, n)
+		switch {
+		case err != nil:
+			return Copy{}, l.unsure(c, err)
+		case s.Use == device.SlotEmpty, l.traits.ReadsBack && s.Keys == keys:
+			c.Slot, c.Why = n, ""
+			return c, l.k.keep(c)
+		}
+		l.foreign[n] = time.Now()
+	}
+	clear(l.foreign) // the next time it is looked at all of them again
+	c.State, c.Why, c.due = Failed, "the lock has no free slot", time.Now().Add(retry(c.Tries+1))
+	c.Tries++
+	return Copy{}, l.k.keep(c)
+}
+
+// remove clears a slot that is ours, and looks.
+func (l *lock) remove(ctx context.Context, c Copy) error {
+	switch {
+	case !c.Written || c.Slot == 0:
+		return l.k.forget(c)
+	case time.Now().Before(c.due) && c.State == Removing:
+		return nil
+	}
+	c.State = Removing
+	if err := l.k.keep(c); err != nil {
+		return err
+	}
+	s, err := l.read(ctx, c.Slot)
+	if err != nil {
+		return l.unsure(c, err)
+	}
+	keys, bad := l.k.o.Source.Keys(c.Code)
+	switch {
+	case s.Use == device.SlotEmpty:
+		return l.k.forget(c)
+	case bad == nil && l.traits.ReadsBack && s.Keys != keys: // it is somebody else's by now
+		l.foreign[c.Slot] = time.Now()
+		return l.k.forget(c)
+	case !l.mayWrite():
+		return nil
+	}
+	l.writes = append(l.writes, time.Now())
+	err = l.call(ctx, func(ctx context.Context) error { return l.slots.ClearSlot(ctx, c.Slot) })
+	if err != nil && !errors.Is(err, device.ErrUnsure) {
+		return l.unsure(c, err)
+	}
+	if s, err = l.read(ctx, c.Slot); err != nil {
+		return l.unsure(c, err)
+	}
+	if s.Use == device.SlotEmpty {
+		return l.k.forget(c)
+	}
+	c.Tries++
+	c.Why, c.due = "the lock did not clear it", time.Now().Add(retry(c.Tries))
+	return l.k.keep(c)
+}

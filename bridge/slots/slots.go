@@ -1,0 +1,184 @@
+// Package slots keeps the codes of the house on the locks that have slots of their own, and says of every code
+// how it is with it at each door: at a keypad of the bridge, and on a lock.
+package slots
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/access/copies"
+	"github.com/loquet/loquet/access/ledger"
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/health"
+)
+
+// Pads are the keypads of the bridge.
+type Pads interface {
+	// Ready says why nobody can type a code for that door now; empty: somebody can.
+	Ready(door string) string
+	// Doors are those that keypads open.
+	Doors() []string
+}
+
+// Options are what the slots work with.
+type Options struct {
+	Space  copies.Space
+	Ledger func() (*ledger.Ledger, error)
+	Clock  access.Clock
+	Zone   func() *time.Location
+	Pads   Pads
+	Board  *health.Board
+	Log    zerolog.Logger
+}
+
+// Slots are the locks that keep codes, and the codes on them. Methods may be called from any goroutine.
+type Slots struct {
+	o Options
+	k *copies.Keeper
+}
+
+// New reads what is known of the codes on locks.
+func New(o Options) *Slots {
+	s := &Slots{o: o}
+	s.k = copies.New(copies.Options{Space: o.Space, Source: s, Clock: o.Clock, Failed: func(err error) {
+		o.Log.Error().Err(err).Msg("which codes are on locks")
+	}})
+	return s
+}
+
+// Set says which locks keep codes now.
+func (s *Slots) Set(locks map[string]device.CodeSlots) { s.k.SetLocks(locks) }
+
+// Wake says that codes changed.
+func (s *Slots) Wake() { s.k.Wake() }
+
+// Codes implements copies.Source. Where one record cannot be read, none is known: a code that seems to be gone
+// must not be taken off a lock.
+func (s *Slots) Codes() ([]access.Code, error) {
+	l, err := s.o.Ledger()
+	if err != nil {
+		return nil, err
+	}
+	if len(l.Damaged()) > 0 {
+		return nil, access.ErrDamaged
+	}
+	return l.Codes(), nil
+}
+
+// Opens implements copies.Source.
+func (s *Slots) Opens(c access.Code, lock string, at access.Moment) access.Decision {
+	l, err := s.o.Ledger()
+	if err != nil {
+		return access.Decision{Reason: access.ReasonDamaged}
+	}
+	person, _ := l.Whose(c.ID)
+	return access.Question{Person: person, Code: c, Door: lock, At: at, House: l.House()}.Decide()
+}
+
+// Keys implements copies.Source.
+func (s *Slots) Keys(codeID string) (device.Keys, error) {
+	l, err := s.o.Ledger()
+	if err != nil {
+		return "", err
+	}
+	secret, err := l.Reveal(codeID)
+	return secret.Keys, err
+}
+
+// Ready says why a code does not open a door, or would not in its window; empty: it does.
+func (s *Slots) Ready(codeID, door string) string {
+	why := s.o.Pads.Ready(door)
+	if why == "" || !s.k.Has(door) {
+		return why
+	}
+	l, err := s.o.Ledger()
+	if err != nil {
+		return "people and codes cannot be read"
+	}
+	code, ok := l.Code(codeID)
+	if !ok {
+		return "its code was removed"
+	}
+	return s.k.Ready(code, door)
+}
+
+// Copies are the copies of a code: at keypads, and on locks.
+func (s *Slots) Copies(codeID string) []api.Copy {
+	l, err := s.o.Ledger()
+	if err != nil {
+		return nil
+	}
+	code, ok := l.Code(codeID)
+	if !ok {
+		return nil
+	}
+	var out []api.Copy
+	groups := l.House().Groups
+	now := time.Now().In(s.o.Zone())
+	for _, door := range s.o.Pads.Doors() {
+		if !code.Reaches(door, groups...) {
+			continue
+		}
+		c := api.Copy{Code: codeID, Door: door, Where: "keypad", State: string(copies.Confirmed), Confirmed: now}
+		if why := s.o.Pads.Ready(door); why != "" { // the bridge knows the code, but nobody can type it
+			c.State, c.Confirmed, c.Why = string(copies.Unconfirmed), time.Time{}, why
+		}
+		out = append(out, c)
+	}
+	var from, to time.Time
+	if i := slices.IndexFunc(code.Windows, func(w access.Window) bool { return w.Kind == access.Dates }); i >= 0 {
+		from, to, _ = code.Windows[i].Bounds()
+	}
+	for _, c := range s.k.Copies(codeID) {
+		shown := api.Copy{Code: c.Code, Door: c.Lock, Where: "lock", State: string(c.State), Slot: c.Slot, Tries: c.Tries, Why: c.Why}
+		if !c.Confirmed.IsZero() {
+			shown.Confirmed = c.Confirmed.In(s.o.Zone())
+		}
+		if why := s.k.Ready(code, c.Lock); why != "" {
+			shown.Plan = copies.Plan(c, from, to)
+		}
+		out = append(out, shown)
+	}
+	return out
+}
+
+// Run tells of codes that are not on a lock where they should be, until ctx ends; then the locks are left alone.
+func (s *Slots) Run(ctx context.Context) {
+	defer s.k.Stop()
+	told := map[string]bool{}
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		found := map[string]string{}
+		for _, c := range s.k.Copies("") {
+			switch {
+			case c.State == copies.Failed:
+				found[c.Lock] = "code " + c.Code + ": " + c.Why
+			case c.State == copies.Removing && c.Why != "" && found[c.Lock] == "":
+				found[c.Lock] = "code " + c.Code + " may still open it: " + c.Why
+			}
+		}
+		for lock, why := range found {
+			s.o.Board.Raise(health.CodeNotOnLock, lock, why)
+		}
+		for lock := range told {
+			if found[lock] == "" {
+				s.o.Board.Clear(health.CodeNotOnLock, lock)
+			}
+		}
+		told = map[string]bool{}
+		for lock := range found {
+			told[lock] = true
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
