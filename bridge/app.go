@@ -176,7 +176,6 @@ func (a *App) Start(ctx context.Context) error {
 		{"alerts", a.openAlerts},
 		{"devices", a.openDevices},
 		{"keypads", a.openKeypads},
-		{"stays", a.openStays},
 		{"copies", a.refuseCopies},
 		{"homekit", a.openHomeKit},
 		{"matter", a.openMatter},

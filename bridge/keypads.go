@@ -12,7 +12,8 @@ import (
 	"github.com/loquet/loquet/store"
 )
 
-// openKeypads reads people and codes and lets the keypads listen. Nothing of it is waited for.
+// openKeypads reads people and codes, lets the keypads listen, brings codes to locks that keep them, and lets the
+// guests of calendars in. Nothing of it is waited for, and nothing is fetched before an owner adds a calendar.
 func (a *App) openKeypads(context.Context) error {
 	a.keypads = keypads.New(keypads.Options{
 		Folder: a.opts.StateDir, Codes: a.store.Space("codes", store.Precious), Tries: a.store.Space("tries"), Env: a.env,
@@ -22,13 +23,7 @@ func (a *App) openKeypads(context.Context) error {
 	a.onStop("keypads", a.keypads.Stop)
 	a.keypads.Apply(a.cfg)
 	a.work.run(func(ctx context.Context) { a.history.CountUses(ctx, a.uses, a.keypads.Known, a.log) })
-	return nil
-}
-
-// openStays lets the guests of calendars in. Nothing is fetched before an owner adds one.
-func (a *App) openStays(context.Context) error {
-	a.slots = slots.New(slots.Options{Space: a.store.Space("copies"), Ledger: a.keypads.Ledger, Clock: a.clock, Zone: a.zone.Load, Pads: a.keypads,
-		Board: a.board, Log: a.log})
+	a.slots = slots.New(slots.Options{Space: a.store.Space("copies"), Ledger: a.keypads.Ledger, Clock: a.clock, Zone: a.zone.Load, Pads: a.keypads, Board: a.board, Log: a.log})
 	a.slots.Set(unit.Slots(a.allUnits()))
 	a.work.run(a.slots.Run)
 	a.stays = stays.New(stays.Options{
