@@ -56,8 +56,8 @@ func (a *app) safeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "outputs-safe",
 		Short: "Bring all outputs to rest, after a bridge that was killed",
-		Long: "Bring every output of the configuration to its rest level and let go of it: relays, strikes, lights. A maglock\n" +
-			"gets the rest that its configuration states. The service does this after each end that was not a clean stop.",
+		Long: "Bring every output of the configuration to its rest level and let go of it: relays, strikes, lights and\n" +
+			"beepers, those of keypads too. A maglock gets the rest that its configuration states. The service does this after each end that was not a clean stop.",
 		GroupID: groupHouse,
 		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

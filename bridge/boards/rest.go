@@ -31,6 +31,11 @@ func Rest(ctx context.Context, cfg *config.Config, log zerolog.Logger) (rested [
 	if err := b.Start(ctx, cfg); err != nil {
 		return nil, err
 	}
+	return restAll(ctx, env, cfg)
+}
+
+// restAll brings the outputs of all devices to rest: doors, locks, then what keypads show.
+func restAll(ctx context.Context, env *hw.Env, cfg *config.Config) (rested []string, err error) {
 	var errs []error
 	add := func(id string, open func(env *hw.Env) (quiet, error)) {
 		switch moved, err := restOne(ctx, env, id, open); {
@@ -45,6 +50,9 @@ func Rest(ctx context.Context, cfg *config.Config, log zerolog.Logger) (rested [
 	}
 	for _, l := range cfg.Locks {
 		add(l.ID, func(env *hw.Env) (quiet, error) { return openLock(ctx, env, l) })
+	}
+	for _, p := range cfg.Keypads {
+		add(p.ID, func(env *hw.Env) (quiet, error) { return openKeypad(ctx, env, p) })
 	}
 	return rested, errors.Join(errs...)
 }
@@ -119,6 +127,33 @@ func openLock(ctx context.Context, env *hw.Env, l config.Lock) (quiet, error) {
 		if r, ok := bolt.(device.BoltRefresher); ok {
 			_, err := r.RefreshBolt(ctx)
 			return err
+		}
+		return nil
+	}, nil
+}
+
+// openKeypad asks for a keypad's light and beeper alone: its wires have nothing to rest.
+func openKeypad(ctx context.Context, env *hw.Env, p config.Keypad) (quiet, error) {
+	chosen, err := all.Keypads().Load(p.Part.Driver, p.Part.Decode)
+	if err != nil || !drives(chosen.Config) {
+		return nil, err
+	}
+	var outs []hw.Output
+	for _, use := range hw.Uses(chosen.Config) {
+		if !use.Output {
+			continue
+		}
+		out, err := env.Output(ctx, use.Ref, hw.OutputOptions{})
+		if err != nil {
+			return nil, err
+		}
+		outs = append(outs, out)
+	}
+	return func(context.Context) error {
+		for _, out := range outs {
+			if _, ok := out.Last(); !ok {
+				return fmt.Errorf("%w: its board does not answer", device.ErrUnavailable)
+			}
 		}
 		return nil
 	}, nil

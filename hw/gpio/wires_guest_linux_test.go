@@ -88,6 +88,16 @@ func TestGuestWiegand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kernel, err := linux{}.open(c.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kernel.Close()
+	for wire := range uint32(2) { // as the kernel has them: a pulse is over before its end could be told from its start
+		if info, err := kernel.line(wire); err != nil || info.Flags&flagEdges != flagFalling {
+			t.Errorf("wire %d is requested with the edges %#x, %v, want falling alone", wire, info.Flags&flagEdges, err)
+		}
+	}
 	entries := pad.Entries(t.Context())
 	sent := map[string]bool{}
 	// heard is what came of what was sent. A busy host takes the processor from the whole kernel, so that
