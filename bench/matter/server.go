@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	port    = 5540
+	hapPort = 51826
+	peersAt = "bench/matter/peers"
+)
+
+// kind is a server that can be started on a folder of state.
+type kind struct {
+	name  string
+	locks int
+	begin func(o *options, dir string) ([]string, error)
+	// turn opens or closes the door of the first lock, as a contact would.
+	turn func(s *server, open bool) error
+}
+
+// server is a running one.
+type server struct {
+	kind  kind
+	dir   string
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	began time.Time
+	ended chan struct{} // closed when it has ended
+	log   *os.File
+	http  *http.Client // loquet's socket
+}
+
+// loquet is a house whose locks are in Matter; beside them doors and more locks that are in HomeKit alone.
+func loquet(locks, doors, more int) kind {
+	return kind{name: "loquet", locks: locks, begin: func(o *options, dir string) ([]string, error) {
+		file := filepath.Join(dir, "loquet.yaml")
+		args := []string{o.binary, "run", "--config", file, "--state", filepath.Join(dir, "state"), "--ready-file", filepath.Join(dir, "ready.json"),
+			"--matter", fmt.Sprintf("127.0.0.1:%d", port), "--homekit", fmt.Sprintf("127.0.0.1:%d", hapPort), "--console", "127.0.0.1:0", "--interface", "lo"}
+		return args, os.WriteFile(file, house(locks, doors, more), 0o600)
+	}, turn: func(s *server, open bool) error {
+		event := "door-closed"
+		if open {
+			event = "door-open"
+		}
+		response, err := s.http.Post("http://loquet/api/v1/sim/lock-1/"+event, "application/json", strings.NewReader("{}"))
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusNoContent {
+			text, _ := io.ReadAll(response.Body)
+			return fmt.Errorf("%s: %s", response.Status, text)
+		}
+		return nil
+	}}
+}
+
+func matterJS(locks int) kind {
+	return kind{name: "matter.js", locks: locks, begin: func(_ *options, dir string) ([]string, error) {
+		return []string{"node", peersAt + "/matter-js.mjs", filepath.Join(dir, "state"), fmt.Sprint(port), fmt.Sprint(locks)}, nil
+	}, turn: func(s *server, _ bool) error {
+		_, err := io.WriteString(s.stdin, "turn\n")
+		return err
+	}}
+}
+
+// house is a configuration of motor locks with door contacts on simulated lines.
+func house(locks, doors, more int) []byte {
+	b := fmt.Appendf(nil, "home: {name: Bench}\nhomekit: {timed_writes: accepted}\nboards: {h: {driver: sim, doors: %d, locks: %d}}\nlocks:\n", doors, locks+more)
+	for i := range locks + more {
+		matter := ""
+		if i >= locks {
+			matter = ", matter: false"
+		}
+		b = fmt.Appendf(b, " lock-%[1]d: {name: Lock %[1]d, bolt: {driver: motor, secure_relay: h:lock-%[1]d/secure, unsecure_relay: h:lock-%[1]d/unsecure}, "+
+			"secured: h:lock-%[1]d/secured, unsecured: h:lock-%[1]d/unsecured, door: h:lock-%[1]d/door%[2]s}\n", i+1, matter)
+	}
+	for i := range doors {
+		if i == 0 {
+			b = append(b, "doors:\n"...)
+		}
+		b = fmt.Appendf(b, " door-%[1]d: {name: Door %[1]d, matter: none, opener: {driver: lines, relay: h:door-%[1]d/relay}, "+
+			"closed: h:door-%[1]d/closed, open: h:door-%[1]d/open, obstruction: h:door-%[1]d/obstructed}\n", i+1)
+	}
+	return b
+}
+
+func (k kind) start(o *options, dir string) (*server, error) {
+	args, err := k.begin(o, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{kind: k, dir: dir, ended: make(chan struct{})}
+	s.http = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "state", "loquet.sock"))
+	}}}
+	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
+		return nil, err
+	}
+	s.cmd = exec.Command(args[0], args[1:]...)
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	s.began = time.Now()
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		defer close(s.ended)
+		_ = s.cmd.Wait() // how it ended is in its log
+	}()
+	return s, nil
+}
+
+// stop ends a server as a service manager would.
+func (s *server) stop() error {
+	defer s.log.Close()
+	s.http.CloseIdleConnections()
+	if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGTERM); err != nil {
+		return err
+	}
+	limit := time.NewTimer(30 * time.Second)
+	defer limit.Stop()
+	select {
+	case <-s.ended:
+		return nil
+	case <-limit.C:
+		return errors.Join(fmt.Errorf("%s did not end", s.kind.name), s.cmd.Process.Kill())
+	}
+}
+
+// passcode waits for the one of the server.
+func (s *server) passcode(ctx context.Context) (uint32, error) {
+	if s.kind.name != "loquet" {
+		return 20202021, s.listens(ctx)
+	}
+	var ready struct {
+		Matter *struct {
+			Passcode uint32 `json:"passcode"`
+		} `json:"matter"`
+	}
+	err := within(ctx, 2*time.Minute, func() error {
+		text, err := os.ReadFile(filepath.Join(s.dir, "ready.json"))
+		if err == nil {
+			err = json.Unmarshal(text, &ready)
+		}
+		if err == nil && ready.Matter == nil {
+			err = errors.New("it cannot be added")
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return ready.Matter.Passcode, nil
+}
+
+// setupCode waits for the HomeKit code of loquet.
+func (s *server) setupCode(ctx context.Context) (string, error) {
+	var ready struct {
+		HomeKit []struct {
+			Code string `json:"setup_code"`
+		} `json:"homekit"`
+	}
+	err := within(ctx, time.Minute, func() error {
+		text, err := os.ReadFile(filepath.Join(s.dir, "ready.json"))
+		if err == nil {
+			err = json.Unmarshal(text, &ready)
+		}
+		if err == nil && (len(ready.HomeKit) == 0 || ready.HomeKit[0].Code == "") {
+			err = errors.New("it cannot be paired")
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return ready.HomeKit[0].Code, nil
+}
+
+// listens waits until the server has the port.
+func (s *server) listens(ctx context.Context) error {
+	want := fmt.Appendf(nil, ":%04X 0", port)
+	return within(ctx, 2*time.Minute, func() error {
+		select {
+		case <-s.ended:
+			return errors.New("it ended: " + s.said())
+		default:
+		}
+		for _, table := range []string{"/proc/net/udp", "/proc/net/udp6"} {
+			if text, err := os.ReadFile(table); err == nil && bytes.Contains(text, want) {
+				return nil
+			}
+		}
+		return errors.New("nobody has the port")
+	})
+}
+
+// said is what the server wrote.
+func (s *server) said() string {
+	text, err := os.ReadFile(s.log.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-2000):])
+}
+
+// within asks until an answer comes without an error.
+func within(ctx context.Context, limit time.Duration, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("not within %v: %w", limit, err)
+		}
+	}
+}
