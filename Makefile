@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-network chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit clean
+.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-network chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -75,7 +75,14 @@ bench-homekit: ## loquet beside its peers, and alone from 10 to 1,500 doors; 20 
 	npm ci --prefix bench/homekit/peers --ignore-scripts --no-audit --no-fund --loglevel=error
 	@mkdir -p dist
 	$(GO) run ./bench/homekit >dist/bench-homekit.jsonl
-	$(GO) run ./bench/homekit -render dist/bench-homekit.jsonl | tee docs/benchmarks.md
+	$(GO) run ./bench/homekit -render dist/bench-homekit.jsonl $(wildcard dist/bench-matter.jsonl) | tee docs/benchmarks.md
+
+bench-matter: ## loquet beside a Matter bridge of matter.js, and both protocols beside two bridges; 20 minutes of a quiet machine
+	npm ci --prefix bench/matter/peers --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm ci --prefix bench/homekit/peers --ignore-scripts --no-audit --no-fund --loglevel=error
+	@mkdir -p dist
+	$(GO) run ./bench/matter >dist/bench-matter.jsonl
+	$(GO) run ./bench/homekit -render $(wildcard dist/bench-homekit.jsonl) dist/bench-matter.jsonl | tee docs/benchmarks.md
 
 clean:
 	rm -rf bin dist

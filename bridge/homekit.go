@@ -40,7 +40,7 @@ func (a *App) openAhead(ctx context.Context) error {
 	})
 	a.newMatter()
 	a.pairings = &pairings.Pairings{House: a.faces, Matter: a.matter, Roster: a.people, Changed: a.changed}
-	a.onStop("ahead", a.faces.Stop)
+	a.onStop("ahead", func(ctx context.Context) error { return errors.Join(a.matter.Stop(ctx), a.faces.Stop(ctx)) })
 	if !a.guard.Moved() {
 		a.faces.Ahead(ctx)
 		a.matter.Ahead()

@@ -76,6 +76,9 @@ type Config struct {
 	// Failed hears of what went wrong on the way: handshakes, interactions, things that could not be stored. It must not
 	// wait. nil: nobody.
 	Failed func(error)
+	// Settled is closed when the endpoints are there and tell the truth. Until then controllers can prove who they are, what they
+	// ask waits, and nothing is announced. nil: they are from the start.
+	Settled <-chan struct{}
 	// RootClusters stand on the root endpoint beside the usual ones.
 	RootClusters []model.Cluster
 }
@@ -121,6 +124,11 @@ func (c *Config) defaults() {
 			at, err := netip.ParseAddrPort(s)
 			return net.UDPAddrFromAddrPort(at), err
 		}
+	}
+	if c.Settled == nil {
+		settled := make(chan struct{})
+		close(settled)
+		c.Settled = settled
 	}
 	if c.Failed == nil {
 		c.Failed = func(error) {}

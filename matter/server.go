@@ -136,8 +136,28 @@ func (s *Server) Start(ctx context.Context) error {
 			s.c.Failed(fmt.Errorf("matter: serve: %w", err))
 		}
 	})
+	select {
+	case <-s.c.Settled:
+		return s.begin(run)
+	default:
+	}
+	s.run.Go(func() {
+		select {
+		case <-run.Done():
+		case <-s.c.Settled:
+			if err := s.begin(run); err != nil {
+				s.c.Failed(err)
+			}
+		}
+	})
+	return nil
+}
+
+// begin is what a node does when its endpoints are there.
+func (s *Server) begin(run context.Context) error {
 	s.node.Watch(s.structureChanged)
 	s.restructured()
+	s.welcome()
 	s.run.Go(func() { s.care(run) })
 	s.basic.Started()
 	s.diag.Started()
@@ -210,6 +230,13 @@ func (s *Server) interact(ctx context.Context, x *mrp.Exchange, first mrp.Messag
 		return
 	}
 	defer s.endings.leave(on)
+	select {
+	case <-s.c.Settled:
+	case <-ctx.Done():
+		return
+	case <-on.Done():
+		return
+	}
 	s.engine.Handle(ctx, exchange{x, s.endpoint}, first.Opcode, first.Payload)
 }
 

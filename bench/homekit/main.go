@@ -6,7 +6,7 @@
 // a line of JSON; -render makes docs/benchmarks.md of such a file.
 //
 //	go run ./bench/homekit -part peers,pulses,scale,stall -runs 5 >bench.jsonl
-//	go run ./bench/homekit -render bench.jsonl >docs/benchmarks.md
+//	go run ./bench/homekit -render bench.jsonl bench-matter.jsonl >docs/benchmarks.md
 package main
 
 import (
@@ -52,10 +52,10 @@ func bench() error {
 	flag.IntVar(&o.samples, "samples", 400, "writes that owe a pulse, of each kind")
 	flag.IntVar(&o.events, "events", 20, "events of each server in each run")
 	flag.StringVar(&o.binary, "loquet", "", "the binary; it is built when none is given")
-	rendered := flag.String("render", "", "write the page of these results, and measure nothing")
+	rendered := flag.String("render", "", "write the page of these results, and of those in more files after the flags, and measure nothing")
 	flag.Parse()
 	if *rendered != "" {
-		return render(*rendered, os.Stdout)
+		return render(append([]string{*rendered}, flag.Args()...), os.Stdout)
 	}
 	o.parts, o.servers = strings.Split(*parts, ","), strings.Split(*servers, ",")
 	o.doors, o.locks = 75, 74 // with the bridge itself 150 accessories, the most of one bridge

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -109,10 +110,14 @@ func verdict(reached bool) string {
 	return "**not reached**"
 }
 
-func render(path string, w io.Writer) error {
-	rs, err := read(path)
-	if err != nil {
-		return err
+func render(paths []string, w io.Writer) error {
+	var rs results
+	for _, path := range paths {
+		more, err := read(path)
+		if err != nil {
+			return err
+		}
+		rs = append(rs, more...)
 	}
 	var b strings.Builder
 	b.WriteString(`# Benchmarks
@@ -120,12 +125,12 @@ func render(path string, w io.Writer) error {
 Written by ` + "`go run ./bench/homekit -render FILE`" + ` from the results of a run; nothing here is typed by hand. A
 ratio is loquet's figure divided by the peer's in the same run, then the median over the runs; below 1
 loquet is the faster or smaller one. All of it happens on one machine over loopback, in a network
-namespace without a way out, with the strict Go client of ` + "`homekit/haptest`" + `, whose own cost is in every figure
+namespace without a way out, with a strict Go client (` + "`homekit/haptest`, `matter/mattertest`" + `), whose own cost is in every figure
 of every server.
 
 `)
 	rs.page(&b)
-	_, err = io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
@@ -135,6 +140,7 @@ func (rs results) page(b *strings.Builder) {
 	rs.peerTable(b)
 	rs.pulseTable(b)
 	rs.scaleTable(b)
+	rs.matterPage(b)
 }
 
 // machines says where it was measured, and the command of each piece with the load before and after it.
@@ -150,7 +156,7 @@ func (rs results) machines(b *strings.Builder) {
 		if !slices.Contains(where, place) {
 			where = append(where, place)
 		}
-		command := "`go run ./bench/homekit " + strings.Join(m.Args, " ") + "`"
+		command := "`go run " + cmp.Or(m.Tool, "./bench/homekit") + " " + strings.Join(m.Args, " ") + "`"
 		if command == last {
 			pieces[len(pieces)-1] += fmt.Sprintf(", %s at the end (%s)", m.Load, m.At.Format("15:04"))
 			last = ""

@@ -78,7 +78,7 @@ func loquet(o *options, dir string) (command, error) {
 	return command{
 		args: []string{
 			o.binary, "run", "--config", file, "--state", filepath.Join(dir, "state"), "--ready-file", ready,
-			"--homekit", address, "--console", "127.0.0.1:0", "--interface", "lo",
+			"--homekit", address, "--matter", "off", "--console", "127.0.0.1:0", "--interface", "lo",
 		},
 		addr: address, ready: ready, api: filepath.Join(dir, "state", "loquet.sock"),
 	}, os.WriteFile(file, house(o.doors, o.locks), 0o600)

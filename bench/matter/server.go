@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/loquet/loquet/matter/model"
 )
 
 const (
@@ -28,8 +30,9 @@ type kind struct {
 	name  string
 	locks int
 	begin func(o *options, dir string) ([]string, error)
-	// turn opens or closes the door of the first lock, as a contact would.
-	turn func(s *server, open bool) error
+	// turn changes what a sensor sees, and watch is the attribute that tells of it, wherever it is.
+	turn  func(s *server, on bool) error
+	watch model.Change
 }
 
 // server is a running one.
@@ -44,19 +47,20 @@ type server struct {
 	http  *http.Client // loquet's socket
 }
 
-// loquet is a house whose locks are in Matter; beside them doors and more locks that are in HomeKit alone.
+// loquet is a house whose locks are in Matter, and one door of which the photo-eye can be covered; beside them more doors and locks
+// that are in HomeKit alone.
 func loquet(locks, doors, more int) kind {
 	return kind{name: "loquet", locks: locks, begin: func(o *options, dir string) ([]string, error) {
 		file := filepath.Join(dir, "loquet.yaml")
 		args := []string{o.binary, "run", "--config", file, "--state", filepath.Join(dir, "state"), "--ready-file", filepath.Join(dir, "ready.json"),
 			"--matter", fmt.Sprintf("127.0.0.1:%d", port), "--homekit", fmt.Sprintf("127.0.0.1:%d", hapPort), "--console", "127.0.0.1:0", "--interface", "lo"}
 		return args, os.WriteFile(file, house(locks, doors, more), 0o600)
-	}, turn: func(s *server, open bool) error {
-		event := "door-closed"
-		if open {
-			event = "door-open"
+	}, watch: model.Change{Cluster: covering, Attribute: safetyStatus}, turn: func(s *server, on bool) error {
+		event := "clear"
+		if on {
+			event = "obstruct"
 		}
-		response, err := s.http.Post("http://loquet/api/v1/sim/lock-1/"+event, "application/json", strings.NewReader("{}"))
+		response, err := s.http.Post("http://loquet/api/v1/sim/door-1/"+event, "application/json", strings.NewReader("{}"))
 		if err != nil {
 			return err
 		}
@@ -72,7 +76,7 @@ func loquet(locks, doors, more int) kind {
 func matterJS(locks int) kind {
 	return kind{name: "matter.js", locks: locks, begin: func(_ *options, dir string) ([]string, error) {
 		return []string{"node", peersAt + "/matter-js.mjs", filepath.Join(dir, "state"), fmt.Sprint(port), fmt.Sprint(locks)}, nil
-	}, turn: func(s *server, _ bool) error {
+	}, watch: model.Change{Cluster: doorLock, Attribute: doorState}, turn: func(s *server, _ bool) error {
 		_, err := io.WriteString(s.stdin, "turn\n")
 		return err
 	}}
@@ -80,7 +84,7 @@ func matterJS(locks int) kind {
 
 // house is a configuration of motor locks with door contacts on simulated lines.
 func house(locks, doors, more int) []byte {
-	b := fmt.Appendf(nil, "home: {name: Bench}\nhomekit: {timed_writes: accepted}\nboards: {h: {driver: sim, doors: %d, locks: %d}}\nlocks:\n", doors, locks+more)
+	b := fmt.Appendf(nil, "home: {name: Bench}\nhomekit: {timed_writes: accepted}\nboards: {h: {driver: sim, doors: %d, locks: %d}}\nlocks:\n", max(1, doors), locks+more)
 	for i := range locks + more {
 		matter := ""
 		if i >= locks {
@@ -89,12 +93,14 @@ func house(locks, doors, more int) []byte {
 		b = fmt.Appendf(b, " lock-%[1]d: {name: Lock %[1]d, bolt: {driver: motor, secure_relay: h:lock-%[1]d/secure, unsecure_relay: h:lock-%[1]d/unsecure}, "+
 			"secured: h:lock-%[1]d/secured, unsecured: h:lock-%[1]d/unsecured, door: h:lock-%[1]d/door%[2]s}\n", i+1, matter)
 	}
-	for i := range doors {
+	b = append(b, "doors:\n"...)
+	for i := range max(1, doors) {
+		face := "none"
 		if i == 0 {
-			b = append(b, "doors:\n"...)
+			face = "covering"
 		}
-		b = fmt.Appendf(b, " door-%[1]d: {name: Door %[1]d, matter: none, opener: {driver: lines, relay: h:door-%[1]d/relay}, "+
-			"closed: h:door-%[1]d/closed, open: h:door-%[1]d/open, obstruction: h:door-%[1]d/obstructed}\n", i+1)
+		b = fmt.Appendf(b, " door-%[1]d: {name: Door %[1]d, matter: %[2]s, opener: {driver: lines, relay: h:door-%[1]d/relay}, "+
+			"closed: h:door-%[1]d/closed, open: h:door-%[1]d/open, obstruction: h:door-%[1]d/obstructed}\n", i+1, face)
 	}
 	return b
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,10 +74,23 @@ type Node struct {
 	house  atomic.Pointer[face.House] // what the server shows; actors read it
 }
 
-// built is a server that has not started.
+// built is a server without devices.
 type built struct {
-	server *matter.Server
-	err    error
+	server  *matter.Server
+	settled chan<- struct{} // to be closed when the devices are there
+	conn    net.PacketConn
+	started bool // for those who know it already
+	err     error
+}
+
+// drop ends a server that nobody shows anything on.
+func (b built) drop() {
+	switch {
+	case b.started && b.err == nil:
+		b.server.Stop()
+	case b.conn != nil:
+		_ = b.conn.Close() // nobody has used it
+	}
 }
 
 // New returns a node that does not run.
@@ -93,10 +107,7 @@ func (n *Node) Ahead() {
 		return
 	}
 	n.built = make(chan built, 1)
-	go func() {
-		server, err := n.build()
-		n.built <- built{server, err}
-	}()
+	go func() { n.built <- n.build() }()
 }
 
 // Times between two tries to start the node.
@@ -121,7 +132,7 @@ func (n *Node) Start(ctx context.Context) {
 	first := <-n.built
 	err := first.err
 	if err == nil {
-		err = n.serve(ctx, first.server)
+		err = n.serve(ctx, first)
 	}
 	if err != nil {
 		n.failed(err, firstWait)
@@ -151,9 +162,10 @@ func (n *Node) retry(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
-		server, err := n.build()
+		b := n.build()
+		err := b.err
 		if err == nil {
-			err = n.serve(ctx, server)
+			err = n.serve(ctx, b)
 		}
 		if err == nil {
 			n.opts.Changed()
@@ -164,17 +176,23 @@ func (n *Node) retry(ctx context.Context) {
 }
 
 // serve fills a server and starts it.
-func (n *Node) serve(ctx context.Context, server *matter.Server) error {
+func (n *Node) serve(ctx context.Context, b built) error {
+	server := b.server
 	house, err := face.New(face.Config{Server: server, Storage: n.opts.Labels, Rules: byFabric{n.opts.Rules}, Register: n.opts.Register(),
 		About: face.About{Install: n.opts.About.Install, Firmware: n.opts.About.Version}, Answered: n.opts.Answered, Refused: n.opts.Refused, Log: n.opts.Log})
 	if err != nil {
+		b.drop()
 		return err
 	}
 	n.mu.Lock()
 	n.house.Store(house)
 	n.show(house)
 	n.mu.Unlock()
-	if err := server.Start(ctx); err != nil {
+	close(b.settled)
+	if !b.started {
+		err = server.Start(ctx)
+	}
+	if err != nil {
 		n.house.Store(nil)
 		house.Close()
 		return err
@@ -246,7 +264,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	cancel := n.cancel
 	n.mu.Unlock()
 	if cancel == nil {
-		return nil
+		return n.dropAhead()
 	}
 	cancel()
 	ended := make(chan struct{})
@@ -270,6 +288,17 @@ func (n *Node) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("the Matter server still runs: %w", ctx.Err())
 	}
+}
+
+// dropAhead ends what Ahead began for a house that does not start.
+func (n *Node) dropAhead() error {
+	if n.built == nil {
+		return nil
+	}
+	b := <-n.built
+	n.built = nil
+	b.drop()
+	return nil
 }
 
 // running returns the server, or ErrOff.

@@ -61,24 +61,32 @@ func cut(s string, n int) string {
 	return s
 }
 
-// build makes a server of what is stored. It listens when it is started.
-func (n *Node) build() (*matter.Server, error) {
+// build makes a server of what is stored. It has its port; ecosystems that have added it are let in at once, and what they ask
+// waits until the devices are there.
+func (n *Node) build() (b built) {
 	conn, err := n.listen(context.Background())
 	if err != nil {
-		return nil, err
+		return built{err: err}
 	}
-	server, err := matter.New(matter.Config{
+	settled := make(chan struct{})
+	b.settled, b.conn = settled, conn
+	b.server, b.err = matter.New(matter.Config{
 		Product: n.opts.About.product(), Storage: n.storage, Conns: []net.PacketConn{conn}, Clock: n.opts.Clock,
 		Advertise: func(list []matter.Advertisement) {
 			n.opts.Announce(services(list))
 			n.opts.Changed()
 		},
-		Failed: func(err error) { n.opts.Log.Info().Err(err).Msg("matter") },
+		Failed:  func(err error) { n.opts.Log.Info().Err(err).Msg("matter") },
+		Settled: settled,
 	})
-	if err != nil {
-		_ = conn.Close() // nobody has used it
+	if b.err != nil {
+		b.drop()
+		return b
 	}
-	return server, err
+	if len(b.server.Fabrics()) > 0 {
+		b.started, b.err = true, b.server.Start(context.Background())
+	}
+	return b
 }
 
 // services are the advertisements as mDNS has them. The name of a node in a fabric means something: it stays. That of one that

@@ -70,8 +70,13 @@ func (s *storage) Apply(changes map[string][]byte) error {
 			precious[key] = value
 		}
 	}
-	if err := s.precious.Apply(precious); err != nil {
-		return err
+	if len(precious) > 0 {
+		if err := s.precious.Apply(precious); err != nil {
+			return err
+		}
+	}
+	if len(light) == 0 {
+		return nil
 	}
 	err := s.light.Apply(light)
 	s.mu.Lock()
