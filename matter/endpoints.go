@@ -71,6 +71,9 @@ func (s *Server) Bridge(c model.EndpointConfig) (*model.Endpoint, error) {
 	return e, s.node.Add(e)
 }
 
+// Told says whether a controller of a fabric has confirmed, over a subscription, how an endpoint is.
+func (s *Server) Told(fabric uint8, endpoint uint16) bool { return s.engine.Told(fabric, endpoint) }
+
 // structureChanged hears of every change and looks for those of the parts lists.
 func (s *Server) structureChanged(changes []model.Change) {
 	for _, c := range changes {

@@ -60,8 +60,9 @@ func (h *House) peer(c device.Cause) (index uint8, node uint64) {
 
 // command asks a device to act for a controller. The command goes to the actor as it came: what is there already, what is
 // repeated and what is refused is decided there, for all faces alike.
-func (h *House) command(ctx context.Context, c *model.Caller, id string, a device.Action,
+func (b *base) command(ctx context.Context, c *model.Caller, a device.Action,
 	do func(context.Context, device.Command) (device.Answer, error)) (device.Answer, error) {
+	h, id := b.house, b.device()
 	w, err := h.who(c)
 	if err != nil {
 		return device.Answer{}, err
@@ -71,9 +72,20 @@ func (h *House) command(ctx context.Context, c *model.Caller, id string, a devic
 		h.c.Refused(device.Entry{Kind: device.EntryRefused, Device: id, Action: a, Cause: w.cause(), Code: device.RefusedRole})
 		return device.Answer{}, model.UnsupportedAccess
 	}
-	answer, err := do(ctx, device.Command{Action: a, Cause: w.cause()})
+	answer, err := do(ctx, device.Command{Action: a, Cause: w.cause(), Untold: !b.told(c.Fabric)})
 	h.c.Answered()
 	return answer, h.status(id, err)
+}
+
+// told says whether a fabric knows how the device is by now. What is asked by one that does not may be what it asked before:
+// it has not seen that it was done, and that somebody undid it.
+func (b *base) told(fabric uint8) bool {
+	for _, p := range b.parts {
+		if !b.house.c.Server.Told(fabric, p.config.ID) {
+			return false
+		}
+	}
+	return true
 }
 
 // status is the one place where an error of a device becomes a status on the wire.

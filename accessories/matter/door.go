@@ -136,6 +136,6 @@ func closureTags(k device.DoorKind) []model.Tag {
 // order carries out what a controller asks of the door.
 func (t *door) order(ctx context.Context, c *model.Caller, o cluster.CoverOrder) error {
 	actions := map[cluster.CoverOrder]device.Action{cluster.CoverOpen: device.ActionOpen, cluster.CoverClose: device.ActionClose, cluster.CoverStop: device.ActionStop}
-	_, err := t.house.command(ctx, c, t.device(), actions[o], t.item.Door.Command)
+	_, err := t.command(ctx, c, actions[o], t.item.Door.Command)
 	return err
 }

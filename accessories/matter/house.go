@@ -29,6 +29,8 @@ type Server interface {
 	Bridge(c model.EndpointConfig) (*model.Endpoint, error)
 	Node() *model.Node
 	Fabrics() []*fabric.Fabric
+	// Told says whether a controller of a fabric has confirmed how an endpoint is.
+	Told(fabric uint8, endpoint uint16) bool
 }
 
 // Storage keeps what controllers set: labels, and who is which user of a lock. Apply is all or nothing and durable when it

@@ -169,7 +169,7 @@ func (t *lock) Operate(ctx context.Context, c *model.Caller, o doorlock.Order) e
 		action = device.ActionLock
 	}
 	by := doorlock.Who{Source: doorlock.SourceRemote, Fabric: c.Fabric, Node: c.Node}
-	_, err := t.house.command(ctx, c, t.device(), action, func(ctx context.Context, d device.Command) (device.Answer, error) {
+	_, err := t.command(ctx, c, action, func(ctx context.Context, d device.Command) (device.Answer, error) {
 		code, err := t.admit(o.PIN)
 		if err != nil {
 			return device.Answer{}, err

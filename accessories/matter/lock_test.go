@@ -152,6 +152,28 @@ func TestAStrikeIsALatchAndNotForced(t *testing.T) {
 	})
 }
 
+// TestARepeatOfWhoWasNotTold: a fabric that did not see that the bolt went back may ask again for what it asked before.
+func TestARepeatOfWhoWasNotTold(t *testing.T) {
+	for _, tt := range []struct {
+		untold bool
+		throws int
+	}{{false, 2}, {true, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLatch(t, motor(), nil)
+			l.put(device.BoltSecured, device.No)
+			must(t, l.invoke(t, "front", doorlock.ID, 1, nil))
+			time.Sleep(5 * time.Second)
+			l.put(device.BoltSecured, device.No) // by hand
+			l.untold = tt.untold
+			must(t, l.invoke(t, "front", doorlock.ID, 1, nil))
+			time.Sleep(5 * time.Second)
+			if n := len(l.bolt.Throws()); n != tt.throws {
+				t.Errorf("untold %v: %d throws, want %d", tt.untold, n, tt.throws)
+			}
+		})
+	}
+}
+
 func TestTheLockOutIsAMode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLatch(t, motor(), nil)

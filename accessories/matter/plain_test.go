@@ -20,6 +20,7 @@ type plain struct {
 	node    *model.Node
 	fabrics []*fabric.Fabric
 	refuse  error // what Rules say
+	untold  bool
 
 	mu      sync.Mutex
 	numbers map[string]uint16
@@ -80,6 +81,9 @@ func (p *plain) Bridge(c model.EndpointConfig) (*model.Endpoint, error) {
 
 func (p *plain) Node() *model.Node         { return p.node }
 func (p *plain) Fabrics() []*fabric.Fabric { return p.fabrics }
+
+// Told says that everybody knows everything, but where untold is set.
+func (p *plain) Told(uint8, uint16) bool { return !p.untold }
 
 func (p *plain) May(string, string, bool, device.Action, string) error { return p.refuse }
 

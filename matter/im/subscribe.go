@@ -63,6 +63,7 @@ func (e *Engine) prime(ctx context.Context, ex Exchange, s *subscription, c *mod
 		return err
 	}
 	s.nextEvent = max(bounded.EventEnd, req.EventMin)
+	s.confirmed()
 	return nil
 }
 

@@ -41,6 +41,7 @@ type subscription struct {
 	dirty  map[model.Change]struct{}
 	all    bool // more changed than dirty can hold
 	urgent bool
+	shown  bool // the controller has confirmed all that was taken from dirty
 }
 
 func newSubscription(e *Engine, id uint32, c *model.Caller, req *subscribeRequest) *subscription {
@@ -115,6 +116,9 @@ func (s *subscription) take() (changes []model.Change, all bool) {
 	changes, all = make([]model.Change, 0, len(s.dirty)), s.all
 	for c := range s.dirty {
 		changes = append(changes, c)
+	}
+	if len(changes) > 0 || all {
+		s.shown = false
 	}
 	clear(s.dirty)
 	s.all, s.urgent = false, false
@@ -207,6 +211,9 @@ func (s *subscription) report(session Session) error {
 		return err
 	}
 	s.nextEvent = req.EventEnd
+	if len(changes) > 0 || all {
+		s.confirmed()
+	}
 	return nil
 }
 
