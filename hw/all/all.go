@@ -14,6 +14,7 @@ import (
 	"github.com/loquet/loquet/hw/sim"
 	"github.com/loquet/loquet/hw/usbrelay"
 	"github.com/loquet/loquet/hw/wiegand"
+	"github.com/loquet/loquet/hw/zigbee2mqtt"
 	"github.com/loquet/loquet/hw/zwave"
 )
 
@@ -33,6 +34,7 @@ func Bolts() *hw.Registry[device.Bolt] {
 		lines.MaglockDriver(),
 		lines.MotorDriver(),
 		lines.StrikeDriver(),
+		zigbee2mqtt.Driver(),
 		zwave.Driver(),
 	)
 }
