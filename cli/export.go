@@ -52,6 +52,8 @@ devices.json       doors, locks, contacts and keypads, and how they stood
 controllers.json   phones and home hubs that were paired, what they were called and allowed; no keys
 people.json        who may have codes
 codes.json         whose codes there were, when and where they opened; not what is typed
+calendars.json     the booking calendars, without their addresses
+stays.json         their guests
 bridges.json       the HomeKit bridges; without the codes to pair them
 health.json        what was wrong
 facts.json         network, disk, clock, how fast controllers were answered
@@ -75,13 +77,15 @@ func exportAll(ctx context.Context, c *client.Client, folder string) (rows int64
 		{"controllers.json", func() (any, error) { return c.Pairings(ctx) }},
 		{"people.json", func() (any, error) { return c.People(ctx) }},
 		{"codes.json", func() (any, error) { return c.Codes(ctx) }},
+		{"calendars.json", func() (any, error) { return c.Calendars(ctx) }},
+		{"stays.json", func() (any, error) { return c.Stays(ctx) }},
 		{"bridges.json", func() (any, error) { return bridgesWithoutCodes(ctx, c) }},
 		{"health.json", func() (any, error) { return c.Health(ctx) }},
 		{"facts.json", func() (any, error) { return c.Facts(ctx) }},
 	} {
 		v, err := part.ask()
 		var refused *api.Error
-		if errors.As(err, &refused) && refused.Code == "codes-unreadable" {
+		if errors.As(err, &refused) && (refused.Code == "codes-unreadable" || refused.Code == "stays-unreadable") {
 			continue // the rest is worth having all the same
 		}
 		if err != nil {

@@ -20,7 +20,7 @@ func (a *app) peopleCommand() *cobra.Command {
 		Short:   "Say who may have codes: owners, residents, helpers, guests",
 		GroupID: groupHouse,
 	}, a.peopleListCommand())
-	cmd.AddCommand(a.peopleAddCommand(), a.peopleRemoveCommand(),
+	cmd.AddCommand(a.peopleAddCommand(), a.peopleRemoveCommand(), a.peopleExportCommand(),
 		a.personCommand("rename PERSON NAME", "Give a person another name", exactly("person", "name"), func(arg string) api.PersonChange {
 			return api.PersonChange{Name: &arg}
 		}),

@@ -49,7 +49,7 @@ func (s *Stays) calendarOf(c *calendar) api.Calendar {
 	if !c.fetched.IsZero() {
 		out.Fetched = c.fetched.In(s.o.Zone())
 	}
-	now := certain(s.o.Clock.Moment())
+	now := guess(s.o.Clock.Moment())
 	for _, stay := range s.stays {
 		if stay.Calendar == k.ID && stay.Cancelled.IsZero() && !stay.Over(now) {
 			out.Stays++

@@ -39,7 +39,7 @@ func (s *Stays) stayOf(stay feeds.Stay) api.Stay {
 		out.Told = stay.Told.In(s.o.Zone())
 	}
 	out.Ready = out.Why == ""
-	now := certain(s.o.Clock.Moment())
+	now := guess(s.o.Clock.Moment())
 	switch {
 	case !stay.Cancelled.IsZero():
 		out.State, out.Ready, out.Why = "cancelled", false, ""

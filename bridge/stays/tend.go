@@ -64,7 +64,7 @@ func (s *Stays) tend() (changed bool) {
 
 // code brings the code of one stay up to it.
 func (s *Stays) code(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay, at access.Moment) (changed bool, err error) {
-	now := certain(at)
+	now := guess(at)
 	if c.Renews(*stay, now) {
 		if changed, err = s.renew(l, c, stay); err != nil {
 			return changed, err
@@ -93,9 +93,10 @@ func (s *Stays) code(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay, at ac
 // doorsOf are the doors of a calendar's codes; never nil, which would be all.
 func doorsOf(c feeds.Calendar) []string { return append([]string{}, c.Doors...) }
 
-// certain is the time that can be counted on.
-func certain(at access.Moment) time.Time {
-	if at.Trust == access.TrustFloor || at.Now.Before(at.Floor) {
+// guess is the time as well as it is known: what follows from it opens nothing, for every keypad and lock asks
+// how far the time can be trusted when somebody stands there.
+func guess(at access.Moment) time.Time {
+	if at.Now.Before(at.Floor) {
 		return at.Floor
 	}
 	return at.Now
@@ -189,7 +190,7 @@ func (s *Stays) clean(l *ledger.Ledger, c feeds.Calendar, at access.Moment) (cha
 		if !ok {
 			continue
 		}
-		windows := c.Cleaning(s.stays, certain(at), mostCleaning)
+		windows := c.Cleaning(s.stays, guess(at), mostCleaning)
 		if len(windows) == 0 {
 			windows = []access.Window{never()}
 		}
@@ -209,7 +210,7 @@ func (s *Stays) clean(l *ledger.Ledger, c feeds.Calendar, at access.Moment) (cha
 // forgets erases who left long ago. It reports whether the stay is gone.
 func (s *Stays) forgets(l *ledger.Ledger, stay feeds.Stay, at access.Moment) bool {
 	_, end := stay.Bounds()
-	if at.Trust == access.TrustFloor || certain(at).Sub(end) < s.o.Keep() {
+	if at.Trust == access.TrustFloor || guess(at).Sub(end) < s.o.Keep() {
 		return false
 	}
 	if err := erase(l, stay); err != nil {
@@ -244,13 +245,13 @@ func (s *Stays) look() {
 	at := s.o.Clock.Moment()
 	near := map[string]bool{}
 	for _, stay := range s.stays {
-		if !stay.Near(certain(at)) {
+		if !stay.Near(guess(at)) {
 			continue
 		}
 		if why := s.why(stay); why != "" {
 			near[stay.ID] = true
 			start, _ := stay.Bounds()
-			left := start.Sub(certain(at))
+			left := start.Sub(guess(at))
 			switch {
 			case left <= 0:
 				why = "the guest is expected now: " + why
