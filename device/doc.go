@@ -48,9 +48,9 @@
 // replace each other; readings that end make the device unavailable, and are asked for again after
 // 250 ms, then ever later up to 30 s.
 //
-// Command returns within three seconds whatever happens. Publish and Notice run on the device's
-// goroutine: if they wait, everything about this device waits, and a call of the device from within
-// them waits for itself.
+// Command returns within three seconds whatever happens. Publish and Notice run in the device's turn:
+// if they wait, everything about this device waits, and a call of the device from within them waits for
+// itself.
 //
 // # Testing
 //

@@ -24,10 +24,10 @@ const maxIdle = 256
 // worker makes the calls of one device, one at a time. All its methods belong to the actor; only a call
 // is another goroutine, for as long as it takes: a house has many devices, and they rest most of the time.
 type worker[R any] struct {
-	jobs    chan op
-	results chan result[R]
-	work    func()        // makes the call that is in jobs
-	ended   chan struct{} // closed when it has been made; nil before the first
+	jobs  chan op
+	work  func()        // has somebody make the call that is in jobs, and those that follow
+	ended chan struct{} // closed when they have been made; nil before the first
+	lent  bool          // whoever steps now makes the next call too
 
 	urgent, idle []op
 	lost         int       // rows given up because too many waited
@@ -36,17 +36,16 @@ type worker[R any] struct {
 	givenUp      bool      // it took too long, and is still out there
 }
 
-func (w *worker[R]) start(ctx context.Context, calls caller[R], crew *Crew) {
-	w.jobs, w.results = make(chan op, 1), make(chan result[R], 1)
+func (w *worker[R]) start(ctx context.Context, crew *Crew, lend func()) {
+	w.jobs = make(chan op, 1)
 	w.work = func() {
-		ended := make(chan struct{})
+		before, ended := w.ended, make(chan struct{})
 		w.ended = ended
 		crew.Do(func() {
 			defer close(ended)
-			select {
-			case <-ctx.Done():
-			case o := <-w.jobs:
-				w.results <- calls.call(ctx, o) // there is room: only one is in flight
+			lend()
+			if before != nil {
+				<-before // it is on its last step
 			}
 		})
 	}
@@ -127,7 +126,7 @@ func (w *worker[R]) kick(now time.Time) (refused result[R], any bool) {
 	}
 	w.since = now
 	w.jobs <- w.at // there is room: the worker is idle
-	if w.work != nil {
+	if w.work != nil && !w.lent {
 		w.work()
 	}
 	return refused, false
@@ -180,10 +179,6 @@ func (w *worker[R]) overdue(now time.Time) (result[R], bool) {
 		err = errors.Join(ErrUnsure, errSlow)
 	}
 	return result[R]{op: w.at, err: err}, true
-}
-
-type caller[R any] interface {
-	call(ctx context.Context, o op) result[R]
 }
 
 // call makes one call. A panic in a driver is an error of that call: whether something moved is not
