@@ -14,6 +14,7 @@ import (
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/device"
 	hap "github.com/loquet/loquet/homekit"
+	"github.com/loquet/loquet/internal/garbage"
 	"github.com/loquet/loquet/store"
 )
 
@@ -121,6 +122,7 @@ func (a *App) openHomeKit(ctx context.Context) error {
 	a.onStop("homekit", a.faces.Stop)
 	unit.Settle(ctx, a.allUnits(), settleTime)
 	close(a.settled)
+	a.work.run(func(ctx context.Context) { garbage.Collect(ctx, a.faces.Quiet) })
 	return nil
 }
 

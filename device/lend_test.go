@@ -38,19 +38,16 @@ func TestAFaultAfterACallEndsTheDeviceAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ended := make(chan any)
-		go func() {
-			defer func() { ended <- recover() }()
-			_ = a.serve(t.Context())
-		}()
+		ended := make(chan error)
+		go func() { ended <- a.serve(t.Context()) }()
 		synctest.Wait()
 		asked := make(chan error)
 		go func() {
 			_, err := a.ask(t.Context(), message{kind: messageIdentify})
 			asked <- err
 		}()
-		if p, _ := (<-ended).(string); !strings.Contains(p, "a mistake") || !strings.Contains(p, "brittle") {
-			t.Errorf("it ended with %q", p)
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "a mistake") || !strings.Contains(err.Error(), "brittle") {
+			t.Errorf("it ended with %v", err)
 		}
 		if err := <-asked; err == nil {
 			t.Error("whoever asked was told that all is well")

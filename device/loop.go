@@ -17,7 +17,7 @@ type loop[S comparable, R any] struct {
 	ctx    context.Context
 	inbox  chan *message // pointers: there is room for many, and a house has many devices
 	gone   chan struct{} // closed at the end
-	faults chan any      // a panic in a step of another goroutine's
+	faults chan error    // a panic in a step of another goroutine's
 	feed   feed[R]       // of the device's own goroutine
 	silent *time.Timer   // ends the wait for a first word
 
@@ -35,7 +35,7 @@ func (a *actor[S, R]) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l := &loop[S, R]{
-		actor: a, ctx: ctx, inbox: make(chan *message, 64), gone: make(chan struct{}), faults: make(chan any, 1), silent: time.NewTimer(silence),
+		actor: a, ctx: ctx, inbox: make(chan *message, 64), gone: make(chan struct{}), faults: make(chan error, 1), silent: time.NewTimer(silence),
 		waiting: make(map[uint64]chan reply), timer: time.NewTimer(time.Hour), last: time.Now(),
 	}
 	defer l.timer.Stop()
@@ -55,8 +55,10 @@ func (a *actor[S, R]) serve(ctx context.Context) error {
 			l.close()
 			l.worker.wait()
 			return ctx.Err()
-		case p := <-l.faults:
-			panic(p)
+		case err := <-l.faults:
+			l.run.Store(nil)
+			close(l.gone)
+			return err
 		case msg := <-l.inbox:
 			l.step(func(now time.Time) { l.receive(now, msg) })
 		case r, ok := <-l.feed.readings:
@@ -95,7 +97,7 @@ func (l *loop[S, R]) step(do func(now time.Time)) (goesOn bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			l.over = true
-			l.faults <- fmt.Sprintf("%v\n%s", p, debug.Stack()) // there is room: nobody steps after it
+			l.faults <- fmt.Errorf("panic: %v\n%s", p, debug.Stack()) // there is room: nobody steps after it
 		}
 	}()
 	now := l.wake()

@@ -69,6 +69,7 @@ func (c *conn) serve() {
 		}
 		arrived := time.Now()
 		c.active.Store(arrived.UnixNano())
+		c.s.asked.Store(arrived.UnixNano())
 		session := c.session
 		goesOn := c.answer(req)
 		if session != nil {

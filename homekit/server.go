@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -79,6 +80,7 @@ type Server struct {
 	setup     pairSetup
 	admission admission
 	visits    visits
+	asked     atomic.Int64 // unix nanoseconds of the last request
 	notices   notices
 	buffers   sync.Pool
 	setting   sync.Mutex // SetAccessories, one at a time
@@ -287,6 +289,14 @@ func (s *Server) recycle(b []byte) {
 	if cap(b) >= headRoom && cap(b) <= 512<<10 {
 		s.buffers.Put(&b)
 	}
+}
+
+// Asked is when the last request came; the zero time if there was none.
+func (s *Server) Asked() time.Time {
+	if at := s.asked.Load(); at != 0 {
+		return time.Unix(0, at)
+	}
+	return time.Time{}
 }
 
 // DeviceID returns the id that the announcement carries, as XX:XX:XX:XX:XX:XX.

@@ -90,3 +90,15 @@ func (h *House) servers() []*face {
 	defer h.mu.RUnlock()
 	return h.ordered()
 }
+
+// Quiet reports whether no controller has asked for anything for so long.
+func (h *House) Quiet(d time.Duration) bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, f := range h.faces {
+		if time.Since(f.server.Load().Asked()) < d {
+			return false
+		}
+	}
+	return true
+}

@@ -26,6 +26,8 @@ import (
 type options struct {
 	parts   []string
 	runs    int
+	rounds  int
+	round   int // of the part scale, the present one
 	doors   int
 	locks   int
 	samples int
@@ -49,6 +51,7 @@ func bench() error {
 	servers := flag.String("servers", "loquet,hap-nodejs,homebridge", "of the part peers: who is measured")
 	sizes := flag.String("sizes", "10,50,150,500,1500", "of the part scale: how many doors and locks")
 	flag.IntVar(&o.runs, "runs", 5, "how often the peers are measured, interleaved")
+	flag.IntVar(&o.rounds, "rounds", 3, "of the part scale: how often each size is measured, one after another")
 	flag.IntVar(&o.samples, "samples", 400, "writes that owe a pulse, of each kind")
 	flag.IntVar(&o.events, "events", 20, "events of each server in each run")
 	flag.StringVar(&o.binary, "loquet", "", "the binary; it is built when none is given")

@@ -40,7 +40,7 @@ type server struct {
 }
 
 const (
-	port      = 51826
+	port      = 21826 // below the ports that the kernel gives to those who connect (ip_local_port_range)
 	peersAt   = "bench/homekit/peers"
 	fixedCode = "031-45-154"
 )
