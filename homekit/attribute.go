@@ -1,6 +1,7 @@
 package homekit
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -60,6 +61,7 @@ type attribute struct {
 	idJSON, typeJSON, permsJSON, metaJSON []byte
 
 	value   []byte // JSON; guarded by the table's lock, its bytes never change
+	before  []byte // the value before it, likewise
 	version uint64 // of the table when value last changed; guarded by the table's lock
 }
 
@@ -276,56 +278,67 @@ func appendInts(b []byte, key string, ns []int) []byte {
 }
 
 // encode turns a value of the owner into JSON, or says why it may not be shown.
-func (a *attribute) encode(v any) ([]byte, error) {
+func (a *attribute) encode(v any) ([]byte, error) { return a.append(nil, v) }
+
+// append is encode behind what is in b.
+func (a *attribute) append(b []byte, v any) ([]byte, error) {
 	if v == nil || a.instant {
 		switch {
 		case a.instant || !a.can(permRead):
-			return []byte("null"), nil
+			return append(b, "null"...), nil
 		case a.format == "string" || a.format == "data" || a.format == "tlv8":
-			return []byte(`""`), nil
+			return append(b, `""`...), nil
 		}
 		return nil, fmt.Errorf("no value")
 	}
-	return a.encodeEvent(v)
+	return a.appendEvent(b, v)
 }
 
-// encodeEvent is encode for the value that an event carries, which for a button is the press.
-func (a *attribute) encodeEvent(v any) ([]byte, error) {
-	wrong := fmt.Errorf("value %v (%T) for format %s", v, v, a.format)
+// appendEvent is append for the value that an event carries, which for a button is the press.
+func (a *attribute) appendEvent(b []byte, v any) ([]byte, error) {
 	switch a.format {
 	case "bool":
 		if on, ok := v.(bool); ok {
-			return strconv.AppendBool(nil, on), nil
+			return strconv.AppendBool(b, on), nil
 		}
 	case "float":
 		if f, ok := floatOf(v); ok && !(a.hasLow && f < a.fLow) && !(a.hasHigh && f > a.fHigh) {
-			return appendFloat(nil, f), nil
+			return appendFloat(b, f), nil
 		}
 	case "string":
 		if s, ok := v.(string); ok {
 			if err := checkText(s, a.maxLen); err != nil {
 				return nil, err
 			}
-			return appendString(nil, s), nil
+			return appendString(b, s), nil
 		}
 	case "data", "tlv8":
-		s, ok := v.(string)
-		b, isBytes := v.([]byte)
-		if !isBytes && ok {
-			var err error
-			if b, err = base64.StdEncoding.DecodeString(s); err != nil {
-				return nil, wrong
+		switch v := v.(type) {
+		case []byte:
+			return appendString(b, base64.StdEncoding.EncodeToString(v)), nil
+		case string:
+			if data, err := base64.StdEncoding.DecodeString(v); err == nil {
+				return appendString(b, base64.StdEncoding.EncodeToString(data)), nil
 			}
-		}
-		if isBytes || ok {
-			return appendString(nil, base64.StdEncoding.EncodeToString(b)), nil
 		}
 	default:
 		if n, ok := integerOf(v); ok && a.inRange(n) {
-			return n.append(nil), nil
+			return n.append(b), nil
 		}
 	}
-	return nil, wrong
+	return nil, fmt.Errorf("value %v (%T) for format %s", v, v, a.format)
+}
+
+// known returns the bytes of a value that was shown just now or before it, so that a door that opens and
+// closes for years makes no garbage; others are copied.
+func (a *attribute) known(b []byte) []byte {
+	switch {
+	case bytes.Equal(b, a.value):
+		return a.value
+	case a.before != nil && bytes.Equal(b, a.before):
+		return a.before
+	}
+	return bytes.Clone(b)
 }
 
 func (a *attribute) inRange(n integer) bool {

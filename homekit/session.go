@@ -43,6 +43,8 @@ type session struct {
 	lastSent time.Time
 	seen     map[ID]uint64 // the versions of writable characteristics that it was shown
 	seenAll  uint64        // the version of the table that it was shown whole
+
+	scratch []byte // of the writer: an event that is being written
 }
 
 // subscription is a characteristic that the session wants to hear of.
@@ -172,10 +174,11 @@ func (ss *session) collect(b []byte, answered bool) (events []byte, wait time.Du
 		return b, 0
 	}
 	for _, e := range ss.instants {
-		m := newMessage(nil)
+		m := newMessage(ss.scratch)
 		m.b = append(m.b, `{"characteristics":[`...)
 		m.b = append(appendItem(m.b, e.attr, e.value), "]}"...)
 		b = append(b, m.event().bytes()...)
+		ss.scratch = m.b
 	}
 	ss.instants = ss.instants[:0]
 	if len(ss.pending) == 0 {
@@ -184,7 +187,7 @@ func (ss *session) collect(b []byte, answered bool) (events []byte, wait time.Du
 	if wait := time.Until(ss.lastSent.Add(ss.quiet)); ss.quiet > 0 && !ss.lastSent.IsZero() && wait > 0 {
 		return b, wait
 	}
-	m := newMessage(nil)
+	m := newMessage(ss.scratch)
 	m.b = append(m.b, `{"characteristics":[`...)
 	first := true
 	for _, id := range ss.pending {
@@ -211,7 +214,7 @@ func (ss *session) collect(b []byte, answered bool) (events []byte, wait time.Du
 		return b, 0
 	}
 	m.b = append(m.b, "]}"...)
-	ss.lastSent = time.Now()
+	ss.lastSent, ss.scratch = time.Now(), m.b
 	return append(b, m.event().bytes()...), 0
 }
 

@@ -16,6 +16,8 @@ type table struct {
 	st       *structure
 	sessions map[*session]struct{}
 	version  uint64 // grows with each change of a value
+	news     []news // of the present publish
+	text     []byte
 }
 
 func newTable() *table {
@@ -73,43 +75,52 @@ func (t *table) replace(st *structure) {
 func (t *table) publish(values []Value) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	news := make([]news, len(values))
+	t.news = t.news[:0]
 	var errs []error
-	for i, v := range values {
-		a := t.st.attrs[ID{v.AID, v.IID}]
-		if a == nil {
-			errs = append(errs, fmt.Errorf("homekit: publish %d.%d: no such characteristic", v.AID, v.IID))
-			continue
-		}
-		encode := a.encode
-		if a.instant && v.Value != nil {
-			encode = a.encodeEvent
-		}
-		b, err := encode(v.Value)
+	for _, v := range values {
+		n, err := t.look(v)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("homekit: publish %d.%d: %w", v.AID, v.IID, err))
 			continue
 		}
-		news[i].attr, news[i].value = a, b
+		t.news = append(t.news, n)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
+	if len(errs) > 0 {
+		return errors.Join(errs...)
 	}
-	for i := range news {
-		n := &news[i]
+	for i := range t.news {
+		n := &t.news[i]
 		if n.attr.instant {
 			n.changed = !bytes.Equal(n.value, []byte("null"))
 			continue // the press goes out, the value stays null
 		}
 		if n.changed = !bytes.Equal(n.attr.value, n.value); n.changed {
 			t.version++
-			n.attr.value, n.attr.version = n.value, t.version
+			n.attr.before, n.attr.value, n.attr.version = n.attr.value, n.value, t.version
 		}
 	}
 	for ss := range t.sessions {
-		ss.hear(news)
+		ss.hear(t.news)
 	}
 	return nil
+}
+
+// look finds the characteristic of a value and encodes it. It runs under the lock.
+func (t *table) look(v Value) (news, error) {
+	a := t.st.attrs[ID{v.AID, v.IID}]
+	if a == nil {
+		return news{}, errors.New("no such characteristic")
+	}
+	var err error
+	if a.instant && v.Value != nil {
+		t.text, err = a.appendEvent(t.text[:0], v.Value)
+	} else {
+		t.text, err = a.append(t.text[:0], v.Value)
+	}
+	if err != nil {
+		return news{}, err
+	}
+	return news{attr: a, value: a.known(t.text)}, nil
 }
 
 // told reports whether a controller was shown the present value of a characteristic in one of its sessions that are
