@@ -67,6 +67,7 @@ func collect(percent int) {
 func started() error {
 	collect(garbageLiving)
 	debug.FreeOSMemory()
+	forgetStart()
 	return nil
 }
 
