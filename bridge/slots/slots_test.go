@@ -1,0 +1,191 @@
+package slots
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/access/ledger"
+	"github.com/loquet/loquet/access/seal"
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/health"
+)
+
+type space struct {
+	mu   sync.Mutex
+	rows map[string][]byte
+}
+
+func (s *space) Get(key string) ([]byte, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.rows[key]
+	return v, ok, nil
+}
+
+func (s *space) List(prefix string) (map[string][]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := map[string][]byte{}
+	for k, v := range s.rows {
+		if strings.HasPrefix(k, prefix) {
+			out[k] = bytes.Clone(v)
+		}
+	}
+	return out, nil
+}
+
+func (s *space) Apply(changes map[string][]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.Copy(s.rows, changes)
+	maps.DeleteFunc(s.rows, func(_ string, v []byte) bool { return v == nil })
+	return nil
+}
+
+type clockFunc func() access.Moment
+
+func (f clockFunc) Moment() access.Moment { return f() }
+
+// pads are a keypad at the studio.
+type pads struct{ why string }
+
+func (p *pads) Doors() []string { return []string{"studio"} }
+func (p *pads) Ready(door string) string {
+	if door == "studio" {
+		return p.why
+	}
+	return "no keypad opens it"
+}
+
+// lock has five slots and may be away.
+type lock struct {
+	mu    sync.Mutex
+	away  bool
+	slots map[int]device.Keys
+}
+
+func (l *lock) do(f func()) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return errors.New("away")
+	}
+	f()
+	return nil
+}
+
+func (l *lock) SlotTraits(context.Context) (device.SlotTraits, error) {
+	return device.SlotTraits{First: 1, Last: 5, ReadsBack: true}, l.do(func() {})
+}
+
+func (l *lock) WriteSlot(_ context.Context, n int, keys device.Keys) error {
+	return l.do(func() { l.slots[n] = keys })
+}
+
+func (l *lock) ClearSlot(_ context.Context, n int) error { return l.do(func() { delete(l.slots, n) }) }
+
+func (l *lock) ReadSlot(_ context.Context, n int) (s device.Slot, err error) {
+	err = l.do(func() {
+		s = device.Slot{Use: device.SlotEmpty, Taken: time.Now()}
+		if keys, ok := l.slots[n]; ok {
+			s.Use, s.Keys = device.SlotUsed, keys
+		}
+	})
+	return s, err
+}
+
+func TestCodesAtEveryDoor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sealer, err := seal.New(bytes.Repeat([]byte{1}, seal.KeySize))
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock := clockFunc(func() access.Moment { return access.Moment{Now: time.Now(), Trust: access.Trusted} })
+		l, err := ledger.Open(&space{rows: map[string][]byte{}}, sealer, clock, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.SavePerson(access.Person{ID: "anna", Name: "Anna", Kind: access.Owner}); err != nil {
+			t.Fatal(err)
+		}
+		code, err := l.AddCode(access.Code{Person: "anna", Windows: []access.Window{{Kind: access.Always}}}, "home", seal.Secret{Keys: "739154"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, board, pad := &space{rows: map[string][]byte{}}, health.NewBoard(), &pads{}
+		unreadable := false
+		s := New(Options{Space: kept, Clock: clock, Pads: pad, Board: board, Log: zerolog.Nop(), Zone: func() *time.Location { return time.UTC },
+			Ledger: func() (*ledger.Ledger, error) {
+				if unreadable {
+					return nil, errors.New("no key")
+				}
+				return l, nil
+			}})
+		front := &lock{slots: map[int]device.Keys{1: "111222"}}
+		s.Set(map[string]device.CodeSlots{"front": front})
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); s.Run(ctx) }()
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		all := s.Copies(code.ID)
+		if len(all) != 2 || all[0].Where != "keypad" || all[0].State != "confirmed" || all[1].Where != "lock" || all[1].State != "confirmed" || all[1].Slot != 2 {
+			t.Fatalf("%+v", all)
+		}
+		if s.Ready(code.ID, "studio") != "" || s.Ready(code.ID, "front") != "" || s.Ready(code.ID, "garage") != "no keypad opens it" {
+			t.Errorf("%q %q %q", s.Ready(code.ID, "studio"), s.Ready(code.ID, "front"), s.Ready(code.ID, "garage"))
+		}
+		for _, row := range kept.rows {
+			if bytes.Contains(row, []byte("739154")) {
+				t.Error("the digits are in the store")
+			}
+		}
+		pad.why = "its keypad does not answer"
+		if c := s.Copies(code.ID)[0]; c.State != "unconfirmed" || !c.Confirmed.IsZero() {
+			t.Errorf("%+v", c)
+		}
+		unreadable = true // nothing is cleared because nobody can read
+		time.Sleep(48 * time.Hour)
+		unreadable = false
+		synctest.Wait()
+		if front.slots[2] != "739154" {
+			t.Errorf("%v", front.slots)
+		}
+		front.mu.Lock()
+		front.away = true
+		front.mu.Unlock()
+		if err := l.RemoveCode(code.ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		told := ""
+		for _, p := range board.Active() {
+			if p.Code == health.CodeNotOnLock && p.Subject == "front" {
+				told = p.Detail
+			}
+		}
+		if !strings.Contains(told, "may still open it") {
+			t.Errorf("told: %q", told)
+		}
+		front.mu.Lock()
+		front.away = false
+		front.mu.Unlock()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if _, there := front.slots[2]; there || front.slots[1] != "111222" || len(board.Active()) != 0 {
+			t.Errorf("%d slots, %+v", len(front.slots), board.Active())
+		}
+		cancel()
+		<-done
+	})
+}
