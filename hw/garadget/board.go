@@ -210,6 +210,7 @@ func (b *Board) itself(ctx context.Context, name string, s settings, at time.Tim
 	b.name, b.confirmed, b.heard = name, at, at
 	if first {
 		b.warn(s)
+		b.owed = nil // what was asked before it came is lost
 	}
 	b.settings = s
 	if b.statusAt.IsZero() || first {

@@ -33,6 +33,8 @@ type house struct {
 	user   string
 	pass   string
 	client *broker.Client
+	// accounts are those of the broker.
+	accounts *broker.Accounts
 
 	mu       sync.Mutex
 	problems map[hw.Problem]string
@@ -51,7 +53,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	server := broker.NewServer(broker.ServerOptions{Listen: "127.0.0.1:0", Accounts: accounts, Log: zerolog.Nop()})
-	h := &house{t: t, env: hw.NewEnv(zerolog.Nop()), user: one.User, pass: password, problems: map[hw.Problem]string{}}
+	h := &house{t: t, env: hw.NewEnv(zerolog.Nop()), user: one.User, pass: password, accounts: accounts, problems: map[hw.Problem]string{}}
 	h.client = broker.NewClient(broker.ClientOptions{Dial: server.Dial, ID: "loquet", Log: zerolog.Nop()})
 	h.env.Report = func(p hw.Problem, detail string, on bool) {
 		h.mu.Lock()
