@@ -9,6 +9,7 @@ import (
 	"github.com/loquet/loquet/hw/gpio"
 	"github.com/loquet/loquet/hw/lines"
 	"github.com/loquet/loquet/hw/modbus"
+	"github.com/loquet/loquet/hw/mqtt"
 	"github.com/loquet/loquet/hw/osdp"
 	"github.com/loquet/loquet/hw/shelly"
 	"github.com/loquet/loquet/hw/sim"
@@ -24,6 +25,7 @@ func Openers() *hw.Registry[device.Opener] {
 		garadget.Driver(),
 		esphome.OpenerDriver(),
 		lines.OpenerDriver(),
+		mqtt.OpenerDriver(),
 	)
 }
 
@@ -33,6 +35,7 @@ func Bolts() *hw.Registry[device.Bolt] {
 		esphome.BoltDriver(),
 		lines.MaglockDriver(),
 		lines.MotorDriver(),
+		mqtt.BoltDriver(),
 		lines.StrikeDriver(),
 		zigbee2mqtt.Driver(),
 		zwave.Driver(),
@@ -44,6 +47,7 @@ func Sensors() *hw.Registry[device.Sensor] {
 	return hw.NewRegistry(
 		esphome.SensorDriver(),
 		lines.SensorDriver(),
+		mqtt.SensorDriver(),
 	)
 }
 

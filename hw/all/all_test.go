@@ -30,7 +30,10 @@ func explain[D any](t *testing.T, kind string, r *hw.Registry[D]) {
 		if d.Doc == "" || strings.Contains(d.Doc, "\n") {
 			t.Errorf("%s %s: the doc %q is not one line", kind, d.Name, d.Doc)
 		}
-		for f := range d.Config.Fields() {
+		for _, f := range reflect.VisibleFields(d.Config) {
+			if f.Anonymous {
+				continue // its fields stand beside the others
+			}
 			if f.Tag.Get("yaml") == "" || f.Tag.Get("jsonschema_description") == "" {
 				t.Errorf("%s %s: the setting %s has no name or no description", kind, d.Name, f.Name)
 			}
