@@ -60,6 +60,34 @@ func BenchmarkRightCode(b *testing.B) {
 	b.Run("at-once-dates", func(b *testing.B) { benchmarkRightCode(b, dates, true, 0) })
 	b.Run("memory", func(b *testing.B) { benchmarkRightCode(b, dates, false, 0) })
 	b.Run("memory-typed", func(b *testing.B) { benchmarkRightCode(b, always, false, 100*time.Millisecond) })
+	b.Run("machine-typed", benchmarkMachine)
+}
+
+// benchmarkMachine is what is below every figure of typed keys: a goroutine wakes another one four times, after
+// a tenth of a second of rest, and nothing else. What this machine does in between is in all of them.
+func benchmarkMachine(b *testing.B) {
+	there, back := make(chan time.Time), make(chan time.Time)
+	go func() {
+		for at := range there {
+			back <- at
+		}
+		close(back)
+	}()
+	var took []time.Duration
+	for b.Loop() {
+		<-time.After(100 * time.Millisecond)
+		begun := time.Now()
+		for range 2 {
+			there <- begun
+			<-back
+		}
+		took = append(took, time.Since(begun))
+	}
+	close(there)
+	<-back
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2]), "p50-ns")
+	b.ReportMetric(float64(took[len(took)*99/100]), "p99-ns")
 }
 
 func benchmarkRightCode(b *testing.B, window string, onDisk bool, lastKey time.Duration) {
