@@ -29,14 +29,15 @@ func (j *Journal) turn(ctx context.Context, mode string) error {
 		return err
 	}
 	j.used.Store(0)
-	j.lay()
+	j.lay(ctx)
 	return nil
 }
 
 // lay writes zeros behind the end of the log, if rows have come near it. SQLite takes them for what they are:
-// frames that no commit ever wrote. Whoever calls it has the turn: nobody else may write behind that end. A
-// disk that takes no zeros is no reason for anything.
-func (j *Journal) lay() {
+// frames that no commit ever wrote. Whoever calls it has the turn, and it takes the writer's lock: nobody, not
+// even another program, may write behind that end meanwhile. A disk that takes no zeros is no reason for
+// anything.
+func (j *Journal) lay(ctx context.Context) {
 	if j.conn == nil || j.aside.Load() != nil {
 		return
 	}
@@ -45,11 +46,16 @@ func (j *Journal) lay() {
 		return
 	}
 	defer f.Close()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil || size-j.used.Load() >= logAhead {
+	if _, err := j.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return
 	}
-	_, _ = f.WriteAt(make([]byte, logAhead), size)
+	size, err := f.Seek(0, io.SeekEnd)
+	if err == nil && size-j.used.Load() < logAhead {
+		_, _ = f.WriteAt(make([]byte, logAhead), size)
+	}
+	if _, err := j.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
+		j.stepAside(diskProblem(j.path, err)) // a row would not be committed any more
+	}
 }
 
 // laid reports whether there is room ahead of the rows.

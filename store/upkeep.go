@@ -122,7 +122,7 @@ func (u *upkeep) turn(now time.Time) {
 		u.emptyLog(ctx)
 	}
 	if !j.laid() {
-		_ = j.order(j.lay) // a journal that closes needs no room
+		_ = j.order(func() { j.lay(ctx) }) // a journal that closes needs no room
 	}
 	if now.Sub(u.anchored) >= anchorEvery {
 		u.anchored = now
