@@ -76,3 +76,9 @@ func (s *Server) ended(each *session.Session) {
 func Expendable(key string) bool {
 	return key == rebootsKey || key == structureKey || strings.HasPrefix(key, "resumption/") || strings.HasPrefix(key, "subscriptions/")
 }
+
+// Numbering says whether a record is one of the numbers of endpoints. Those of a node that nobody sees yet can be written
+// together: what counts is that a number is kept before it is shown.
+func Numbering(key string) bool {
+	return key == endpointNextKey || strings.HasPrefix(key, endpointPrefix)
+}

@@ -80,6 +80,45 @@ func TestADiskThatTakesNothing(t *testing.T) {
 	}
 }
 
+// Numbers of a house that nobody sees yet are written in one go, and none counts that was not.
+func TestNumbersAreWrittenTogether(t *testing.T) {
+	d := newDisk()
+	s := newStorage(d, newDisk())
+	s.begin()
+	for _, key := range []string{"endpoints/front", "endpoints/back"} {
+		if err := s.Apply(map[string][]byte{key: {2, 0}, "endpoint-next": {3, 0}}); err != nil {
+			t.Fatal(err)
+		}
+		if b, ok, err := s.Get(key); err != nil || !ok || len(b) != 2 {
+			t.Errorf("%v, %v, %v", b, ok, err)
+		}
+		if _, ok, _ := d.Get(key); ok {
+			t.Error("written each by itself")
+		}
+	}
+	if err := s.Apply(map[string][]byte{"setup": []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, _ := d.Get("setup"); !ok {
+		t.Error("something else waits with them")
+	}
+	d.full = true
+	if err := s.keep(); !errors.Is(err, errFull) {
+		t.Errorf("%v", err)
+	}
+	if _, ok, _ := s.Get("endpoints/front"); ok {
+		t.Error("a number that is not kept counts")
+	}
+	d.full = false
+	s.begin()
+	if err := errors.Join(s.Apply(map[string][]byte{"endpoints/gate": {4, 0}}), s.keep()); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, _ := d.Get("endpoints/gate"); !ok {
+		t.Error("not kept")
+	}
+}
+
 // A node starts with a disk that takes nothing if it was there before; a new one does not, and is there when the disk is.
 func TestANodeOnAFullDisk(t *testing.T) {
 	precious, light := newDisk(), newDisk()

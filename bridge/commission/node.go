@@ -186,7 +186,7 @@ func (n *Node) serve(ctx context.Context, b built) error {
 	}
 	n.mu.Lock()
 	n.house.Store(house)
-	n.show(house)
+	n.first(house)
 	n.mu.Unlock()
 	close(b.settled)
 	if !b.started {
@@ -230,6 +230,17 @@ func (n *Node) follow(ctx context.Context) {
 		if house := n.house.Load(); house != nil {
 			house.PeopleChanged()
 		}
+	}
+}
+
+// first puts the devices on a server that nobody sees yet. Numbers that cannot be kept are never shown. n.mu is held.
+func (n *Node) first(house *face.House) {
+	n.storage.begin()
+	n.show(house)
+	if err := n.storage.keep(); err != nil {
+		n.opts.Log.Error().Err(err).Msg("the Matter numbers of new devices could not be kept")
+		_ = house.SetItems(nil) // nothing is left to fail
+		n.show(house)
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 type storage struct {
 	precious, light matter.Storage
 
-	mu    sync.Mutex
-	aside map[string][]byte // records of light that could not be written; nil: deleted
+	mu       sync.Mutex
+	aside    map[string][]byte // records of light that could not be written; nil: deleted
+	gathered map[string][]byte // numbers of endpoints that are to be written together; nil: each at once
 }
 
 func newStorage(precious, light matter.Storage) *storage {
@@ -25,6 +26,12 @@ func newStorage(precious, light matter.Storage) *storage {
 // Get implements matter.Storage.
 func (s *storage) Get(key string) ([]byte, bool, error) {
 	if !matter.Expendable(key) {
+		s.mu.Lock()
+		value, ok := s.gathered[key]
+		s.mu.Unlock()
+		if ok {
+			return value, true, nil
+		}
 		return s.precious.Get(key)
 	}
 	s.mu.Lock()
@@ -70,7 +77,7 @@ func (s *storage) Apply(changes map[string][]byte) error {
 			precious[key] = value
 		}
 	}
-	if len(precious) > 0 {
+	if len(precious) > 0 && !s.gather(precious) {
 		if err := s.precious.Apply(precious); err != nil {
 			return err
 		}
@@ -89,4 +96,39 @@ func (s *storage) Apply(changes map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// begin gathers the numbers of endpoints until keep: a house of a hundred locks is written once, not a hundred times.
+func (s *storage) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gathered = map[string][]byte{}
+}
+
+// gather takes numbers of endpoints aside, if it is the time for that.
+func (s *storage) gather(changes map[string][]byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gathered == nil {
+		return false
+	}
+	for key := range changes {
+		if !matter.Numbering(key) {
+			return false
+		}
+	}
+	maps.Copy(s.gathered, changes)
+	return true
+}
+
+// keep writes what was gathered.
+func (s *storage) keep() error {
+	s.mu.Lock()
+	all := s.gathered
+	s.gathered = nil
+	s.mu.Unlock()
+	if len(all) == 0 {
+		return nil
+	}
+	return s.precious.Apply(all)
 }
