@@ -210,7 +210,7 @@ func TestIdentifyMovesNothing(t *testing.T) {
 		_, err := c.invoke("garage", cluster.IdentifyID, 0, false, func(w *tlv.Writer) { w.Uint(tlv.Context(0), 3) })
 		must(t, err)
 	}
-	h.House.Close() // what it does by itself has ended
+	h.Close() // what it does by itself has ended
 	if n := h.openers["garage"].Identifies(); n == 0 || len(h.openers["garage"].Triggers()) != 0 {
 		t.Errorf("%d times shown, %d triggers", n, len(h.openers["garage"].Triggers()))
 	}
@@ -236,7 +236,7 @@ func TestDevicesComeAndGo(t *testing.T) {
 	}
 	h.openers["garage"].Put(device.PlaceClosed)
 	h.await("shown again", func() bool { return h.items[0].Door.State().Position == device.PositionClosed })
-	h.House.Close()
+	h.Close()
 	if err := h.SetItems(nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}

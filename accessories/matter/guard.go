@@ -16,9 +16,8 @@ import (
 // guard judges the PINs that come with commands. All locks share its count of wrong tries: whoever guesses gains nothing
 // by going to the next lock.
 type guard struct {
-	mu     sync.Mutex
-	count  *access.Lockout // nil until the ledger could be read
-	events func(Notice)
+	mu    sync.Mutex
+	count *access.Lockout // nil until the ledger could be read
 }
 
 // denied is why a PIN lets nobody in.

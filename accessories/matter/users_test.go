@@ -247,12 +247,11 @@ func TestAUserIsAPersonAndACredentialACode(t *testing.T) {
 func TestEveryRefusalOfUsersAndCredentials(t *testing.T) {
 	h := newPeopled(t)
 	must(t, h.setUser("front", 0, 1, "Anna", -1, -1))
-	own := &model.ClusterStatus{Status: model.Failure, Code: 3}
 	for name, tt := range map[string]struct {
 		err  error
 		want error
 	}{
-		"occupied":         {h.setUser("front", 0, 1, "Ben", -1, -1), own},
+		"occupied":         {h.setUser("front", 0, 1, "Ben", -1, -1), &model.ClusterStatus{Status: model.Failure, Code: 3}},
 		"modify nobody":    {h.setUser("front", 2, 2, "Ben", -1, -1), model.InvalidCommand},
 		"clear by set":     {h.setUser("front", 1, 1, "", -1, -1), model.InvalidCommand},
 		"index 0":          {h.setUser("front", 0, 0, "Ben", -1, -1), model.InvalidCommand},
@@ -265,9 +264,9 @@ func TestEveryRefusalOfUsersAndCredentials(t *testing.T) {
 		"clear nobody PIN": {h.clearPIN("front", 9), nil},
 	} {
 		var got *model.ClusterStatus
-		if errors.As(tt.err, &got); tt.want == error(own) && got != nil {
-			if *got != *own {
-				t.Errorf("%s: %v", name, tt.err)
+		if own := (*model.ClusterStatus)(nil); errors.As(tt.want, &own) {
+			if !errors.As(tt.err, &got) || *got != *own {
+				t.Errorf("%s: %v, want %v", name, tt.err, tt.want)
 			}
 			continue
 		}
@@ -328,7 +327,7 @@ func TestTheOwnersPeopleAreShownAndStayTheOwners(t *testing.T) {
 		"disable":     h.setUser("front", 2, 1, "", 3, -1),
 		"another PIN": model.Status(h.setPIN("front", 2, 1, "274861", -1).status),
 	} {
-		if err == nil || err == error(model.Success) {
+		if err == nil || errors.Is(err, model.Success) {
 			t.Errorf("%s: done", name)
 		}
 	}

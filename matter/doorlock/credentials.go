@@ -2,6 +2,8 @@ package doorlock
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/tlv"
@@ -218,8 +220,8 @@ func (l *Lock) clearCredential(c *model.Caller, f *tlv.Fields) error {
 		return err
 	}
 	var first error
-	for i, u := range users {
-		first = cmpErr(first, l.clearOf(c, i, u, index))
+	for _, i := range slices.Sorted(maps.Keys(users)) {
+		first = cmpErr(first, l.clearOf(c, i, users[i], index))
 	}
 	return status0(first)
 }

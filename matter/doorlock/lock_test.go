@@ -265,7 +265,9 @@ func TestWhoMayNotEditReads(t *testing.T) {
 		t.Errorf("get: %v", err)
 	}
 	s.fail = model.Failure
-	if _, err := l.send(t, commandGetUser, numbers(1)); !errors.Is(err, model.Failure) {
-		t.Errorf("a book that cannot be read: %v", err)
+	for command, fields := range map[uint32][]byte{commandGetUser: numbers(1), commandGetWeekDay: numbers(1, 1)} {
+		if _, err := l.send(t, command, fields); !errors.Is(err, model.Failure) {
+			t.Errorf("%#x of a book that cannot be read: %v", command, err)
+		}
 	}
 }

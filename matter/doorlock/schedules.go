@@ -1,6 +1,8 @@
 package doorlock
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -14,9 +16,12 @@ const allSchedules = 0xFE
 // ModeVacation is the mode of a holiday in which codes of owners only count. A lock itself is not switched to it.
 const ModeVacation Mode = 1
 
+// errNobody is a Failure on the wire.
+var errNobody = fmt.Errorf("matter/doorlock: there is no such user: %w", model.Failure)
+
 // scheduled reads whose schedule is meant and returns the user. It fails where the index or the user cannot be.
 func (l *Lock) scheduled(index uint8, user uint16, most uint8, orAll bool) (User, error) {
-	if !(index >= 1 && index <= most || orAll && index == allSchedules) || !l.isUser(user) {
+	if known := index >= 1 && index <= most || orAll && index == allSchedules; !known || !l.isUser(user) {
 		return User{}, model.InvalidCommand
 	}
 	users, err := l.c.Book.Users()
@@ -25,7 +30,7 @@ func (l *Lock) scheduled(index uint8, user uint16, most uint8, orAll bool) (User
 	}
 	u, ok := users[user]
 	if !ok {
-		return User{}, model.Failure
+		return User{}, errNobody
 	}
 	return u, nil
 }
@@ -93,14 +98,14 @@ func without[V any](m map[uint8]V, key uint8) map[uint8]V {
 // found is the status of a question for a schedule, and the schedule.
 func found[V any](l *Lock, index uint8, user uint16, most uint8, of func(User) map[uint8]V) (v V, status uint8, err error) {
 	u, err := l.scheduled(index, user, most, false)
-	switch code, _, _ := model.Code(err); {
-	case code == model.InvalidCommand:
+	switch {
+	case errors.Is(err, model.InvalidCommand):
 		return v, statusInvalid, nil
-	case err != nil && err != error(model.Failure):
+	case err != nil && !errors.Is(err, errNobody):
 		return v, 0, err
 	}
-	v, ok := of(u)[index]
-	if err != nil || !ok {
+	v, ok := of(u)[index] // of nobody: none
+	if !ok {
 		return v, statusNotFound, nil
 	}
 	return v, statusSuccess, nil
