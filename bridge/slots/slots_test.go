@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,10 +124,10 @@ func TestCodesAtEveryDoor(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept, board, pad := &space{rows: map[string][]byte{}}, health.NewBoard(), &pads{}
-		unreadable := false
+		var unreadable atomic.Bool
 		s := New(Options{Space: kept, Clock: clock, Pads: pad, Board: board, Log: zerolog.Nop(), Zone: func() *time.Location { return time.UTC },
 			Ledger: func() (*ledger.Ledger, error) {
-				if unreadable {
+				if unreadable.Load() {
 					return nil, errors.New("no key")
 				}
 				return l, nil
@@ -154,14 +155,14 @@ func TestCodesAtEveryDoor(t *testing.T) {
 		if c := s.Copies(code.ID)[0]; c.State != "unconfirmed" || !c.Confirmed.IsZero() {
 			t.Errorf("%+v", c)
 		}
-		unreadable = true // nothing is cleared because nobody can read
+		unreadable.Store(true) // nothing is cleared because nobody can read
 		time.Sleep(48 * time.Hour)
-		unreadable = false
+		unreadable.Store(false)
 		synctest.Wait()
-		if front.slots[2] != "739154" {
-			t.Errorf("%v", front.slots)
-		}
 		front.mu.Lock()
+		if front.slots[2] != "739154" {
+			t.Error("it was cleared")
+		}
 		front.away = true
 		front.mu.Unlock()
 		if err := l.RemoveCode(code.ID); err != nil {
@@ -182,6 +183,8 @@ func TestCodesAtEveryDoor(t *testing.T) {
 		front.mu.Unlock()
 		time.Sleep(time.Hour)
 		synctest.Wait()
+		front.mu.Lock()
+		defer front.mu.Unlock()
 		if _, there := front.slots[2]; there || front.slots[1] != "111222" || len(board.Active()) != 0 {
 			t.Errorf("%d slots, %+v", len(front.slots), board.Active())
 		}

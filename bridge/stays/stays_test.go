@@ -106,7 +106,7 @@ func (h *house) open() {
 	}
 	h.stays = New(Options{Space: h.kept, Ledger: func() (*ledger.Ledger, error) { return h.ledger, nil }, Group: "home", Clock: clockFunc(h.moment),
 		Zone: func() *time.Location { return paris }, Keep: func() time.Duration { return 30 * 24 * time.Hour },
-		Ready: func(_, _ string) string { return h.ready }, Fetch: h.fetch, Minute: h.minute, Board: h.board, Log: zerolog.New(io.Writer(&h.log))})
+		Ready: func(_, _ string) string { h.mu.Lock(); defer h.mu.Unlock(); return h.ready }, Fetch: h.fetch, Minute: h.minute, Board: h.board, Log: zerolog.New(io.Writer(&h.log))})
 }
 
 func (h *house) fetch(_ context.Context, at string, _ feeds.Validators) (feeds.Answer, error) {
@@ -130,6 +130,11 @@ func (h *house) says(events ...string) {
 	defer h.mu.Unlock()
 	h.feed, h.err = text+"END:VCALENDAR\r\n", nil
 }
+
+// set changes what is around the program.
+func (h *house) set(do func()) { h.mu.Lock(); defer h.mu.Unlock(); do() }
+
+func (h *house) fetches() int { h.mu.Lock(); defer h.mu.Unlock(); return h.asked }
 
 // run lets the program live until the function it returns is called.
 func (h *house) run() (stop func()) {
@@ -193,7 +198,7 @@ func TestAGuest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		h.says("a 20000110 20000112 HMABCDE123", "z 20000401 20000402")
-		h.want("fetches before a calendar is there", h.asked, 0)
+		h.want("fetches before a calendar is there", h.fetches(), 0)
 		stop := h.run()
 		h.add()
 		synctest.Wait()
@@ -254,7 +259,7 @@ func TestACancelledGuest(t *testing.T) {
 		s := h.guest(0)
 		h.says("z 20000401 20000402")
 		time.Sleep(50 * time.Minute) // one or two feeds
-		h.err = errors.New("broken")
+		h.set(func() { h.err = errors.New("broken") })
 		time.Sleep(24 * time.Hour) // none
 		h.says("z 20000401 20000402")
 		time.Sleep(8 * time.Hour)
@@ -349,7 +354,7 @@ func TestAGuestWhoseCodeIsNotReady(t *testing.T) {
 		h.want("a day before", tells(), "studio: its keypad does not answer")
 		time.Sleep(on("2000-01-10 11:31:00"))
 		h.want("two hours before", tells(), "the guest comes within two hours: studio: its keypad does not answer")
-		h.ready = ""
+		h.set(func() { h.ready = "" })
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		h.want("mended", tells(), "")
@@ -373,7 +378,7 @@ func TestACalendarWithoutNews(t *testing.T) {
 			return false
 		}
 		for name, bad := range map[string]string{"html": "<html></html>", "cut": h.feed[:80], "empty": ""} {
-			h.feed = bad
+			h.set(func() { h.feed = bad })
 			time.Sleep(5 * time.Hour)
 			h.want(name+" for five hours", stale(), false)
 			time.Sleep(3 * time.Hour)
@@ -439,10 +444,10 @@ func TestACalendarIsRemovedWithItsGuests(t *testing.T) {
 		if err := h.stays.RemoveCalendar(t.Context(), c.ID); err != nil {
 			t.Fatal(err)
 		}
-		before := h.asked
+		before := h.fetches()
 		time.Sleep(24 * time.Hour)
-		if len(h.ledger.Codes())+len(h.ledger.People())+len(h.kept.rows) != 0 || h.asked != before {
-			t.Errorf("%v %v, %d fetches", h.ledger.People(), h.kept.rows, h.asked-before)
+		if len(h.ledger.Codes())+len(h.ledger.People())+len(h.kept.rows) != 0 || h.fetches() != before {
+			t.Errorf("%v %v, %d fetches", h.ledger.People(), h.kept.rows, h.fetches()-before)
 		}
 		stop()
 	})
