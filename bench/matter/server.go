@@ -200,17 +200,27 @@ func (s *server) setupCode(ctx context.Context) (string, error) {
 	return ready.HomeKit[0].Code, nil
 }
 
-// listens waits until the server has the port.
+// listens waits until the server has the port of Matter.
 func (s *server) listens(ctx context.Context) error {
-	want := fmt.Appendf(nil, ":%04X 0", port)
+	return s.has(ctx, fmt.Sprintf(":%04X 0", port), "/proc/net/udp", "/proc/net/udp6")
+}
+
+// hears waits until it has that of HomeKit. Nobody dials it meanwhile: it is one of those that the system gives to whoever dials, so
+// that a client could meet itself there.
+func (s *server) hears(ctx context.Context) error {
+	return s.has(ctx, fmt.Sprintf(":%04X 00000000:0000 0A", hapPort), "/proc/net/tcp")
+}
+
+// has waits for a line in one of the tables of sockets.
+func (s *server) has(ctx context.Context, line string, tables ...string) error {
 	return within(ctx, 2*time.Minute, func() error {
 		select {
 		case <-s.ended:
 			return errors.New("it ended: " + s.said())
 		default:
 		}
-		for _, table := range []string{"/proc/net/udp", "/proc/net/udp6"} {
-			if text, err := os.ReadFile(table); err == nil && bytes.Contains(text, want) {
+		for _, table := range tables {
+			if text, err := os.ReadFile(table); err == nil && bytes.Contains(text, []byte(line)) {
 				return nil
 			}
 		}
