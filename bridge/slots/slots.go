@@ -32,6 +32,7 @@ type Options struct {
 	Clock  access.Clock
 	Zone   func() *time.Location
 	Pads   Pads
+	Named  func(holder func(lock string, slot int) (codeID string, ok bool)) // told who names the code in a slot; nil: nobody asks
 	Board  *health.Board
 	Log    zerolog.Logger
 }
@@ -48,6 +49,9 @@ func New(o Options) *Slots {
 	s.k = copies.New(copies.Options{Space: o.Space, Source: s, Clock: o.Clock, Failed: func(err error) {
 		o.Log.Error().Err(err).Msg("which codes are on locks")
 	}})
+	if o.Named != nil {
+		o.Named(s.Holder)
+	}
 	return s
 }
 

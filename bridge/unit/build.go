@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -36,6 +37,7 @@ type Builder struct {
 	Shown       func(id string, d api.Device) // each change of a state; runs on the device's actor, must not wait
 	Log         zerolog.Logger
 
+	holder   atomic.Pointer[Holder]       // nil until somebody puts codes into locks
 	mantraps map[string]*device.Interlock // by id and members: a device that stays keeps its token
 }
 
@@ -189,6 +191,9 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 			return err
 		}
 		whole, u.slots = lock, lock.Slots()
+		if u.slots != nil {
+			whole = &named{lock, l.ID, b.whose}
+		}
 		u.ask = func(ctx context.Context) error {
 			_, err := lock.RefreshBolt(ctx)
 			return err
