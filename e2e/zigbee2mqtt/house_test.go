@@ -141,6 +141,27 @@ func TestFrontDoor(t *testing.T) {
 	p.turn("locked", map[string]any{"action": "key_lock", "action_source_name": "manual"})
 	back(t, q, "secured")
 
+	t.Log("a person gets a code, the lock keeps it, and is opened with it")
+	command := func(args ...string) string {
+		t.Helper()
+		return e2e.Run(t, e2e.Command{Name: lab.Binary(t), Args: append(args, "--state", q.Options.State)}, limit)
+	}
+	command("people", "add", "Anna", "--kind", "owner")
+	pin := strings.TrimSpace(command("codes", "add", "--person", "Anna"))
+	slot := 0
+	e2e.Until(t, limit, func() string {
+		if slot = p.slot(pin); slot == 0 {
+			return "the code to be on the lock"
+		}
+		return ""
+	})
+	p.turn("unlocked", map[string]any{"action": "unlock", "action_user": slot, "action_source_name": "keypad"})
+	if d := back(t, q, "unsecured"); d.State.Cause.Name != "Anna" || strings.HasPrefix(d.State.Cause.Actor, "slot:") {
+		t.Errorf("Anna opened it, and it says %+v", d.State.Cause)
+	}
+	p.turn("locked", nil)
+	back(t, q, "secured")
+
 	told := p.told()
 	t.Log("Zigbee2MQTT ends, and a key is turned meanwhile")
 	p.unheard("unlocked")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/loquet/loquet/e2e"
 )
@@ -39,7 +40,8 @@ type peer struct {
 	orders []string
 	gets   int
 	heard  int
-	deaf   bool
+	codes  map[int]string
+	saved  int64
 }
 
 func startPeer(t *testing.T, a account) *peer {
@@ -47,7 +49,7 @@ func startPeer(t *testing.T, a account) *peer {
 	for _, name := range []string{"mosquitto_sub", "mosquitto_pub"} {
 		e2e.NeedCommand(t, name, "apt-get install mosquitto-clients")
 	}
-	p := &peer{account: a, bolt: "locked"}
+	p := &peer{account: a, bolt: "locked", codes: map[int]string{}}
 	p.pub = e2e.Start(t, e2e.Command{Host: a.host, Name: "mosquitto_pub", Args: a.args("-t", topic, "-l")})
 	out, in := io.Pipe()
 	sub := e2e.Start(t, e2e.Command{Host: a.host, Name: "mosquitto_sub", Stdout: in,
@@ -95,8 +97,21 @@ func (p *peer) take(line string) {
 	}
 	verb, rest, _ := strings.Cut(rest, " ")
 	retained, payload, _ := strings.Cut(rest, " ")
-	var o struct{ State *string }
-	if json.Unmarshal([]byte(payload), &o) != nil || o.State == nil {
+	var o struct {
+		State *string
+		Pin   *struct {
+			User int
+			Code *string `json:"pin_code"`
+		} `json:"pin_code"`
+	}
+	if json.Unmarshal([]byte(payload), &o) != nil {
+		return
+	}
+	if o.Pin != nil {
+		p.pin(verb, o.Pin.User, o.Pin.Code)
+		return
+	}
+	if o.State == nil {
 		return
 	}
 	if retained != "0" {
@@ -109,9 +124,38 @@ func (p *peer) take(line string) {
 		p.orders = append(p.orders, *o.State)
 		p.bolt = map[string]string{"LOCK": "locked", "UNLOCK": "unlocked"}[*o.State]
 	}
-	if !p.deaf {
-		p.report(nil)
+	p.report(nil)
+}
+
+// pin is a slot that is read, written or cleared, called with mu held. The digits are shown (expose_pin).
+func (p *peer) pin(verb string, user int, code *string) {
+	switch {
+	case verb == "get":
+		one := map[string]any{"status": "available"}
+		if has := p.codes[user]; has != "" {
+			one = map[string]any{"status": "enabled", "pin_code": has}
+		}
+		p.report(map[string]any{"users": map[string]any{fmt.Sprint(user): one}})
+		return
+	case code == nil:
+		delete(p.codes, user)
+	default:
+		p.codes[user] = *code
 	}
+	p.saved = max(p.saved+1, time.Now().UnixMilli())
+	p.report(map[string]any{map[bool]string{true: "last_successful_pincode_clear", false: "last_successful_pincode_save"}[code == nil]: p.saved})
+}
+
+// slot is the one that holds a code; 0 for none.
+func (p *peer) slot(code string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for n, has := range p.codes {
+		if has == code {
+			return n
+		}
+	}
+	return 0
 }
 
 // report tells of the lock, called with mu held.
