@@ -36,5 +36,5 @@ func (a *App) openKeypads(context.Context) error {
 
 // ledger is what the API shows of people and codes.
 func (a *App) ledger() api.Ledger {
-	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.keypads.Opens, Takes: a.keypads.Takes, Digits: a.keypads.Digits, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses, Copies: a.slots.Copies}
+	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.slots.Reaches, Takes: a.keypads.Takes, Digits: a.keypads.Digits, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses, Copies: a.slots.Copies}
 }

@@ -74,8 +74,17 @@ func (s *Slots) Codes() ([]access.Code, error) {
 	return l.Codes(), nil
 }
 
-// Opens implements copies.Source.
+// Reaches reports whether a code can open that door at all: at a keypad, or on a lock that keeps codes.
+func (s *Slots) Reaches(door string) bool {
+	return slices.Contains(s.o.Pads.Doors(), door) || s.k.Has(door)
+}
+
+// Opens implements copies.Source. A code for all doors of its keypad is on no lock: whoever wants it there names
+// the lock.
 func (s *Slots) Opens(c access.Code, lock string, at access.Moment) access.Decision {
+	if c.Doors == nil {
+		return access.Decision{Reason: access.ReasonDoor}
+	}
 	l, err := s.o.Ledger()
 	if err != nil {
 		return access.Decision{Reason: access.ReasonDamaged}

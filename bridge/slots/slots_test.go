@@ -119,7 +119,11 @@ func TestCodesAtEveryDoor(t *testing.T) {
 		if _, err := l.SavePerson(access.Person{ID: "anna", Name: "Anna", Kind: access.Owner}); err != nil {
 			t.Fatal(err)
 		}
-		code, err := l.AddCode(access.Code{Person: "anna", Windows: []access.Window{{Kind: access.Always}}}, "home", seal.Secret{Keys: "739154"})
+		code, err := l.AddCode(access.Code{Person: "anna", Doors: []string{"front", "studio"}, Windows: []access.Window{{Kind: access.Always}}}, "home", seal.Secret{Keys: "739154"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		everywhere, err := l.AddCode(access.Code{Person: "anna", Windows: []access.Window{{Kind: access.Always}}}, "home", seal.Secret{Keys: "518370"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,6 +149,9 @@ func TestCodesAtEveryDoor(t *testing.T) {
 		}
 		if s.Ready(code.ID, "studio") != "" || s.Ready(code.ID, "front") != "" || s.Ready(code.ID, "garage") != "no keypad opens it" {
 			t.Errorf("%q %q %q", s.Ready(code.ID, "studio"), s.Ready(code.ID, "front"), s.Ready(code.ID, "garage"))
+		}
+		if all := s.Copies(everywhere.ID); len(all) != 1 || all[0].Where != "keypad" || !s.Reaches("front") || s.Reaches("garage") {
+			t.Errorf("a code that names no lock: %+v", all)
 		}
 		for _, row := range kept.rows {
 			if bytes.Contains(row, []byte("739154")) {
