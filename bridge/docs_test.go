@@ -120,7 +120,8 @@ func TestExamples(t *testing.T) {
 			for _, d := range r.Devices() {
 				r.await(d.ID+" known", func() bool {
 					_, missing := r.problem(health.DeviceUnavailable, d.ID)
-					if missing && bytes.Contains(text, []byte("gpio:")) { // e2e/gpio has the chips
+					elsewhere := bytes.Contains(text, []byte("gpio:")) || bytes.Contains(text, []byte("driver: esphome"))
+					if missing && elsewhere { // e2e/gpio has the chips, e2e/lan the board
 						return true
 					}
 					now, _ := r.Device(d.ID)
