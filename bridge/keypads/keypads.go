@@ -175,11 +175,6 @@ func (k *Keypads) Device(id string) (api.Device, bool) {
 	return api.Device{}, false
 }
 
-// Opens reports whether a keypad opens that door.
-func (k *Keypads) Opens(door string) bool {
-	return slices.ContainsFunc(k.all(), func(p *pad) bool { return slices.Contains(p.cfg.Opens, door) })
-}
-
 // Takes reports whether a PIN of that many digits can be typed at a keypad that opens that door. Where a
 // keypad takes codes at their last digit, shorter ones end with # and longer ones never begin.
 func (k *Keypads) Takes(door string, digits int) bool {
