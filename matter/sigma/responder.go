@@ -133,7 +133,7 @@ func (r *Responder) serve(ctx context.Context, ex *mrp.Exchange, first []byte) e
 	if r.seen.has(m.random) {
 		return errReplay
 	}
-	ctx, leave, ok := r.halfOpen.enter(ctx)
+	inside, leave, ok := r.halfOpen.enter(ctx)
 	if !ok {
 		return errBusy
 	}
@@ -152,9 +152,19 @@ func (r *Responder) serve(ctx context.Context, ex *mrp.Exchange, first []byte) e
 	base := session.Config{ID: id, PeerID: m.sessionID, Kind: session.CASE, FabricIndex: fabric.Index, LocalNode: fabric.NodeID,
 		Params: peer, Route: ex.Route()}
 	if resumes {
-		return step("resumption", r.resume(ctx, ex, m, rec, base))
+		return step("resumption", r.resume(inside, ex, m, rec, base))
 	}
-	return r.full(ctx, ex, m, first, fabric, ipk, base)
+	s, rec, err := r.full(inside, ex, m, first, fabric, ipk, base)
+	if err != nil {
+		return err
+	}
+	leave() // whether the peer has heard the last word is its own affair: that keeps nobody out
+	if err := ex.Send(ctx, securechannel.OpStatusReport, securechannel.Established().Bytes(), true); err != nil {
+		r.cfg.Sessions.Remove(s)
+		return step("the last word", err)
+	}
+	r.cfg.remember(rec)
+	return nil
 }
 
 // resumable finds the record a Sigma1 refers to, and makes sure that it was made by the one who has the other half.
@@ -232,59 +242,54 @@ func expectSuccess(ctx context.Context, ex *mrp.Exchange) error {
 	return s.Err()
 }
 
-// full answers with certificates.
-func (r *Responder) full(ctx context.Context, ex *mrp.Exchange, m sigma1, first []byte, f session.Fabric, ipk []byte, base session.Config) error {
+// full answers with certificates and takes the peer's; the peer has not been told yet.
+func (r *Responder) full(ctx context.Context, ex *mrp.Exchange, m sigma1, first []byte, f session.Fabric, ipk []byte, base session.Config) (*session.Session, resumption, error) {
 	key, err := crypto.NewEphemeral()
 	if err != nil {
-		return err
+		return nil, resumption{}, err
 	}
 	ours := key.PublicKey().Bytes()
 	secret, err := crypto.Agree(key, m.ephemeral)
 	if err != nil {
-		return step("Sigma1", err)
+		return nil, resumption{}, step("Sigma1", err)
 	}
 	resumptionID := crypto.Random(resumptionSize)
 	me, err := own(f, ours, m.ephemeral, resumptionID)
 	if err != nil {
-		return err
+		return nil, resumption{}, err
 	}
 	text, err := me.bytes()
 	if err != nil {
-		return err
+		return nil, resumption{}, err
 	}
 	random := crypto.Random(randomSize)
 	sealed, err := seal(crypto.Derive(secret, join(ipk, random, ours, crypto.Hash(first)), infoSigma2, crypto.KeySize), nonceSigma2, text)
 	if err != nil {
-		return err
+		return nil, resumption{}, err
 	}
 	second, err := sigma2{random: random, sessionID: base.ID, ephemeral: ours, sealed: sealed, params: &r.cfg.Params}.bytes()
 	if err != nil {
-		return err
+		return nil, resumption{}, err
 	}
 	if err := ex.Send(ctx, securechannel.OpSigma2, second, true); err != nil {
-		return step("Sigma2", err)
+		return nil, resumption{}, step("Sigma2", err)
 	}
 	third, err := securechannel.Expect(ctx, ex, securechannel.OpSigma3)
 	if err != nil {
-		return step("Sigma3", err)
+		return nil, resumption{}, step("Sigma3", err)
 	}
 	peer, err := r.open(third, f, ipk, secret, first, second, m.ephemeral, ours)
 	if err != nil {
-		return step("Sigma3", err)
+		return nil, resumption{}, step("Sigma3", err)
 	}
 	base.PeerNode, base.CATs = peer.NodeID(), peer.CATs()
 	base.Keys = crypto.DeriveSessionKeys(secret, join(ipk, crypto.Hash(first, second, third)), crypto.InfoSession)
 	s, err := session.New(base)
 	if err != nil {
-		return err
+		return nil, resumption{}, err
 	}
 	if err := r.cfg.admit(s); err != nil {
-		return err
+		return nil, resumption{}, err
 	}
-	if err := ex.Send(ctx, securechannel.OpStatusReport, securechannel.Established().Bytes(), true); err != nil {
-		r.cfg.Sessions.Remove(s)
-		return step("the last word", err)
-	}
-	r.cfg.remember(resumption{id: resumptionID, secret: secret, fabric: f.Index, compressed: f.Compressed, node: base.PeerNode, cats: base.CATs})
-	return nil
+	return s, resumption{id: resumptionID, secret: secret, fabric: f.Index, compressed: f.Compressed, node: base.PeerNode, cats: base.CATs}, nil
 }

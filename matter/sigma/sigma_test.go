@@ -329,3 +329,27 @@ func TestResumptionsForget(t *testing.T) {
 		}
 	})
 }
+
+// TestAHandshakeThatIsOverHoldsNoPlace loses what acknowledges the last word: the session is there all the same, and the next
+// peers need not wait until the device has given up hearing of it.
+func TestAHandshakeThatIsOverHoldsNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, mattertest.Weather{}, false, 16)
+		h.client.Resumptions = nil
+		h.net.Drop(func(from, _ string, b []byte) bool {
+			head, size, err := message.ParseHeader(b)
+			if err != nil || from != "controller" || head.SessionID != 0 {
+				return false
+			}
+			p, _, err := message.ParseProtocol(b[size:])
+			return err == nil && p.Opcode == securechannel.OpAck
+		})
+		for i := range 6 { // two places
+			if s, err := h.connect(t); err != nil {
+				t.Fatalf("handshake %d: %v", i, err)
+			} else if i == 0 {
+				h.talk(t, s)
+			}
+		}
+	})
+}
