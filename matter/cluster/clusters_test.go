@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/matter/commissioning"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/tlv"
 )
@@ -49,7 +50,7 @@ func writeEntries(entries ...entry) func(w *tlv.Writer) {
 }
 
 func TestAccessList(t *testing.T) {
-	store := &memory{kept: map[string][]byte{}}
+	store := memory.New()
 	h := newHouse(t, store)
 	index := h.commission(t, testRoot(t), 1)
 	c := onFabric(index)
@@ -107,7 +108,7 @@ func TestAccessList(t *testing.T) {
 }
 
 func TestAccessExtension(t *testing.T) {
-	h := newHouse(t, &memory{kept: map[string][]byte{}})
+	h := newHouse(t, memory.New())
 	c := onFabric(h.commission(t, testRoot(t), 1))
 	list := func(items ...[]byte) func(w *tlv.Writer) {
 		return func(w *tlv.Writer) {
@@ -176,7 +177,7 @@ func TestCommissioningWindow(t *testing.T) {
 	}
 	for name, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t, &memory{kept: map[string][]byte{}})
+			h := newHouse(t, memory.New())
 			c := onFabric(h.commission(t, testRoot(t), 1))
 			_, err := h.invoke(t, c, AdministratorID, tt.command, tt.fill)
 			if got := errorText(err); got != tt.want || h.door.open != (tt.want == "") {
@@ -239,7 +240,7 @@ func keySet(id uint64, policy uint64, epochs ...uint64) func(w *tlv.Writer) {
 }
 
 func TestGroupKeys(t *testing.T) {
-	h := newHouse(t, &memory{kept: map[string][]byte{}})
+	h := newHouse(t, memory.New())
 	index := h.commission(t, testRoot(t), 1)
 	c := onFabric(index)
 	tests := map[string]struct {
@@ -349,7 +350,7 @@ func TestIdentify(t *testing.T) {
 }
 
 func TestLabelsAreKept(t *testing.T) {
-	store := &memory{kept: map[string][]byte{}}
+	store := memory.New()
 	h := newHouse(t, store)
 	if s, _ := h.read(t, h.pase(), BasicInformationID, basicNodeLabel).Text(); s != "Villa" {
 		t.Errorf("at first %q", s)
@@ -375,7 +376,7 @@ func TestLabelsAreKept(t *testing.T) {
 }
 
 func TestDiagnostics(t *testing.T) {
-	h := newHouse(t, &memory{kept: map[string][]byte{}})
+	h := newHouse(t, memory.New())
 	f, err := h.invoke(t, h.pase(), GeneralDiagnosticsID, timeSnapshot, nil)
 	if err != nil || f.Uint64(1) != 5 {
 		t.Errorf("time: %v", err)

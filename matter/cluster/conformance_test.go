@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/loquet/loquet/matter/conformance"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/tlv"
 )
@@ -46,7 +47,7 @@ func contactTypes() []model.DeviceType {
 }
 
 func TestTheRootNodeAndABridgedDeviceConform(t *testing.T) {
-	h := newHouse(t, &memory{kept: map[string][]byte{}})
+	h := newHouse(t, memory.New())
 	h.commission(t, testRoot(t), 1)
 	bridge(t, h, contactTypes(), bridged(), NewIdentify(IdentifyActuator, nil), newContact(nil))
 	found, err := conformance.Check(h.node, conformance.Options{Conditions: []string{"Ethernet"}})
@@ -79,7 +80,7 @@ func TestWhatDoesNotConformIsFound(t *testing.T) {
 		"no unique id":            {contactTypes(), []model.Cluster{NewBridged(BridgedDevice{UniqueID: strings.Repeat("x", 33)}), id(), newContact(nil)}, "33 is out of bounds"},
 	}
 	for name, tt := range tests {
-		h := newHouse(t, &memory{kept: map[string][]byte{}})
+		h := newHouse(t, memory.New())
 		bridge(t, h, tt.types, tt.clusters...)
 		found, err := conformance.Check(h.node, conformance.Options{Conditions: []string{"Ethernet"}})
 		must(t, err)

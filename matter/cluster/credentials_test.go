@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/matter/crypto"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/tlv"
 )
 
 func TestCommissioning(t *testing.T) {
-	store := &memory{kept: map[string][]byte{}}
+	store := memory.New()
 	h := newHouse(t, store)
 	root := testRoot(t)
 	index := h.commission(t, root, 1)
@@ -103,7 +104,7 @@ func TestAddNOCRefuses(t *testing.T) {
 	}
 	for name, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
-			h := newHouse(t, &memory{kept: map[string][]byte{}})
+			h := newHouse(t, memory.New())
 			status, err := tt.do(t, h)
 			if status != tt.status || !errors.Is(err, tt.err) {
 				t.Errorf("%s: %d %v, want %d %v", name, status, err, tt.status, tt.err)
@@ -115,7 +116,7 @@ func TestAddNOCRefuses(t *testing.T) {
 
 func TestRollbackOfEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, &memory{kept: map[string][]byte{}})
+		h := newHouse(t, memory.New())
 		h.arm(t, h.pase(), 60)
 		_, err := h.invoke(t, h.pase(), GeneralCommissioningID, setRegulatoryConfig, func(w *tlv.Writer) {
 			w.Uint(tlv.Context(0), 0)
@@ -151,7 +152,7 @@ func TestRollbackOfEverything(t *testing.T) {
 }
 
 func TestUpdateNOC(t *testing.T) {
-	h := newHouse(t, &memory{kept: map[string][]byte{}})
+	h := newHouse(t, memory.New())
 	index := h.commission(t, testRoot(t), 1)
 	c := onFabric(index)
 	update := func(noc []byte) uint8 {
@@ -184,7 +185,7 @@ func TestUpdateNOC(t *testing.T) {
 }
 
 func TestRemoveAndLabel(t *testing.T) {
-	h := newHouse(t, &memory{kept: map[string][]byte{}})
+	h := newHouse(t, memory.New())
 	root := testRoot(t)
 	one, two := h.commission(t, root, 1), h.commission(t, root, 2)
 	label := func(index uint8, s string) uint8 {
@@ -223,7 +224,7 @@ func TestRemoveAndLabel(t *testing.T) {
 }
 
 func TestAttestation(t *testing.T) {
-	h := newHouse(t, &memory{kept: map[string][]byte{}})
+	h := newHouse(t, memory.New())
 	nonce := bytes.Repeat([]byte{7}, 32)
 	f, err := h.invoke(t, h.pase(), OperationalCredentialsID, attestationRequest, func(w *tlv.Writer) { w.Octets(tlv.Context(0), nonce) })
 	must(t, err)
@@ -249,7 +250,7 @@ func TestAttestation(t *testing.T) {
 }
 
 func TestVerificationOfTheVendor(t *testing.T) {
-	h := newHouse(t, &memory{kept: map[string][]byte{}})
+	h := newHouse(t, memory.New())
 	index := h.commission(t, testRoot(t), 1)
 	set := func(fill func(w *tlv.Writer)) error {
 		_, err := h.invoke(t, onFabric(index), OperationalCredentialsID, setVerification, fill)

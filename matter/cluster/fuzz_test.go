@@ -3,6 +3,7 @@ package cluster
 import (
 	"testing"
 
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/tlv"
 )
@@ -20,7 +21,7 @@ func FuzzWhatControllersSend(f *testing.F) {
 		if err != nil {
 			return
 		}
-		h := newHouse(t, &memory{kept: map[string][]byte{}})
+		h := newHouse(t, memory.New())
 		c := onFabric(h.commission(t, root, 1))
 		h.arm(t, c, 60)
 		defer h.failsafe.Expire()

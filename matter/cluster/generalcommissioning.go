@@ -166,8 +166,11 @@ func (g *GeneralCommissioning) arm(c *model.Caller, seconds uint16, crumb uint64
 	if time.Duration(seconds)*time.Second > MostFailsafe {
 		return code(commissioningOutOfRange, "longer than the fail-safe may last"), nil
 	}
-	if err := g.failsafe.Arm(c, time.Duration(seconds)*time.Second); err != nil {
+	switch err := g.failsafe.Arm(c, time.Duration(seconds)*time.Second); {
+	case errors.Is(err, commissioning.ErrBusy):
 		return code(commissioningBusy, "another administrator is at work"), nil
+	case err != nil:
+		return nil, err
 	}
 	if seconds > 0 {
 		g.setCrumb(crumb)

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"maps"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,44 +11,13 @@ import (
 	"github.com/loquet/loquet/matter/crypto"
 	"github.com/loquet/loquet/matter/events"
 	"github.com/loquet/loquet/matter/fabric"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/tlv"
 )
 
-type memory struct {
-	mu   sync.Mutex
-	kept map[string][]byte
-}
-
-func (m *memory) Get(key string) ([]byte, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b, ok := m.kept[key]
-	return b, ok, nil
-}
-
-func (m *memory) List(prefix string) (map[string][]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := map[string][]byte{}
-	for k, v := range m.kept {
-		if strings.HasPrefix(k, prefix) {
-			out[k] = v
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) Apply(changes map[string][]byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	maps.Copy(m.kept, changes)
-	maps.DeleteFunc(m.kept, func(_ string, v []byte) bool { return v == nil })
-	return nil
-}
-
 // authority signs certificates that are nothing but what they say: root "R" + key, node "N" + fabric + node + key.
-type authority struct{ key []byte }
+type authority struct{}
 
 func (authority) Root(root []byte) ([]byte, error) {
 	if len(root) != 66 || root[0] != 'R' {
@@ -96,7 +62,7 @@ func (d *door) Close() { d.open = false }
 
 // house is a root node with all that its clusters work on.
 type house struct {
-	store    *memory
+	store    *memory.Store
 	table    *fabric.Table
 	failsafe *commissioning.Failsafe
 	window   *commissioning.Window
@@ -120,7 +86,7 @@ func testProduct() Product {
 		SerialNumber: "S1", UniqueID: "U1", Label: "Villa"}
 }
 
-func newHouse(t testing.TB, store *memory) *house {
+func newHouse(t testing.TB, store *memory.Store) *house {
 	t.Helper()
 	h := &house{store: store, door: &door{}}
 	var err error

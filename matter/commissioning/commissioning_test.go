@@ -2,57 +2,19 @@ package commissioning
 
 import (
 	"errors"
-	"maps"
-	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/loquet/loquet/matter/crypto"
 	"github.com/loquet/loquet/matter/fabric"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 )
 
-type memory struct {
-	mu   sync.Mutex
-	kept map[string][]byte
-	fail bool
-}
-
-func (m *memory) Get(key string) ([]byte, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b, ok := m.kept[key]
-	return b, ok, nil
-}
-
-func (m *memory) List(prefix string) (map[string][]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := map[string][]byte{}
-	for k, v := range m.kept {
-		if strings.HasPrefix(k, prefix) {
-			out[k] = v
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) Apply(changes map[string][]byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fail {
-		return errors.New("disk full")
-	}
-	maps.Copy(m.kept, changes)
-	maps.DeleteFunc(m.kept, func(_ string, v []byte) bool { return v == nil })
-	return nil
-}
-
-func setUp(t *testing.T) (*memory, *fabric.Table, *Failsafe, *[]End) {
+func setUp(t *testing.T) (*memory.Store, *fabric.Table, *Failsafe, *[]End) {
 	t.Helper()
-	m := &memory{kept: map[string][]byte{}}
+	m := memory.New()
 	table, err := fabric.Open(m, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -187,11 +149,11 @@ func TestAFullDiskLeavesItArmed(t *testing.T) {
 			t.Fatal(err)
 		}
 		index := addFabric(t, table, f)
-		m.fail = true
+		m.Fault(memory.Full)
 		if err := f.Complete(onFabric(index)); err == nil || !f.Armed() {
 			t.Errorf("completed without a disk: %v, armed %t", err, f.Armed())
 		}
-		m.fail = false
+		m.Fault(nil)
 		if err := f.Complete(onFabric(index)); err != nil {
 			t.Error(err)
 		}

@@ -155,7 +155,8 @@ func (k *checker) shape(where string, e tlv.Element, s *shape) {
 		}
 		return
 	}
-	want, length := tlv.TypeNone, int64(-1)
+	var want tlv.Type
+	length := int64(-1)
 	switch {
 	case s.Type == "bool":
 		want = tlv.TypeBool

@@ -2,41 +2,13 @@ package events
 
 import (
 	"errors"
-	"maps"
-	"sync"
 	"testing"
 
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 )
 
-type memory struct {
-	mu   sync.Mutex
-	kept map[string][]byte
-	fail error
-	gone bool
-}
-
-func (m *memory) Get(key string) ([]byte, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b, ok := m.kept[key]
-	return b, ok, m.fail
-}
-
-func (m *memory) Apply(changes map[string][]byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.gone {
-		return errors.New("disk full")
-	}
-	if m.kept == nil {
-		m.kept = map[string][]byte{}
-	}
-	maps.Copy(m.kept, changes)
-	return nil
-}
-
-func open(t *testing.T, m *memory) *Log {
+func open(t *testing.T, m *memory.Store) *Log {
 	t.Helper()
 	l, err := Open(m)
 	if err != nil {
@@ -47,7 +19,7 @@ func open(t *testing.T, m *memory) *Log {
 }
 
 func TestNumbersNeverComeTwice(t *testing.T) {
-	m := &memory{}
+	m := memory.New()
 	var last uint64
 	for boot := range 4 {
 		l := open(t, m)
@@ -63,11 +35,9 @@ func TestNumbersNeverComeTwice(t *testing.T) {
 }
 
 func TestAFullDiskDropsEventsBeforeNumbersComeTwice(t *testing.T) {
-	m := &memory{}
+	m := memory.New()
 	l := open(t, m)
-	m.mu.Lock()
-	m.gone = true
-	m.mu.Unlock()
+	m.Fault(memory.Full)
 	for range 2 * block {
 		l.Emit(model.Event{Priority: model.Critical})
 		l.reserve.Wait()
@@ -75,16 +45,30 @@ func TestAFullDiskDropsEventsBeforeNumbersComeTwice(t *testing.T) {
 	if l.Next() != block {
 		t.Errorf("%d numbers were used of %d reserved", l.Next(), block)
 	}
-	m.mu.Lock()
-	m.gone = false
-	m.mu.Unlock()
-	if again := open(t, m); again.Next() < l.Next() {
+	blocked := open(t, m) // a restart on the same disk
+	blocked.Emit(model.Event{Priority: model.Critical})
+	if blocked.Next() < l.Next() || len(blocked.Since(0)) != 0 {
+		t.Errorf("%d comes again", blocked.Next())
+	}
+	m.Fault(nil)
+	for range 3 { // the first ones find room for those after them
+		blocked.reserve.Wait()
+		blocked.Emit(model.Event{Priority: model.Critical})
+	}
+	if len(blocked.Since(0)) == 0 {
+		t.Error("events are dropped although there is room again")
+	}
+	blocked.reserve.Wait()
+	if again := open(t, m); again.Next() < blocked.Next() {
 		t.Errorf("after a restart %d comes again", again.Next())
 	}
 }
 
 func TestDamageIsNoNewBeginning(t *testing.T) {
-	for name, m := range map[string]*memory{"short": {kept: map[string][]byte{key: {1, 2}}}, "unreadable": {fail: errors.New("damaged")}} {
+	short, unreadable := memory.New(), memory.New()
+	short.Put(key, []byte{1, 2})
+	unreadable.Unreadable(errors.New("damaged"))
+	for name, m := range map[string]*memory.Store{"short": short, "unreadable": unreadable} {
 		if _, err := Open(m); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -92,7 +76,7 @@ func TestDamageIsNoNewBeginning(t *testing.T) {
 }
 
 func TestEachPriorityKeepsItsNewest(t *testing.T) {
-	l := open(t, &memory{})
+	l := open(t, memory.New())
 	var told []uint64
 	stop := l.Watch(func(r Record) { told = append(told, r.Number) })
 	l.Emit(model.Event{Priority: model.Critical, ID: 7})

@@ -5,58 +5,16 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/loquet/loquet/matter/acl"
 	"github.com/loquet/loquet/matter/crypto"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"pgregory.net/rapid"
 )
 
-// memory is a disk that can fail.
-type memory struct {
-	mu      sync.Mutex
-	kept    map[string][]byte
-	applies int
-	failAt  int // the apply that fails, from 1 on; 0 for none
-}
-
-func (m *memory) Get(key string) ([]byte, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b, ok := m.kept[key]
-	return b, ok, nil
-}
-
-func (m *memory) List(prefix string) (map[string][]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := map[string][]byte{}
-	for k, v := range m.kept {
-		if strings.HasPrefix(k, prefix) {
-			out[k] = v
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) Apply(changes map[string][]byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.applies++; m.applies == m.failAt {
-		return errors.New("disk full")
-	}
-	if m.kept == nil {
-		m.kept = map[string][]byte{}
-	}
-	maps.Copy(m.kept, changes)
-	maps.DeleteFunc(m.kept, func(_ string, v []byte) bool { return v == nil })
-	return nil
-}
-
-func open(t testing.TB, m *memory) *Table {
+func open(t testing.TB, m *memory.Store) *Table {
 	t.Helper()
 	table, err := Open(m, 5)
 	if err != nil {
@@ -104,7 +62,7 @@ func add(t testing.TB, table *Table, root []byte, id uint64) uint8 {
 }
 
 func TestAFabricIsKept(t *testing.T) {
-	m := &memory{}
+	m := memory.New()
 	table := open(t, m)
 	root := rootKey(t)
 	index := add(t, table, root, 9)
@@ -157,14 +115,14 @@ func TestACutLeavesNothingBehind(t *testing.T) {
 		},
 	}
 	for cut := range len(steps) + 1 {
-		m := &memory{}
+		m := memory.New()
 		first := open(t, m)
 		add(t, first, other, 1)
-		before := maps.Clone(m.kept)
+		before := m.All()
 		for _, step := range steps[:cut] {
 			step(t, first)
 		}
-		if !maps.EqualFunc(before, m.kept, bytes.Equal) {
+		if !maps.EqualFunc(before, m.All(), bytes.Equal) {
 			t.Errorf("cut after %d steps: the disk is not as before", cut)
 		}
 		if got := open(t, m).All(); len(got) != 1 || got[0].FabricID != 1 {
@@ -175,7 +133,7 @@ func TestACutLeavesNothingBehind(t *testing.T) {
 
 func TestUpdateOfCertificate(t *testing.T) {
 	for _, commit := range []bool{true, false} {
-		m := &memory{}
+		m := memory.New()
 		table := open(t, m)
 		index := add(t, table, rootKey(t), 1)
 		old, _ := table.Get(index)
@@ -234,7 +192,7 @@ func TestStepsOutOfOrder(t *testing.T) {
 		"an update, other key":  {[]func(*Table) error{key(false), update}, ErrOrder},
 	}
 	for name, tt := range tests {
-		table := open(t, &memory{})
+		table := open(t, memory.New())
 		var err error
 		for _, step := range tt.steps {
 			err = step(table)
@@ -246,7 +204,7 @@ func TestStepsOutOfOrder(t *testing.T) {
 }
 
 func TestConflictAndRoom(t *testing.T) {
-	table := open(t, &memory{})
+	table := open(t, memory.New())
 	root := rootKey(t)
 	add(t, table, root, 1)
 	_ = table.StageRoot([]byte("root"), root)
@@ -266,17 +224,17 @@ func TestConflictAndRoom(t *testing.T) {
 }
 
 func TestAFailedWriteChangesNothing(t *testing.T) {
-	m := &memory{}
+	m := memory.New()
 	table := open(t, m)
 	index := add(t, table, rootKey(t), 1)
-	m.failAt = m.applies + 1
+	m.Fault(memory.Full)
 	if err := table.Update(index, func(f *Fabric) error { f.Label = "x"; return nil }); err == nil {
 		t.Fatal("no error")
 	}
 	if f, _ := table.Get(index); f.Label != "" {
 		t.Error("a label counts that was not stored")
 	}
-	m.failAt = m.applies + 1
+	m.Fault(memory.Full)
 	if err := table.Remove(index); err == nil {
 		t.Fatal("no error")
 	}
@@ -286,18 +244,18 @@ func TestAFailedWriteChangesNothing(t *testing.T) {
 }
 
 func TestDamageIsNotForgotten(t *testing.T) {
-	m := &memory{}
+	m := memory.New()
 	add(t, open(t, m), rootKey(t), 1)
 	key := keyOf(1)
-	good := m.kept[key]
+	good := m.All()[key]
 	for name, b := range map[string][]byte{"cut": good[:len(good)/2], "empty": {}, "flipped": append([]byte{0xFF}, good[1:]...)} {
-		m.kept[key] = b
+		m.Put(key, b)
 		if _, err := Open(m, 5); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	m.kept[key] = good
-	m.kept[keyOf(2)] = good
+	m.Put(key, good)
+	m.Put(keyOf(2), good)
 	if _, err := Open(m, 5); !errors.Is(err, ErrDamaged) {
 		t.Errorf("under another's name: %v", err)
 	}
@@ -307,7 +265,7 @@ func TestDamageIsNotForgotten(t *testing.T) {
 func TestIndexesGoRound(t *testing.T) {
 	root := rootKey(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		m := &memory{}
+		m := memory.New()
 		table := open(t, m)
 		there := map[uint8]bool{}
 		var last uint8
@@ -336,9 +294,9 @@ func TestIndexesGoRound(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	m := &memory{}
+	m := memory.New()
 	add(f, open(f, m), rootKey(f), 1)
-	f.Add(m.kept[keyOf(1)])
+	f.Add(m.All()[keyOf(1)])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		fabric, err := decode(b)
 		if err != nil {

@@ -3,8 +3,6 @@ package im
 import (
 	"context"
 	"errors"
-	"maps"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,42 +10,10 @@ import (
 
 	"github.com/loquet/loquet/matter/acl"
 	"github.com/loquet/loquet/matter/events"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/tlv"
 )
-
-// memory is storage without a disk.
-type memory struct {
-	mu   sync.Mutex
-	kept map[string][]byte
-}
-
-func (m *memory) Get(key string) ([]byte, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b, ok := m.kept[key]
-	return b, ok, nil
-}
-
-func (m *memory) List(prefix string) (map[string][]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := map[string][]byte{}
-	for k, v := range m.kept {
-		if strings.HasPrefix(k, prefix) {
-			out[k] = v
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) Apply(changes map[string][]byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	maps.Copy(m.kept, changes)
-	maps.DeleteFunc(m.kept, func(_ string, v []byte) bool { return v == nil })
-	return nil
-}
 
 // table is an access list.
 type table struct {
@@ -206,14 +172,14 @@ type house struct {
 	node   *model.Node
 	log    *events.Log
 	access *table
-	store  *memory
+	store  *memory.Store
 	engine *Engine
 	things []*thing
 }
 
 func newHouse(t *testing.T, n int, change func(*Config)) *house {
 	t.Helper()
-	h := &house{access: &table{}, store: &memory{kept: map[string][]byte{}}}
+	h := &house{access: &table{}, store: memory.New()}
 	log, err := events.Open(h.store)
 	if err != nil {
 		t.Fatal(err)

@@ -107,8 +107,9 @@ func text(t *testing.T, e tlv.Element) string {
 			out += text(t, m) + " "
 		}
 		return out + "]"
+	default:
+		return fmt.Sprint(e.Type())
 	}
-	return fmt.Sprint(e.Type())
 }
 
 func readMessage(filtered bool, versions []versionFilter, events []EventPath, least uint64, paths ...AttributePath) []byte {

@@ -92,14 +92,13 @@ func TestSubscriptionTiming(t *testing.T) {
 		if got = s.report(t, time.Minute); got == nil || got.values[model.Change{Endpoint: 1, Cluster: testCluster}] != "3" {
 			t.Fatalf("reported %+v", got)
 		}
-		at := time.Now()
 		time.Sleep(10 * time.Second)
 		h.things[1].set(4)
 		changed := time.Now()
 		if got = s.report(t, time.Minute); got == nil || time.Since(changed) != 0 {
 			t.Fatalf("a change after the least interval is told after %s", time.Since(changed))
 		}
-		at = time.Now()
+		at := time.Now()
 		if got = s.report(t, time.Minute); got == nil || len(got.values) != 0 {
 			t.Fatalf("keep-alive: %+v", got)
 		}

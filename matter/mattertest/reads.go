@@ -164,13 +164,26 @@ func (r *Report) follow(ctx context.Context, x *mrp.Exchange) error {
 
 // take reads one message of a report and confirms it if that is wanted.
 func (r *Report) take(ctx context.Context, x *mrp.Exchange, f *tlv.Fields) (more bool, err error) {
+	more, wanted, err := r.read(f)
+	if err == nil && wanted {
+		err = confirm(ctx, x)
+	}
+	return more, err
+}
+
+func confirm(ctx context.Context, x *mrp.Exchange) error {
+	return x.Send(ctx, im.OpStatusResponse, status(model.Success), true)
+}
+
+// read reads one message of a report: whether more follow, and whether the node wants to be told that it came.
+func (r *Report) read(f *tlv.Fields) (more, wanted bool, err error) {
 	if id, ok := f.OptionalUint(0, 1<<32-1); ok {
 		r.Subscription = uint32(id)
 	}
 	if f.Has(1) {
 		for m := range f.Array(1).Members() {
 			if err := r.attribute(tlv.OpenStruct(m)); err != nil {
-				return false, err
+				return false, false, err
 			}
 		}
 	}
@@ -181,11 +194,7 @@ func (r *Report) take(ctx context.Context, x *mrp.Exchange, f *tlv.Fields) (more
 			}
 		}
 	}
-	more = f.OptionalBool(3, false)
-	if !f.OptionalBool(4, false) {
-		err = x.Send(ctx, im.OpStatusResponse, status(model.Success), true)
-	}
-	return more, err
+	return f.OptionalBool(3, false), !f.OptionalBool(4, false), nil
 }
 
 func (r *Report) attribute(o *tlv.Fields) error {
@@ -221,16 +230,28 @@ func (c *Controller) reported(ctx context.Context, x *mrp.Exchange, first mrp.Me
 		return
 	}
 	r := newReport()
-	more, err := r.take(ctx, x, tlv.OpenStruct(e))
-	if err == nil && more {
-		err = r.follow(ctx, x)
-	}
-	if err != nil {
-		return
-	}
-	select {
-	case c.Reports <- r:
-	case <-ctx.Done():
+	f := tlv.OpenStruct(e)
+	for {
+		more, wanted, err := r.read(f)
+		if err != nil {
+			return
+		}
+		if !more {
+			// What came counts, in the order it came: before the node is told, which may then send the next one.
+			select {
+			case c.Reports <- r:
+			case <-ctx.Done():
+			}
+		}
+		if wanted {
+			err = confirm(ctx, x)
+		}
+		if !more || err != nil {
+			return
+		}
+		if f, err = receive(ctx, x, im.OpReportData); err != nil {
+			return
+		}
 	}
 }
 

@@ -85,6 +85,7 @@ func (h Header) Append(dst []byte) []byte {
 		dst = le.AppendUint64(dst, h.DestNode)
 	case ToGroup:
 		dst = le.AppendUint16(dst, h.DestGroup)
+	case ToNobody:
 	}
 	return dst
 }
@@ -104,6 +105,7 @@ func PrivateSize(b []byte) (n int, ok bool) {
 		n += 8
 	case ToGroup:
 		n += 2
+	case ToNobody:
 	}
 	return n, len(b) >= 4+n
 }
@@ -136,6 +138,7 @@ func ParseHeader(b []byte) (h Header, size int, err error) {
 		h.DestNode = le.Uint64(b[at:])
 	case ToGroup:
 		h.DestGroup = le.Uint16(b[at:])
+	case ToNobody:
 	}
 	at = 4 + private
 	if security&flagExtensions != 0 {

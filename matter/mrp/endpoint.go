@@ -126,9 +126,12 @@ func (e *Endpoint) read(ctx context.Context, c net.PacketConn) error {
 	failures := 0
 	for {
 		n, addr, err := c.ReadFrom(buf)
-		switch {
-		case ctx.Err() != nil:
+		select {
+		case <-ctx.Done():
 			return nil
+		default:
+		}
+		switch {
 		case errors.Is(err, net.ErrClosed):
 			return err
 		case err != nil:

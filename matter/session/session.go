@@ -31,6 +31,7 @@ func (k Kind) String() string {
 		return "PASE"
 	case CASE:
 		return "CASE"
+	case Unknown:
 	}
 	return "unknown"
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/matter/mattertest"
+	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/message"
 	"github.com/loquet/loquet/matter/mrp"
 	"github.com/loquet/loquet/matter/securechannel"
@@ -35,26 +36,6 @@ func (f *fabrics) set(all ...session.Fabric) {
 	f.all = all
 }
 
-type disk struct {
-	mu  sync.Mutex
-	all map[string][]byte
-}
-
-func (d *disk) List(string) (map[string][]byte, error) { return d.all, nil }
-
-func (d *disk) Apply(changes map[string][]byte) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for k, v := range changes {
-		if v == nil {
-			delete(d.all, k)
-		} else {
-			d.all[k] = v
-		}
-	}
-	return nil
-}
-
 // house is a device with a fabric, and a controller that runs it.
 type house struct {
 	net                *mattertest.Network
@@ -62,7 +43,7 @@ type house struct {
 	device, controller *mattertest.Node
 	at, ours           session.Fabric // the fabric at the device, and at the controller
 	list               *fabrics
-	disk               *disk
+	disk               *memory.Store
 	client             sigma.Config
 	mu                 sync.Mutex
 	failed             []error
@@ -71,7 +52,7 @@ type house struct {
 
 func build(t *testing.T, w mattertest.Weather, intermediate bool, size int) *house {
 	t.Helper()
-	h := &house{net: mattertest.NewNetwork(w, 5), authority: mattertest.NewAuthority(t, 9, intermediate), list: &fabrics{}, disk: &disk{all: map[string][]byte{}}}
+	h := &house{net: mattertest.NewNetwork(w, 5), authority: mattertest.NewAuthority(t, 9, intermediate), list: &fabrics{}, disk: memory.New()}
 	h.at, h.ours = h.authority.Member(t, 1, 100), h.authority.Member(t, 7, 200, 0x00010002)
 	h.list.set(h.at)
 	h.boot(t, size)
@@ -188,7 +169,7 @@ func TestResumption(t *testing.T) {
 			t.Errorf("%d datagrams after a restart, %d before", again, resumed)
 		}
 		// A device that forgot goes back to certificates by itself.
-		h.disk.all = map[string][]byte{}
+		h.disk = memory.New()
 		h.boot(t, 16)
 		if again := count(open); again != full {
 			t.Errorf("%d datagrams with a device that forgot, %d at first", again, full)
@@ -317,15 +298,15 @@ func TestResumptionsForget(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if len(h.disk.all) != 1 {
-			t.Fatalf("%d records", len(h.disk.all))
+		if len(h.disk.All()) != 1 {
+			t.Fatalf("%d records", len(h.disk.All()))
 		}
 		r, err := sigma.NewResumptions(8, h.disk)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.ForgetFabric(1); err != nil || len(h.disk.all) != 0 {
-			t.Errorf("%d records, %v", len(h.disk.all), err)
+		if err := r.ForgetFabric(1); err != nil || len(h.disk.All()) != 0 {
+			t.Errorf("%d records, %v", len(h.disk.All()), err)
 		}
 	})
 }

@@ -161,6 +161,8 @@ func copyTo(t testing.TB, w *Writer, e Element) {
 			w.Array(e.Tag())
 		case TypeList:
 			w.List(e.Tag())
+		default:
+			t.Fatalf("type %d", e.Type())
 		}
 		for m := range e.Members() {
 			copyTo(t, w, m)
@@ -334,6 +336,8 @@ func TestIntegersTakeTheShortestForm(t *testing.T) {
 			case TypeUint:
 				got, _ := m.Uint()
 				u = got == uint64(v)
+			default:
+				t.Errorf("a number came back as type %d", m.Type())
 			}
 		}
 		if !i || !u {

@@ -4,6 +4,7 @@ package memory
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"strings"
 	"sync"
@@ -82,6 +83,9 @@ func (s *Store) Fault(f func(changes map[string][]byte) error) {
 	defer s.mu.Unlock()
 	s.fault = f
 }
+
+// Full is the fault of a full disk.
+func Full(map[string][]byte) error { return errors.New("disk full") }
 
 // Unreadable makes everything unreadable; nil makes it readable again.
 func (s *Store) Unreadable(err error) {
