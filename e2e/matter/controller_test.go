@@ -86,6 +86,9 @@ func TestMatterJS(t *testing.T) {
 
 	// One leaves, the other stays.
 	second.must(t, "leave", nil)
+	if left := first.fabrics(t); len(left) != 1 || left[0].Label != "first" {
+		t.Errorf("after one left: %+v", left)
+	}
 	bridge.say(t, "toggle 0")
 	first.contact(t, 2, "true")
 	first.must(t, "leave", nil)

@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { Environment, Logger } from "@matter/main";
 import * as clusters from "@matter/main/clusters";
-import { BasicInformation } from "@matter/main/clusters";
+import { BasicInformation, OperationalCredentials } from "@matter/main/clusters";
 import { ManualPairingCodeCodec } from "@matter/main/types";
 import "@matter/nodejs";
 import { CommissioningController } from "@project-chip/matter.js";
@@ -100,12 +100,33 @@ const verbs = {
     await basic.setNodeLabelAttribute(label);
     return {};
   },
+  // matter.js now and then cannot lock its own record of the node then, which it has already left.
   async leave() {
-    await node.decommission();
+    await node.decommission().catch((error) => {
+      if (error?.constructor?.name !== "SynchronousTransactionConflictError") throw error;
+    });
     return {};
   },
   async window() {
     return await node.openEnhancedCommissioningWindow(180);
+  },
+  async basic() {
+    await node.openBasicCommissioningWindow(180);
+    return {};
+  },
+  // How many attributes there are to read, how many of which cannot be read, and on which endpoints.
+  async everything() {
+    const client = await node.getInteractionClient();
+    const all = await client.getMultipleAttributesAndStatus({ attributes: [{}] });
+    return { values: all.attributeData.length, refused: (all.attributeStatus ?? []).length, endpoints: [...new Set(all.attributeData.map((a) => a.path.endpointId))].sort() };
+  },
+  async fabrics() {
+    const credentials = node.getRootClusterClient(OperationalCredentials.Complete ?? OperationalCredentials);
+    return (await credentials.getFabricsAttribute(true, false)).map((f) => ({ index: f.fabricIndex, label: f.label }));
+  },
+  async expel({ index }) {
+    const credentials = node.getRootClusterClient(OperationalCredentials.Complete ?? OperationalCredentials);
+    return await credentials.removeFabric({ fabricIndex: index });
   },
   async end() {
     await controller.close();
