@@ -2,6 +2,8 @@ package garadget
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -224,4 +226,32 @@ func TestTheBridgeRestarts(t *testing.T) {
 			b.wantClicks(t, 1)
 		})
 	}
+}
+
+// The example runs as it stands, and its steps lead to a door that opens.
+func TestExample(t *testing.T) {
+	text, err := os.ReadFile(e2e.Folder(t, "examples", "garadget", "loquet.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{}
+	h.home, h.yard = lab.Pair(t)
+	h.broker = h.home.Addr.String() + ":1883"
+	h.Loquet = lab.Start(t, e2e.Options{Host: h.home, Config: string(text)})
+	n := h.adopt(t)
+	h.user, h.password = n.User, n.Password
+	b := h.board(t, emulator.Options{Settings: emulator.Settings{Name: n.Name}})
+	h.Await(t, "workshop", "closed", limit)
+	list := e2e.Run(t, e2e.Command{Host: h.home, Name: lab.Binary(t), Args: []string{"adopt", "list", "--state", h.Options.State}}, limit)
+	if !strings.Contains(list, boardID) || !strings.Contains(list, n.Name) {
+		t.Errorf("the list does not show the board's number:\n%s", list)
+	}
+	h.Must(t, "workshop", "open")
+	e2e.Until(t, limit, func() string {
+		if w := b.look(t); w.At < 1 {
+			return fmt.Sprintf("the door open: %+v", w)
+		}
+		return ""
+	})
+	b.wantClicks(t, 1)
 }

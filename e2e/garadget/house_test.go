@@ -68,6 +68,7 @@ type adoption struct {
 	Password string   `json:"password"`
 	Hosts    []string `json:"hosts"`
 	Port     int      `json:"port"`
+	Name     string   `json:"name"`
 }
 
 func (h *house) adopt(t *testing.T, flags ...string) adoption {
