@@ -363,26 +363,32 @@ func TestTheBrokerComesBack(t *testing.T) {
 func TestWhoSaysTooMuchIsThrownOut(t *testing.T) {
 	h := newHouse(t)
 	h.server.Adopt(time.Now().Add(time.Minute), boardRights())
-	for name, flood := range map[string]func(b *board){
-		"large": func(b *board) { _, _ = b.Write([]byte{0x30, 0xff, 0xff, 0x3f}) },
-		"often": func(b *board) {
+	for _, c := range []struct {
+		name  string
+		flood func(b *board)
+	}{
+		{"large", func(b *board) { _, _ = b.Write([]byte{0x30, 0xff, 0xff, 0x3f}) }},
+		{"often", func(b *board) {
 			for range 3 * messagesAtOnce {
 				if _, err := b.Write(packet(0x30, text("garadget/often/status"), []byte("x"))); err != nil {
 					return
 				}
 			}
-		},
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			b, code := hello(t, h.addr, name, "", "")
+		t.Run(c.name, func(t *testing.T) {
+			b, code := hello(t, h.addr, c.name, "", "")
 			if code != 0 {
 				t.Fatal(code)
 			}
-			go flood(b)
+			go c.flood(b)
 			if !b.gone() {
 				t.Error("it may go on")
 			}
 		})
+	}
+	if _, code := hello(t, h.addr, "often", "", ""); code == 0 {
+		t.Error("a new connection is a new allowance")
 	}
 	c, err := net.Dial("tcp", h.addr)
 	if err != nil {

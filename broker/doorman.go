@@ -21,8 +21,9 @@ type doorman struct {
 	mu       sync.RWMutex
 	visitors map[*mochi.Client]*visitor
 	adopting adoption
-	changes  map[string]*changes // by client id
-	kept     map[string]int      // bytes of the messages that are kept, by topic
+	changes  map[string]*changes  // by client id
+	quiet    map[string]time.Time // who said too much, by account or address, and until when it stays out
+	kept     map[string]int       // bytes of the messages that are kept, by topic
 	keptSum  int
 }
 
@@ -53,6 +54,7 @@ const (
 	maxKept        = 4096
 	maxKeptBytes   = 4 << 20
 	maxClientID    = 64
+	quietTime      = 5 * time.Second
 	throwsOut      = 3 // changes of address within throwsOutIn: two devices of one name
 	throwsOutIn    = 2 * time.Minute
 	maxClientsSeen = 256
@@ -60,7 +62,7 @@ const (
 
 func newDoorman(server *mochi.Server, o ServerOptions) *doorman {
 	return &doorman{server: server, accounts: o.Accounts, told: o.Told, visitors: map[*mochi.Client]*visitor{},
-		changes: map[string]*changes{}, kept: map[string]int{}}
+		changes: map[string]*changes{}, quiet: map[string]time.Time{}, kept: map[string]int{}}
 }
 
 // ID implements mochi.Hook.
@@ -84,6 +86,7 @@ func (d *doorman) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Pac
 	if v == nil || v.rate.allows(time.Now(), pk.FixedHeader.Remaining) {
 		return pk, nil
 	}
+	d.silence(v)
 	d.told(Notice{Kind: TooMuch, Client: plain(v.id), Remote: v.remote, Detail: "it sent more than one device can have to say"})
 	return pk, packets.ErrRejectPacket
 }
@@ -118,6 +121,9 @@ func (d *doorman) admit(v *visitor, password string) string {
 	if v.id == "" || len(v.id) > maxClientID || plain(v.id) != v.id || strings.ContainsAny(v.id, "/+#%$") {
 		return "its client id cannot be used in a topic"
 	}
+	if d.silenced(v) {
+		return "it said too much a moment ago"
+	}
 	if d.taken(v) {
 		return "another device has this name already"
 	}
@@ -138,6 +144,30 @@ func (d *doorman) admit(v *visitor, password string) string {
 	}
 	v.rights = account.Rights.of(v.id)
 	return ""
+}
+
+// who is what a visitor is remembered by.
+func (v *visitor) who() string {
+	if v.user == "" {
+		return host(v.remote)
+	}
+	return v.user
+}
+
+// silence keeps a visitor out for a while: a new connection is no new allowance.
+func (d *doorman) silence(v *visitor) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.quiet) >= maxClientsSeen {
+		clear(d.quiet)
+	}
+	d.quiet[v.who()] = time.Now().Add(quietTime)
+}
+
+func (d *doorman) silenced(v *visitor) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return time.Now().Before(d.quiet[v.who()])
 }
 
 // taken reports whether somebody else is connected under this client id.
