@@ -2,6 +2,7 @@ package matter
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func TestTheOwnerClosesTheWindow(t *testing.T) {
 	if o := h.Opening(); !o.Open || !o.Own || !o.Until.IsZero() {
 		t.Errorf("in no fabric: %+v", o)
 	}
-	if err := h.CloseWindow(); err != commissioning.ErrNotOpen {
+	if err := h.CloseWindow(); !errors.Is(err, commissioning.ErrNotOpen) {
 		t.Errorf("%v", err)
 	}
 	must(t, h.OpenWindow(5*time.Minute))

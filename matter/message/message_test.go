@@ -96,6 +96,7 @@ func TestHeadersComeBack(t *testing.T) {
 			h.DestNode = rapid.Uint64().Draw(t, "node")
 		case ToGroup:
 			h.DestGroup = rapid.Uint16().Draw(t, "group")
+		case ToNobody:
 		}
 		b := h.Append(nil)
 		got, n, err := ParseHeader(append(b, 1, 2, 3))
