@@ -16,7 +16,7 @@ func (a *app) adoptCommand() *cobra.Command {
 		GroupID: groupHouse,
 		Args:    noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: garadget, device, tasmota, zigbee2mqtt, homeassistant, list or remove", cmd}
+			return &usage{"say what: garadget, device, zigbee2mqtt, list or remove", cmd}
 		},
 	}
 	blank := false
@@ -24,9 +24,7 @@ func (a *app) adoptCommand() *cobra.Command {
 	garadget.Flags().BoolVar(&blank, "blank", false, "let one board in that has no account, for 15 minutes, and give it this one")
 	cmd.AddCommand(garadget,
 		a.adoptKind("device TOPIC", "A device that keeps to a topic of its own", nil),
-		a.adoptKind("tasmota TOPIC", "A device with Tasmota, with its topic", nil),
 		a.adoptKind("zigbee2mqtt", "Zigbee2MQTT", nil),
-		a.adoptKind("homeassistant", "Home Assistant: it sees the doors and may ask for moves", nil),
 		a.adoptListCommand(), a.adoptRemoveCommand())
 	return cmd
 }
