@@ -29,6 +29,7 @@ import (
 	"github.com/loquet/loquet/bridge/pairings"
 	"github.com/loquet/loquet/bridge/slots"
 	"github.com/loquet/loquet/bridge/stays"
+	"github.com/loquet/loquet/bridge/tasks"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/clock"
 	"github.com/loquet/loquet/config"
@@ -66,7 +67,7 @@ type App struct {
 	stream  *api.Stream
 	points  *failpoints
 	token   string
-	work    *tasks        // everything that belongs to no device
+	work    *tasks.Tasks  // everything that belongs to no device
 	settled chan struct{} // closed when the devices of the start have told where they are
 	nudge   chan struct{} // what the ready file says may have changed
 	zone    atomic.Pointer[time.Location]
@@ -134,7 +135,7 @@ func New(opts Options) (*App, error) {
 	a := &App{
 		opts: opts, log: opts.Log, cfg: opts.Config, world: opts.World, board: health.NewBoard(), stream: api.NewStream(),
 		announcer: announce.New(), points: newFailpoints(), token: hex.EncodeToString(token),
-		work: newTasks(), settled: make(chan struct{}), nudge: make(chan struct{}, 1),
+		work: tasks.New(), settled: make(chan struct{}), nudge: make(chan struct{}, 1),
 	}
 	a.zone.Store(zone)
 	a.builder = &unit.Builder{Limit: device.NewPulseLimit(pulsesPerController, pulseWindow), Awake: device.NewAwake(), Crew: &device.Crew{}, Board: a.board, Zone: a.zone.Load,
@@ -162,7 +163,7 @@ func (a *App) onStop(name string, undo func(ctx context.Context) error) {
 func (a *App) Start(ctx context.Context) error {
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	if a.started || a.work.ctx.Err() != nil {
+	if a.started || a.work.Context().Err() != nil {
 		return errors.New("bridge: an App starts once")
 	}
 	for _, step := range []struct {
@@ -197,7 +198,7 @@ func (a *App) Start(ctx context.Context) error {
 // Stop takes the house down, last started first: the network is told goodbye, controllers are closed,
 // outputs go to rest, the state is closed. It is bounded by ctx and may be called twice.
 func (a *App) Stop(ctx context.Context) error {
-	a.work.cancel() // a reload that is under way gives up
+	a.work.Cancel() // a reload that is under way gives up
 	a.changing.Lock()
 	defer a.changing.Unlock()
 	return a.stop(ctx)
@@ -205,7 +206,7 @@ func (a *App) Stop(ctx context.Context) error {
 
 func (a *App) stop(ctx context.Context) error {
 	a.started = false
-	errs := []error{a.work.end(ctx)}
+	errs := []error{a.work.End(ctx)}
 	for len(a.cleanups) > 0 {
 		last := a.cleanups[len(a.cleanups)-1]
 		a.cleanups = a.cleanups[:len(a.cleanups)-1]
@@ -221,6 +222,13 @@ func (a *App) Console() string {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return a.console
+}
+
+// settings are the configuration in force.
+func (a *App) settings() *config.Config {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.cfg
 }
 
 // Pairings are the controllers of the house and what they may do.

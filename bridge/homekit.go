@@ -61,7 +61,7 @@ func (a *App) openDevices(ctx context.Context) error {
 	if err := a.display(ctx, units); err != nil {
 		return err
 	}
-	a.work.run(a.builder.Awake.Run)
+	a.work.Run(a.builder.Awake.Run)
 	for _, u := range units {
 		a.run(u)
 	}
@@ -111,7 +111,9 @@ func (a *App) stopDevices(context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (a *App) homekitAddr() string { return cmp.Or(a.opts.HomeKit, a.cfg.HomeKit.Listen, ":51826") }
+func (a *App) homekitAddr() string {
+	return cmp.Or(a.opts.HomeKit, a.settings().HomeKit.Listen, ":51826")
+}
 
 // openHomeKit lets controllers that know the house connect at once. What they ask is answered, and
 // anything announced, when the first readings are there.
@@ -122,7 +124,7 @@ func (a *App) openHomeKit(ctx context.Context) error {
 	a.onStop("homekit", a.faces.Stop)
 	unit.Settle(ctx, a.allUnits(), settleTime)
 	close(a.settled)
-	a.work.run(func(ctx context.Context) { garbage.Collect(ctx, a.faces.Quiet) })
+	a.work.Run(func(ctx context.Context) { garbage.Collect(ctx, a.faces.Quiet) })
 	return nil
 }
 

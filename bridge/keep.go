@@ -23,7 +23,7 @@ func (a *App) openKeeper() {
 			Network: a.announcer.Facts, Controllers: a.pairings.Facts, Matter: a.pairings.MatterFacts, Zone: a.zone.Load,
 			Runs: a.store.Space(doctor.NotesSpace), Board: a.board, Log: a.log},
 	}
-	a.work.run(a.keeper.Run)
+	a.work.Run(a.keeper.Run)
 }
 
 // refuseCopies keeps a house shut that is open on another machine.

@@ -22,15 +22,15 @@ func (a *App) openKeypads(context.Context) error {
 	})
 	a.onStop("keypads", a.keypads.Stop)
 	a.keypads.Apply(a.cfg)
-	a.work.run(func(ctx context.Context) { a.history.CountUses(ctx, a.uses, a.keypads.Known, a.log) })
+	a.work.Run(func(ctx context.Context) { a.history.CountUses(ctx, a.uses, a.keypads.Known, a.log) })
 	a.slots = slots.New(slots.Options{Space: a.store.Space("copies"), Ledger: a.keypads.Ledger, Clock: a.clock, Zone: a.zone.Load, Pads: a.keypads, Named: a.builder.Name, Board: a.board, Log: a.log})
 	a.slots.Set(unit.Slots(a.allUnits()))
-	a.work.run(a.slots.Run)
+	a.work.Run(a.slots.Run)
 	a.stays = stays.New(stays.Options{
 		Space: a.store.Space("stays", store.Precious), Ledger: a.keypads.Ledger, Group: keypads.Group, Clock: a.clock, Zone: a.zone.Load,
 		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
 	})
-	a.work.run(a.stays.Run)
+	a.work.Run(a.stays.Run)
 	return nil
 }
 

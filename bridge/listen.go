@@ -36,8 +36,8 @@ func (a *App) openAPI(ctx context.Context) error {
 			return ctx.Err()
 		}
 	})
-	a.work.run(a.follow)
-	a.work.run(a.watchHealth)
+	a.work.Run(a.follow)
+	a.work.Run(a.watchHealth)
 	return nil
 }
 

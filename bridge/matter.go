@@ -26,7 +26,7 @@ func (a *App) newMatter() {
 }
 
 // matterAddr is where Matter shall listen.
-func (a *App) matterAddr() string { return cmp.Or(a.opts.Matter, a.cfg.MatterListen()) }
+func (a *App) matterAddr() string { return cmp.Or(a.opts.Matter, a.settings().MatterListen()) }
 
 // openMatter lets the ecosystems in. Nothing that goes wrong there keeps anybody from the doors.
 func (a *App) openMatter(ctx context.Context) error {

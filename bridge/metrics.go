@@ -9,7 +9,7 @@ import (
 // metrics adds what only the program as a whole knows.
 func (a *App) metrics(w io.Writer) {
 	var b bytes.Buffer
-	if stats, err := a.store.Journal().Stats(a.work.ctx); err == nil {
+	if stats, err := a.store.Journal().Stats(a.work.Context()); err == nil {
 		fmt.Fprintf(&b, "loquet_journal_rows %d\nloquet_journal_last_seq %d\nloquet_journal_durable_seq %d\n", stats.Rows, stats.Last, stats.Durable)
 	}
 	for _, c := range a.faces.Controllers() {

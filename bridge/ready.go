@@ -37,8 +37,8 @@ func (a *App) openReady(context.Context) error {
 		_, err := daemon.SdNotify(false, daemon.SdNotifyStopping)
 		return err
 	})
-	a.work.run(func(ctx context.Context) { a.keepTrue(ctx, written) })
-	a.work.run(func(ctx context.Context) { watchdog.Feed(ctx, a.log, a.alive) })
+	a.work.Run(func(ctx context.Context) { a.keepTrue(ctx, written) })
+	a.work.Run(func(ctx context.Context) { watchdog.Feed(ctx, a.log, a.alive) })
 	return nil
 }
 

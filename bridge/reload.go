@@ -32,7 +32,7 @@ func (a *App) Reload(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTime)
 	defer cancel()
-	defer context.AfterFunc(a.work.ctx, cancel)() // a stop ends it
+	defer context.AfterFunc(a.work.Context(), cancel)() // a stop ends it
 	next, warnings, err := config.Read(a.opts.ConfigPath, a.catalog())
 	if err == nil {
 		err = a.apply(ctx, next)

@@ -19,7 +19,7 @@ func (a *App) replay() {
 	for _, u := range a.store.Unfinished() {
 		action, _ := api.ParseAction(u.Row.Action)
 		if device := a.unit(u.Row.Device); device != nil && !u.Started {
-			a.work.run(func(ctx context.Context) { _, _ = device.Command(ctx, command(action)) })
+			a.work.Run(func(ctx context.Context) { _, _ = device.Command(ctx, command(action)) })
 		}
 	}
 }

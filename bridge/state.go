@@ -59,8 +59,8 @@ func (a *App) openJournal(ctx context.Context) error {
 	a.uses = tally.New(s.Space("uses"))
 	a.journal = a.points.journal(a.uses.Journal(s.Journal()))
 	a.history = &history.History{Journal: s.Journal(), Name: a.nameOf, Zone: a.zone.Load, Board: a.board}
-	a.work.run(a.history.Check)
-	a.work.run(func(ctx context.Context) { a.refusals.Write(ctx, a.journal, a.log) })
+	a.work.Run(a.history.Check)
+	a.work.Run(func(ctx context.Context) { a.refusals.Write(ctx, a.journal, a.log) })
 	doctor.TellNotes(a.board, s.Notes())
 	return a.closeUnfinished(ctx)
 }
@@ -74,7 +74,7 @@ func (a *App) keepTime(time *clock.Keeper) {
 	}
 	a.clock = time
 	a.raise(health.ClockUntrusted, "", "", a.trust() == clock.Floor.String())
-	a.work.run(func(ctx context.Context) { time.Run(ctx, failed) })
+	a.work.Run(func(ctx context.Context) { time.Run(ctx, failed) })
 	a.onStop("clock", func(context.Context) error {
 		if _, bad := a.store.Degraded(); bad {
 			return nil

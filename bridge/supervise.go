@@ -59,10 +59,10 @@ func (a *App) revive(u *unit.Unit) error {
 	defer a.changing.Unlock()
 	units := a.allUnits()
 	i := slices.Index(units, u)
-	if i < 0 || a.work.ctx.Err() != nil {
+	if i < 0 || a.work.Context().Err() != nil {
 		return nil // it is gone
 	}
-	ctx, cancel := context.WithTimeout(a.work.ctx, reloadTime)
+	ctx, cancel := context.WithTimeout(a.work.Context(), reloadTime)
 	defer cancel()
 	if err := u.Release(); err != nil {
 		return err

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +30,8 @@ type packet struct {
 // peer is a broker with Zigbee2MQTT and one lock behind it, at the other end of a wire.
 type peer struct {
 	wire *hwtest.Wire
+
+	sent, taken atomic.Int64 // messages to it, and those that it has worked through
 
 	mu       sync.Mutex
 	conns    map[net.Conn]*json.Encoder
@@ -86,6 +90,7 @@ func (p *peer) serve(c net.Conn) {
 			return
 		}
 		p.take(q)
+		p.taken.Add(1)
 	}
 }
 
@@ -217,7 +222,12 @@ func (p *peer) change(f func()) {
 	f()
 }
 
+// count is how many orders the lock got. Messages are on their way for a moment after they were sent, and a
+// lock's word about something else may come first.
 func (p *peer) count() int {
+	for end := time.Now().Add(time.Second); p.taken.Load() < p.sent.Load() && time.Now().Before(end); {
+		runtime.Gosched()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.orders
@@ -225,6 +235,7 @@ func (p *peer) count() int {
 
 // link is the house's connection to the fake broker.
 type link struct {
+	peer *peer
 	addr string
 	ctx  context.Context
 
@@ -281,6 +292,7 @@ func (l *link) Publish(ctx context.Context, topic string, payload []byte) error 
 	if _, err := c.Write(append(b, '\n')); err != nil {
 		return fmt.Errorf("%w: %w", device.ErrUnsure, err)
 	}
+	l.peer.sent.Add(1)
 	return ctx.Err()
 }
 
@@ -309,7 +321,7 @@ func config() Config {
 func open(t *testing.T, p *peer) rig {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &link{addr: p.wire.Addr().String(), ctx: ctx}
+	l := &link{peer: p, addr: p.wire.Addr().String(), ctx: ctx}
 	env := hw.NewEnv(zerolog.Nop())
 	env.UseMQTT(l)
 	lock, err := Open(t.Context(), env.For("front"), config())

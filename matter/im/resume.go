@@ -115,7 +115,7 @@ func (e *Engine) Resume(member func(fabric uint8) bool) error {
 			continue
 		}
 		s.address = address
-		e.run.Go(func() {
+		e.spawn(func() {
 			session := s.again(0)
 			if session == nil {
 				if s.ctx.Err() == nil {

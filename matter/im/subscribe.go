@@ -160,7 +160,17 @@ func (e *Engine) admit(c *model.Caller, req *subscribeRequest) (*subscription, e
 // begin starts the goroutine of a subscription that was primed.
 func (e *Engine) begin(s *subscription, session Session) {
 	e.established.Add(1)
-	e.run.Go(func() { s.live(session) })
+	e.spawn(func() { s.live(session) })
+}
+
+// spawn does something beside. After Close it does nothing: a subscription that was established in the last
+// moment is resumed by the next engine, as all others are.
+func (e *Engine) spawn(do func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.run.Go(do)
+	}
 }
 
 // remove ends a subscription for good.
