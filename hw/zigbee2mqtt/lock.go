@@ -83,7 +83,8 @@ func (l *Lock) tell(m any) bool {
 // Readings implements device.Bolt.
 func (l *Lock) Readings(ctx context.Context) <-chan device.LockReading { return l.feed.Subscribe(ctx) }
 
-// Throw implements device.Bolt: one message, and then the lock's own word that it heard something.
+// Throw implements device.Bolt: one message, and then the lock's own word of what came of it. A report of where
+// the bolt was before may still be on its way, and is no such word.
 func (l *Lock) Throw(ctx context.Context, target device.BoltTarget) error {
 	word := ""
 	switch target {
@@ -98,7 +99,7 @@ func (l *Lock) Throw(ctx context.Context, target device.BoltTarget) error {
 		return l.fail("throw", err)
 	}
 	l.tell(ordered{target})
-	return l.fail("throw", l.send(ctx, "set", map[string]any{"state": word}, &wait{match: (*message).telling}))
+	return l.fail("throw", l.send(ctx, "set", map[string]any{"state": word}, &wait{match: func(m *message) bool { return m.answers(target) }}))
 }
 
 // RefreshBolt implements device.BoltRefresher: it asks the lock over the radio.

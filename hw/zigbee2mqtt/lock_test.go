@@ -257,3 +257,24 @@ func TestChecks(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A report of where the bolt was, asked for before the order, is not the order's answer.
+func TestAnOldReportIsNoAnswer(t *testing.T) {
+	for word, want := range map[string]bool{
+		`{"state":"LOCK","lock_state":"locked"}`:           false,
+		`{"state":"LOCK"}`:                                 false,
+		`{"battery":90}`:                                   false,
+		`{"state":"UNLOCK"}`:                               true,
+		`{"state":"UNLOCK","lock_state":"unlocked"}`:       true,
+		`{"state":"LOCK","lock_state":"not_fully_locked"}`: true,
+		`{"state":"UNLOCK","lock_state":"locked"}`:         true, // in between
+	} {
+		m, err := parse([]byte(word))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.answers(device.BoltTargetUnsecured) != want {
+			t.Errorf("%s answers an order to open: %v", word, !want)
+		}
+	}
+}

@@ -64,6 +64,17 @@ func number(b json.RawMessage) (int, bool) {
 // telling reports whether the message says where the bolt is, be it that nobody knows.
 func (m *message) telling() bool { return m.State != nil || m.LockState != nil }
 
+// answers reports whether a message can be about an order: the bolt is where it was told to go, stuck, or
+// nobody knows where.
+func (m *message) answers(target device.BoltTarget) bool {
+	at, _ := m.position()
+	before := device.BoltSecured
+	if target == device.BoltTargetSecured {
+		before = device.BoltUnsecured
+	}
+	return m.telling() && at != before
+}
+
 // position is where the bolt is. Both keys come from one attribute of the lock; a lock may have only the
 // first. Where they contradict each other it is unknown.
 func (m *message) position() (at device.BoltPosition, contradicts bool) {
