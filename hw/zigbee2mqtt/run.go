@@ -98,6 +98,7 @@ func (k *keeper) event(e hw.MQTTEvent) {
 		yes, known := online(e.Payload)
 		switch {
 		case !known:
+		case yes && e.Retained: // the lock was asked when the broker came
 		case yes && !k.up:
 			k.asks = 0
 			k.ask()
