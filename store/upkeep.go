@@ -121,9 +121,6 @@ func (u *upkeep) turn(now time.Time) {
 	if (idle && j.crowded(logLimit)) || j.crowded(8*logLimit) {
 		u.emptyLog(ctx)
 	}
-	if !j.laid() {
-		_ = j.order(func() { j.lay(ctx) }) // a journal that closes needs no room
-	}
 	if now.Sub(u.anchored) >= anchorEvery {
 		u.anchored = now
 		u.anchor()

@@ -68,7 +68,10 @@ func TestRatgdo(t *testing.T) {
 
 	r.cut()
 	e2e.Until(t, limit, func() string {
-		if d := q.Device(t, "garage"); d.Available && d.State.Position == "closed" {
+		r.mu.Lock()
+		visits := r.visits
+		r.mu.Unlock()
+		if d := q.Device(t, "garage"); visits > 1 && d.Available && d.State.Position == "closed" {
 			return ""
 		}
 		return "the door to be back"
@@ -78,19 +81,20 @@ func TestRatgdo(t *testing.T) {
 	}
 
 	r.mu.Lock()
-	r.deaf = true
+	r.loses = true
 	r.mu.Unlock()
-	if a := q.Command(t, "garage", "open"); a.Status/100 == 2 {
-		t.Errorf("an order without an answer: %+v", a)
+	lost := q.Command(t, "garage", "open")
+	if lost.Status/100 == 2 {
+		t.Errorf("an order without an answer: %+v", lost)
 	}
 	e2e.Until(t, limit, func() string {
 		if r.count() == 2 {
 			return ""
 		}
-		return fmt.Sprintf("the order to arrive: %d", r.count())
+		return fmt.Sprintf("the order to arrive, %d did; answered %+v", r.count(), lost)
 	})
 	r.mu.Lock()
-	r.deaf = false
+	r.deaf, r.loses = false, false
 	r.mu.Unlock()
 	q.Await(t, "garage", "open", limit)
 	if r.count() != 2 {

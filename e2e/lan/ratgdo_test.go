@@ -23,6 +23,8 @@ type ratgdo struct {
 	position float64 // 0 closed, 1 open
 	target   float64
 	orders   int
+	visits   int  // connections that asked for states
+	loses    bool // it falls silent with the next order
 	deaf     bool // it does what it is told and says nothing more
 	conns    map[*board]struct{}
 }
@@ -226,10 +228,12 @@ func (r *ratgdo) hear(b *board, kind uint16, data []byte) error {
 		}
 		return b.write(19, nil)
 	case 20:
+		r.visits++
 		r.conns[b] = struct{}{}
 		r.tell(r.position != r.target)
 	case 30: // CoverCommand: with a position, or stop
 		r.orders++
+		r.deaf = r.loses
 		switch {
 		case slices.Contains(data, 8<<3):
 			r.target = r.position

@@ -90,6 +90,9 @@ func TestEveryBrokenConfiguration(t *testing.T) {
 		if end := strings.LastIndex(strings.TrimSpace(out), "\n") + 1; strings.Contains(out[end:], " is good: ") {
 			out, wrong = out[:end], 0
 		}
+		if strings.HasPrefix(filepath.Base(path), "absent") && wrong == 0 {
+			continue // a section that some build cannot serve, and this one does
+		}
 		if mistakes(string(golden)) > 0 && wrong == 0 {
 			t.Errorf("%s is good, it says:\n%s", path, out)
 		}

@@ -147,7 +147,7 @@ func TestFrontDoor(t *testing.T) {
 		return e2e.Run(t, e2e.Command{Name: lab.Binary(t), Args: append(args, "--state", q.Options.State)}, limit)
 	}
 	command("people", "add", "Anna", "--kind", "owner")
-	pin := strings.TrimSpace(command("codes", "add", "--person", "Anna"))
+	pin := strings.TrimSpace(command("codes", "add", "--person", "Anna", "--doors", "front"))
 	slot := 0
 	e2e.Until(t, limit, func() string {
 		if slot = p.slot(pin); slot == 0 {
