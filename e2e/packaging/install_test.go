@@ -140,10 +140,10 @@ func TestPackageOnARealSystem(t *testing.T) {
 	needSystem(t)
 	older, newer := build(t, "0.0.1"), build(t, "0.0.2")
 	s := boot(t)
-	s.copyIn(t, older, "/root/older.deb")
-	s.copyIn(t, newer, "/root/newer.deb")
+	s.copyIn(t, older, "/var/tmp/older.deb")
+	s.copyIn(t, newer, "/var/tmp/newer.deb")
 
-	s.do(t, "dpkg", "--install", "/root/older.deb")
+	s.do(t, "dpkg", "--install", "/var/tmp/older.deb")
 	s.do(t, "systemctl", "is-active", "loquet") // its own word that it is ready: Type=notify
 	s.house(t)
 	s.do(t, "useradd", "--groups", "loquet", "visitor")
@@ -229,7 +229,7 @@ func (s *system) upgrade(t *testing.T) {
 	s.await(t, "garage", "closed") // the simulated world began anew with the process
 	s.do(t, "loquet", "open", "garage")
 	began := time.Now()
-	s.do(t, "dpkg", "--install", "/root/newer.deb")
+	s.do(t, "dpkg", "--install", "/var/tmp/newer.deb")
 	if took := time.Since(began); took < 5*time.Second {
 		t.Errorf("the upgrade took %v, the door moves for longer", took)
 	}
@@ -254,10 +254,10 @@ func (s *system) restore(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.root, "root/phrase"), []byte("correct horse battery staple\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.do(t, "loquet", "backup", "/root/house.backup", "--passphrase-file", "/root/phrase")
+	s.do(t, "loquet", "backup", "/var/tmp/house.backup", "--passphrase-file", "/var/tmp/phrase")
 	s.do(t, "systemctl", "stop", "loquet")
-	s.do(t, "loquet", "restore", "/root/house.backup", "--state", "/var/lib/loquet", "--config", "/etc/loquet/loquet.yaml", "--force",
-		"--passphrase-file", "/root/phrase")
+	s.do(t, "loquet", "restore", "/var/tmp/house.backup", "--state", "/var/lib/loquet", "--config", "/etc/loquet/loquet.yaml", "--force",
+		"--passphrase-file", "/var/tmp/phrase")
 	s.do(t, "systemctl", "start", "loquet")
 	if history := s.do(t, "loquet", "history"); !strings.Contains(history, "Garage is open") {
 		t.Errorf("history after the restore:\n%s", history)
@@ -281,7 +281,7 @@ func (s *system) remove(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(s.root, "etc/loquet/loquet.yaml")); !os.IsNotExist(err) {
 		t.Errorf("the configuration after a purge: %v", err)
 	}
-	s.do(t, "dpkg", "--install", "/root/newer.deb")
+	s.do(t, "dpkg", "--install", "/var/tmp/newer.deb")
 	s.do(t, "systemctl", "is-active", "loquet")
 	after, err := os.ReadFile(identity)
 	if err != nil {
