@@ -12,6 +12,7 @@ import (
 	"github.com/loquet/loquet/matter/mattertest/memory"
 	"github.com/loquet/loquet/matter/model"
 	"github.com/loquet/loquet/matter/mrp"
+	"github.com/loquet/loquet/matter/session"
 	"github.com/loquet/loquet/matter/tlv"
 )
 
@@ -35,13 +36,32 @@ func (c *counter) ReadAttribute(*model.Caller, uint32, *tlv.Writer, tlv.Tag) err
 	return model.UnsupportedAttribute
 }
 
+// connected is a session of a controller that asks again as long as ctx lasts, with a pause: an answer of "no" takes no time here,
+// and whoever asked again at once would stop the clock.
+func connected(ctx context.Context, t *testing.T, c *mattertest.Controller, h *house) *session.Session {
+	t.Helper()
+	for {
+		patience, cancel := context.WithTimeout(ctx, 5*time.Minute)
+		s, err := c.CASE(patience, h.conn.LocalAddr(), 5)
+		cancel()
+		if err == nil {
+			return s
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			t.Fatalf("no session: %v; fabrics %d, fail-safe %v, sessions %d", err, len(h.Fabrics()), h.failsafe.Armed(), len(h.sessions.All(nil)))
+		}
+	}
+}
+
 // TestAThirdIsLost loses 30 % of all datagrams, doubles a fifth and lets them overtake each other. A command is done once when
 // it was answered, and once at most when it was not; a subscription shows how things are in the end.
 func TestAThirdIsLost(t *testing.T) {
 	var answered, unanswered, done int
 	for seed := range uint64(8) {
 		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 			defer cancel()
 			n := mattertest.NewNetwork(mattertest.Weather{Loss: 0.3, Twice: 0.2, Delay: 80 * time.Millisecond}, seed)
 			h := start(t, n, memory.New(), func(c *Config) { c.Failed = func(error) {} })
@@ -54,9 +74,13 @@ func TestAThirdIsLost(t *testing.T) {
 			must(t, err)
 			c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB1, false), 1)
 			for try := 0; ; try++ { // a commissioner begins again when it came to nothing
-				if _, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5); err == nil {
+				patience, cancel := context.WithTimeout(ctx, 5*time.Minute)
+				_, err := c.Commission(patience, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
+				cancel()
+				if err == nil {
 					break
-				} else if try == 20 {
+				}
+				if try == 20 {
 					t.Fatal(err)
 				}
 				time.Sleep(2 * time.Minute)
@@ -64,10 +88,7 @@ func TestAThirdIsLost(t *testing.T) {
 					break // the answer to the last step was lost
 				}
 			}
-			s, err := c.CASE(ctx, h.conn.LocalAddr(), 5)
-			for err != nil {
-				s, err = c.CASE(ctx, h.conn.LocalAddr(), 5)
-			}
+			s := connected(ctx, t, c, h)
 			for i := range uint64(60) {
 				short, cancel := context.WithTimeout(ctx, 10*time.Second)
 				_, err := c.Invoke(short, s, mattertest.Command{Endpoint: number, Cluster: 0xFFF1FC01, Timed: true, Fill: func(w *tlv.Writer) { w.Uint(tlv.Context(0), i) }})
@@ -89,9 +110,14 @@ func TestAThirdIsLost(t *testing.T) {
 					t.Errorf("seed %d: command %d: %v", seed, i, err)
 				}
 			}
-			_, err = c.Subscribe(ctx, s, 0, 30)
-			for err != nil {
-				_, err = c.Subscribe(ctx, s, 0, 30)
+			for {
+				patience, cancel := context.WithTimeout(ctx, 5*time.Minute)
+				_, err = c.Subscribe(patience, s, 0, 30)
+				cancel()
+				if err == nil {
+					break
+				}
+				s = connected(ctx, t, c, h) // what was lost may have been the session
 			}
 			for i := range 20 {
 				gate.set(i%2 == 0)
@@ -109,11 +135,14 @@ func TestAThirdIsLost(t *testing.T) {
 				case r := <-c.Reports:
 					take(r)
 				case <-time.After(2 * time.Minute): // not even a sign of life: a controller subscribes again
-					if r, err := c.Subscribe(ctx, s, 0, 30); err == nil {
-						take(r)
-					} else if s2, err := c.CASE(ctx, h.conn.LocalAddr(), 5); err == nil {
-						s = s2
+					patience, cancel := context.WithTimeout(ctx, 5*time.Minute)
+					r, err := c.Subscribe(patience, s, 0, 30)
+					cancel()
+					if err != nil {
+						s = connected(ctx, t, c, h)
+						continue
 					}
+					take(r)
 				case <-end:
 					end = nil
 				}

@@ -81,6 +81,7 @@ func TestAFabricLeavesAndTheNodeIsOpenAgain(t *testing.T) {
 	h.await(t, "commissionable", count("_matterc._udp", 1))
 	s, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 5)
 	must(t, err)
+	h.await(t, "a member", count("_matter._tcp", 1)) // before that, what is announced looks as it will again at the end
 	f, err := c.Invoke(ctx, s, mattertest.Command{Cluster: 0x3E, ID: 10, Fill: func(w *tlv.Writer) { w.Uint(tlv.Context(0), 1) }})
 	must(t, err)
 	if status := f.Uint8(0); status != 0 {

@@ -79,6 +79,8 @@ func TestABrokerThatRestarts(t *testing.T) {
 		t.Fatalf("%d clicks that nobody asked for", n)
 	}
 	orderSoon(t, b)
+	wait(t, "the order is a click", func() bool { return door.Look().Clicks > 0 })
+	until(t, b, func(r device.Reading) bool { return !closed(r) })
 	if n := door.Look().Clicks; n != 1 {
 		t.Errorf("%d clicks, want one", n)
 	}
