@@ -26,6 +26,7 @@ const (
 	maxTopic       = 512
 	maxPublished   = 256 << 10
 	incomingAtOnce = uint16(64)
+	deniedWait     = 30 * time.Second // before a topic that is denied is asked for again
 )
 
 // ClientOptions say how to reach a broker. Dial and ID are required.
@@ -37,8 +38,9 @@ type ClientOptions struct {
 	Password func() ([]byte, error)
 	// Changed hears of each new connection (nil) and why there is none; it must not wait.
 	Changed func(err error)
-	// Denied hears of topics that the broker does not let the house read; it must not wait.
-	Denied func(filters []string)
+	// Denied hears of a topic that the broker does not let the house read (on), and when that is over:
+	// it may, or nobody in the house wants it any more. It must not wait, nor ask the client anything.
+	Denied func(filter string, on bool)
 	Log    zerolog.Logger
 }
 
@@ -47,10 +49,13 @@ type Client struct {
 	options ClientOptions
 	life    context.Context
 	end     context.CancelFunc
+	again   time.Duration // before a topic that is denied is asked for again
 
 	mu   sync.Mutex
 	link *link // nil while there is no connection
 	ears map[*ear]struct{}
+	// denied are the topics that the broker does not let an ear hear.
+	denied map[*ear][]string
 }
 
 var _ hw.MQTT = (*Client)(nil)
@@ -72,13 +77,13 @@ func (l *link) drop(why error) {
 
 // NewClient returns a client that is not connected yet.
 func NewClient(o ClientOptions) *Client {
-	c := &Client{options: o, ears: map[*ear]struct{}{}}
+	c := &Client{options: o, again: deniedWait, ears: map[*ear]struct{}{}, denied: map[*ear][]string{}}
 	c.life, c.end = context.WithCancel(context.Background())
 	if c.options.Changed == nil {
 		c.options.Changed = func(error) {}
 	}
 	if c.options.Denied == nil {
-		c.options.Denied = func([]string) {}
+		c.options.Denied = func(string, bool) {}
 	}
 	return c
 }
@@ -215,6 +220,7 @@ func (c *Client) Listen(ctx context.Context, filters ...string) <-chan hw.MQTTEv
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		delete(c.ears, e)
+		c.judge(e, nil)
 	}()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -225,38 +231,6 @@ func (c *Client) Listen(ctx context.Context, filters ...string) <-chan hw.MQTTEv
 	}
 	go c.subscribe(c.link, e)
 	return e.out
-}
-
-// subscribe asks for what e wants to hear, and tells it.
-func (c *Client) subscribe(l *link, e *ear) {
-	asked := &paho.Subscribe{}
-	for _, f := range e.filters {
-		asked.Subscriptions = append(asked.Subscriptions, paho.SubscribeOptions{Topic: f})
-	}
-	ctx, cancel := context.WithTimeout(c.life, connectTime)
-	defer cancel()
-	answer, err := l.paho.Subscribe(ctx, asked)
-	if err != nil && answer != nil {
-		var denied []string
-		for i, reason := range answer.Reasons {
-			if reason >= 0x80 && i < len(e.filters) {
-				denied = append(denied, e.filters[i])
-			}
-		}
-		c.options.Log.Warn().Strs("topics", denied).Msg("the MQTT broker does not let the house read")
-		c.options.Denied(denied)
-		return
-	}
-	if err != nil {
-		l.drop(fmt.Errorf("subscribe: %w", err))
-		_ = l.paho.Disconnect(&paho.Disconnect{}) // a new connection tries again
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.link == l {
-		e.up()
-	}
 }
 
 // receive hands one message to everybody who wants it.

@@ -112,6 +112,7 @@ func (d *doorman) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) boo
 	d.mu.Lock()
 	d.visitors[cl] = v
 	d.mu.Unlock()
+	d.told(Notice{Kind: Entered, Client: plain(v.id), Remote: v.remote})
 	d.watchName(v)
 	return true
 }

@@ -44,6 +44,7 @@ const (
 	SameName                     // two devices of one name throw each other out
 	TooMuch                      // a device said more than one can, and was thrown out
 	NotAdopted                   // a device without an account was let in while the owner adopts
+	Entered                      // a device was let in
 )
 
 // Notice is something about the broker or one of its clients. Client is what the client calls itself, with

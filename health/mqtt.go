@@ -19,7 +19,8 @@ func mqtt() []Declared {
 			"Devices behind it are unavailable until it is back. What was asked of them meanwhile is refused, and never sent later.",
 			"See that the broker runs and that mqtt: url:, user: and password_file: in the configuration are right."},
 		{MQTTRefused, Warning, "A device knocks at the MQTT broker and is not let in",
-			"Its user or password is wrong, or it uses the name of another device. If it is none of yours, somebody on your network is trying.",
+			"Its user or password is wrong, or it uses the name of another device. If it is none of yours, somebody on your network is trying. " +
+				"This is over when it gets in, or ten minutes after its last try.",
 			"If it is yours, run `loquet adopt` for it again and enter what that prints on the device's own set-up page."},
 		{MQTTSameName, Error, "Two MQTT devices have the same name",
 			"They throw each other out of the broker again and again, so neither can be relied on.",
@@ -28,7 +29,7 @@ func mqtt() []Declared {
 			"It was disconnected, and is let in again when it comes back.",
 			"Look for a fault in that device or in an automation that answers itself."},
 		{MQTTDenied, Error, "The MQTT broker does not let loquet read a topic",
-			"The devices behind it are unavailable.",
+			"The devices behind it are unavailable. It is asked again every half minute.",
 			"Give loquet's user at that broker the right to read and write the topics of the devices."},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"sync"
@@ -39,7 +40,7 @@ type House struct {
 	all    sync.WaitGroup
 
 	mu   sync.Mutex
-	told map[trouble]time.Time // what strangers caused, and when last
+	told map[trouble]last // what strangers caused
 	// boards are the numbers of Garadget boards, by name.
 	boards map[string]string
 }
@@ -58,7 +59,7 @@ func Open(o Options) (*House, error) {
 	if o.Config == nil {
 		return nil, nil
 	}
-	h := &House{options: o, told: map[trouble]time.Time{}, boards: map[string]string{}}
+	h := &House{options: o, told: map[trouble]last{}, boards: map[string]string{}}
 	c := broker.ClientOptions{ID: clientID, Changed: h.changed, Denied: h.denied, Log: o.Log}
 	if err := h.choose(&c); err != nil {
 		return nil, err
@@ -136,10 +137,13 @@ func (h *House) changed(err error) {
 	h.options.Board.Raise(health.MQTTAway, "", err.Error())
 }
 
-func (h *House) denied(filters []string) {
-	for _, f := range filters {
-		h.options.Board.Raise(health.MQTTDenied, f, "")
+// denied hears of topics that the broker does not let the house read.
+func (h *House) denied(filter string, on bool) {
+	if on {
+		h.options.Board.Raise(health.MQTTDenied, filter, "")
+		return
 	}
+	h.options.Board.Clear(health.MQTTDenied, filter)
 }
 
 // notice hears from the broker in the process.
@@ -152,9 +156,11 @@ func (h *House) notice(n broker.Notice) {
 		h.options.Board.Raise(health.MQTTPortBusy, "", n.Detail)
 	case n.Kind == broker.PortBusy:
 		h.options.Board.Clear(health.MQTTPortBusy, "")
+	case n.Kind == broker.Entered:
+		h.welcome(n)
 	case listed:
 		h.options.Log.Warn().Str("client", n.Client).Str("remote", n.Remote).Str("detail", n.Detail).Msg("MQTT device not served")
-		h.tell(code, n.Client, n.Detail)
+		h.tell(code, n)
 	}
 }
 
@@ -164,16 +170,42 @@ type trouble struct {
 	client string
 }
 
+// last is when a problem happened last, and from where.
+type last struct {
+	at   time.Time
+	host string
+}
+
 // tell puts a client on the list of problems, while there is room.
-func (h *House) tell(code health.Code, client, detail string) {
-	t := trouble{code, client}
+func (h *House) tell(code health.Code, n broker.Notice) {
+	t := trouble{code, n.Client}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, known := h.told[t]; !known && len(h.told) >= maxTold {
 		return
 	}
-	h.told[t] = time.Now()
-	h.options.Board.Raise(code, client, detail)
+	h.told[t] = last{time.Now(), host(n.Remote)}
+	h.options.Board.Raise(code, n.Client, n.Detail)
+}
+
+// welcome takes a device off the list that was refused and gets in now. One that gets in from another
+// address may be another device: the one that was refused may still stand outside.
+func (h *House) welcome(n broker.Notice) {
+	t := trouble{health.MQTTRefused, n.Client}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if was, known := h.told[t]; known && was.host == host(n.Remote) {
+		delete(h.told, t)
+		h.options.Board.Clear(t.code, t.client)
+	}
+}
+
+// host is an address without its port.
+func host(remote string) string {
+	if at, _, err := net.SplitHostPort(remote); err == nil {
+		return at
+	}
+	return remote
 }
 
 // forget takes what did not happen again off the list.
@@ -186,8 +218,8 @@ func (h *House) forget(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			h.mu.Lock()
-			for t, last := range h.told {
-				if now.Sub(last) > forgetAfter {
+			for t, was := range h.told {
+				if now.Sub(was.at) > forgetAfter {
 					delete(h.told, t)
 					h.options.Board.Clear(t.code, t.client)
 				}
