@@ -146,7 +146,7 @@ func (h house) holds(t *testing.T, s *Space, want map[string]string, must bool) 
 func TestDamage(t *testing.T) {
 	flips := 40
 	if testing.Short() || racing {
-		flips = 8
+		flips = 4
 	}
 	s := open(t, shm(t), small())
 	h := furnish(t, s)

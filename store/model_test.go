@@ -2,10 +2,12 @@ package store
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -18,6 +20,9 @@ import (
 // must hold what a map in memory holds: every change whole or not at all.
 func TestSpacesAgainstAModel(t *testing.T) {
 	base := shm(t)
+	if racing { // SQLite takes ten times as long there: `make unit` has all of them
+		fewer(t, 20)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(base, "")
 		if err != nil {
@@ -41,6 +46,17 @@ func TestSpacesAgainstAModel(t *testing.T) {
 			"":     func(*rapid.T) { m.check() },
 		})
 	})
+}
+
+// fewer sets how many cases rapid tries in this test.
+func fewer(t *testing.T, checks int) {
+	t.Helper()
+	f := flag.Lookup("rapid.checks")
+	before := f.Value.String()
+	if err := f.Value.Set(strconv.Itoa(checks)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Value.Set(before) })
 }
 
 type model struct {
