@@ -16,13 +16,14 @@ func (a *app) adoptCommand() *cobra.Command {
 		GroupID: groupHouse,
 		Args:    noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: garadget, device, zigbee2mqtt, list or remove", cmd}
+			return &usage{"say what: garadget, nuki, device, zigbee2mqtt, list or remove", cmd}
 		},
 	}
 	blank := false
 	garadget := a.adoptKind("garadget", "A Garadget board: prints the values for its set-up page", &blank)
 	garadget.Flags().BoolVar(&blank, "blank", false, "let one board in that has no account, for 15 minutes, and give it this one")
 	cmd.AddCommand(garadget,
+		a.adoptKind("nuki ID", "A Nuki lock, by its Nuki ID: prints the values for its app", nil),
 		a.adoptKind("device TOPIC", "A device that keeps to a topic of its own", nil),
 		a.adoptKind("zigbee2mqtt", "Zigbee2MQTT", nil),
 		a.adoptListCommand(), a.adoptRemoveCommand())
@@ -30,10 +31,10 @@ func (a *app) adoptCommand() *cobra.Command {
 }
 
 func (a *app) adoptKind(use, short string, blank *bool) *cobra.Command {
-	kind, topic, _ := strings.Cut(use, " ")
+	kind, name, _ := strings.Cut(use, " ")
 	args := exactly()
-	if topic != "" {
-		args = exactly("topic")
+	if name != "" {
+		args = exactly(strings.ToLower(name))
 	}
 	return a.client(a.listing(&cobra.Command{
 		Use:   use,
@@ -45,7 +46,10 @@ func (a *app) adoptKind(use, short string, blank *bool) *cobra.Command {
 				return err
 			}
 			r := api.AdoptRequest{Kind: kind, Blank: blank != nil && *blank}
-			if len(args) > 0 {
+			switch {
+			case name == "ID":
+				r.ID = args[0]
+			case name != "":
 				r.Topic = args[0]
 			}
 			adopted, err := c.Adopt(cmd.Context(), r)
@@ -72,6 +76,11 @@ func (a *app) printAdoption(n api.Adoption) {
 		a.say("3. Choose your Wi-Fi and enter:")
 		a.say("")
 	}
+	if n.Kind == "nuki" {
+		a.say("1. Stand at the lock with the Nuki app: Settings, Features & Configuration, MQTT.")
+		a.say("2. Switch it on, allow locking, and enter:")
+		a.say("")
+	}
 	rows := [][]string{{"broker", strings.Join(n.Hosts, " or ")}, {"port", strconv.Itoa(n.Port)}, {"user", n.User}, {"password", n.Password}}
 	if n.Kind == "garadget" {
 		rows = append([][]string{{"mode", "only MQTT"}}, append(rows, []string{"topic", n.Name + " (or another name that no other board has)"}, []string{"time-out", "15"})...)
@@ -82,6 +91,12 @@ func (a *app) printAdoption(n api.Adoption) {
 	a.say("")
 	if n.Kind == "garadget" {
 		a.say("4. When it is connected, `loquet adopt list` shows its number for the configuration.")
+	}
+	if n.Kind == "nuki" {
+		a.say("3. Leave the automatic discovery of Home Assistant off: this account may speak for the lock alone.")
+		if n.Port != 1883 {
+			a.say("   A Nuki lock knows port 1883 alone: write mqtt: {listen: \":1883\"} into the configuration.")
+		}
 	}
 	a.say("The password is not shown again.")
 }

@@ -37,9 +37,17 @@ func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 		return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That is no topic", Field: "topic",
 			Why: "a topic is 1 to 64 letters, digits, dots, dashes and slashes", Remedy: "give the topic that is set on the device"}
 	}
+	lock := strings.ToUpper(r.ID) // as it stands in the lock's topics
+	if r.Kind == "nuki" && !regexp.MustCompile(`^[0-9A-F]{8}$`).MatchString(lock) {
+		return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That is no Nuki ID", Field: "id",
+			Why: "a Nuki ID is 8 hexadecimal digits", Remedy: "give the one that the Nuki app shows under Features & Configuration, such as 2BB28570"}
+	}
 	switch r.Kind {
 	case "garadget":
 		return boardRights(), true, nil
+	case "nuki":
+		all := []string{"nuki/" + lock + "/#"}
+		return broker.Rights{Write: all, Read: all, Packet: small}, false, nil
 	case "device":
 		all := []string{r.Topic + "/#"}
 		return broker.Rights{Write: all, Read: all, Packet: small}, true, nil
@@ -48,7 +56,7 @@ func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 		return broker.Rights{Write: all, Read: all, Packet: large}, false, nil
 	}
 	return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That cannot be adopted", Field: "kind",
-		Why: fmt.Sprintf("there is no kind %.30q", r.Kind), Remedy: "garadget, device or zigbee2mqtt"}
+		Why: fmt.Sprintf("there is no kind %.30q", r.Kind), Remedy: "garadget, nuki, device or zigbee2mqtt"}
 }
 
 // elsewhere says that accounts are made at the other broker.

@@ -96,6 +96,10 @@ func TestKinds(t *testing.T) {
 		{api.AdoptRequest{Kind: "device", Topic: "#"}, false},
 		{api.AdoptRequest{Kind: "device", Topic: "a/+/b"}, false},
 		{api.AdoptRequest{Kind: "zigbee2mqtt"}, true},
+		{api.AdoptRequest{Kind: "nuki", ID: "2bb28570"}, true},
+		{api.AdoptRequest{Kind: "nuki"}, false},
+		{api.AdoptRequest{Kind: "nuki", ID: "2BB2857+"}, false},
+		{api.AdoptRequest{Kind: "nuki", ID: "+"}, false},
 		{api.AdoptRequest{Kind: "homeassistant"}, false},
 		{api.AdoptRequest{Kind: "toaster"}, false},
 	} {

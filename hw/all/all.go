@@ -10,6 +10,7 @@ import (
 	"github.com/loquet/loquet/hw/lines"
 	"github.com/loquet/loquet/hw/modbus"
 	"github.com/loquet/loquet/hw/mqtt"
+	"github.com/loquet/loquet/hw/nuki"
 	"github.com/loquet/loquet/hw/osdp"
 	"github.com/loquet/loquet/hw/shelly"
 	"github.com/loquet/loquet/hw/sim"
@@ -36,6 +37,7 @@ func Bolts() *hw.Registry[device.Bolt] {
 		lines.MaglockDriver(),
 		lines.MotorDriver(),
 		mqtt.BoltDriver(),
+		nuki.Driver(),
 		lines.StrikeDriver(),
 		zigbee2mqtt.Driver(),
 		zwave.Driver(),

@@ -1,0 +1,69 @@
+package nuki
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/hw"
+)
+
+// Config are the settings of the bolt driver "nuki".
+type Config struct {
+	ID         string `yaml:"id" jsonschema:"required" jsonschema_description:"the lock's Nuki ID, 8 hexadecimal digits in quotes: it stands on the lock and in the app"`
+	DoorSensor bool   `yaml:"door_sensor,omitempty" jsonschema_description:"the lock has a door sensor"`
+	Unlatch    bool   `yaml:"unlatch,omitempty" jsonschema_description:"to unlock also pulls the latch: the door stands open afterwards; not given: it is unlocked, and opened by its handle"`
+}
+
+// IDs of locks are 32 bits.
+var idText = regexp.MustCompile(`^[0-9A-F]{8}$`)
+
+// ID returns a Nuki ID as it stands in topics, and whether it is one.
+func ID(text string) (string, bool) {
+	id := strings.ToUpper(text)
+	return id, idText.MatchString(id)
+}
+
+// Check implements hw.Checker.
+func (c Config) Check() error {
+	if _, ok := ID(c.ID); !ok {
+		return &hw.FieldError{Field: "id", Problem: "this is no Nuki ID", Remedy: `write its 8 hexadecimal digits in quotes, such as "2BB28570": the app shows them under Features & Configuration`}
+	}
+	return nil
+}
+
+// Traits implements hw.BoltDescriber.
+func (c Config) Traits() device.BoltTraits {
+	return device.BoltTraits{Drive: device.BoltDriveCommanded, SensesBolt: true, SensesDoor: c.DoorSensor}
+}
+
+// UsesMQTT tells the configuration that the driver needs the section mqtt.
+func (Config) UsesMQTT() {}
+
+// Driver is the bolt driver "nuki".
+func Driver() hw.Driver[device.Bolt] {
+	return hw.New("nuki", "a Nuki lock over MQTT, without its maker's servers", Config{},
+		func(ctx context.Context, env *hw.Env, c Config) (device.Bolt, error) { return Open(ctx, env, c) })
+}
+
+// Open listens to the lock until env is closed. It waits for nobody and sends nothing.
+func Open(ctx context.Context, env *hw.Env, c Config) (*Lock, error) {
+	mqtt, err := env.MQTT()
+	if err != nil {
+		return nil, err
+	}
+	l := newLock(env.Device(), env.Log, mqtt, c)
+	shared, err := hw.Share(ctx, env, l.topic, func(context.Context) (*Lock, func() error, error) {
+		go l.run(mqtt.Listen(l.ctx, l.topic+"/+"))
+		return l, l.close, nil
+	})
+	if err == nil && shared != l {
+		err = &hw.OpError{Op: "open " + l.topic, Device: env.Device(), Err: hw.ErrInUse, Hint: "a lock is one device: give each device a lock of its own"}
+	}
+	if err != nil {
+		l.cancel()
+		return nil, err
+	}
+	return l, nil
+}
