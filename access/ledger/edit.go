@@ -97,6 +97,17 @@ func tagKey(tag seal.Tag) string { return tagKeys + hex.EncodeToString(tag[:]) }
 // AddCode gives a person a code: person, windows, doors and grace are the caller's, the rest is filled in.
 // Errors wrap access.ErrCode, access.ErrWeak, access.ErrTaken, ErrNobody or ErrDamaged, and hold no digits.
 func (l *Ledger) AddCode(c access.Code, group string, secret seal.Secret) (access.Code, error) {
+	return l.addCode("", c, group, secret)
+}
+
+// ReplaceCode gives a person a code in the place of another one of theirs: afterwards there is the new one, or, where
+// that fails, the old one still, and never both or neither. Errors are those of AddCode, and ErrUnknown.
+func (l *Ledger) ReplaceCode(id string, c access.Code, group string, secret seal.Secret) (access.Code, error) {
+	return l.addCode(id, c, group, secret)
+}
+
+// addCode adds a code and removes the one of an id, if that is not empty.
+func (l *Ledger) addCode(old string, c access.Code, group string, secret seal.Secret) (access.Code, error) {
 	l.edit.Lock()
 	defer l.edit.Unlock()
 	c.ID, c.Kind, c.Length, c.Revoked = newID(), secret.Kind(), secret.Length(), false
@@ -118,7 +129,16 @@ func (l *Ledger) AddCode(c access.Code, group string, secret seal.Secret) (acces
 	if r.Sealed, err = l.sealer.Seal(c.ID, secret); err != nil {
 		return c, err
 	}
-	return c, l.save(r)
+	if old == "" {
+		return c, l.save(r)
+	}
+	l.mu.RLock()
+	was, ok := l.codes[old]
+	l.mu.RUnlock()
+	if !ok {
+		return c, ErrUnknown
+	}
+	return c, l.save(r, was)
 }
 
 // ChangeCode changes windows, doors, grace and whether a code is revoked; its secret and its person stay.
@@ -176,12 +196,17 @@ func (l *Ledger) RemoveCode(id string) error {
 	return nil
 }
 
-func (l *Ledger) save(r record) error {
+// save writes a record, and removes others at the same moment.
+func (l *Ledger) save(r record, gone ...record) error {
 	value, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	changes := map[string][]byte{codeKeys + r.Code.ID: value, tagKey(r.tag): []byte(r.Code.ID)}
+	changes := map[string][]byte{}
+	for _, old := range gone {
+		changes[codeKeys+old.Code.ID], changes[tagKey(old.tag)] = nil, nil
+	}
+	changes[codeKeys+r.Code.ID], changes[tagKey(r.tag)] = value, []byte(r.Code.ID)
 	if !l.marked {
 		changes[markKey] = []byte(l.mark())
 	}
@@ -191,6 +216,10 @@ func (l *Ledger) save(r record) error {
 	l.marked = true
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for _, old := range gone {
+		delete(l.codes, old.Code.ID)
+		delete(l.ids, old.tag)
+	}
 	l.codes[r.Code.ID], l.ids[r.tag] = r, r.Code.ID
 	return nil
 }

@@ -225,22 +225,19 @@ func (s *Stays) RemoveCalendar(_ context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	var rest []feeds.Stay
+	var rest, gone []feeds.Stay
 	for _, stay := range s.stays {
-		if stay.Calendar != id {
+		if stay.Calendar == id {
+			gone = append(gone, stay)
+		} else {
 			rest = append(rest, stay)
-			continue
 		}
-		if err := erase(l, stay); err != nil {
-			return err
-		}
+	}
+	if err := s.dismiss(rest, gone, calendarKeys+id); err != nil {
+		return err
+	}
+	for _, stay := range gone {
 		s.o.Board.Clear(health.StayNotReady, stay.ID)
-	}
-	if err := s.save(rest); err != nil {
-		return err
-	}
-	if err := s.o.Space.Apply(map[string][]byte{calendarKeys + id: nil}); err != nil {
-		return err
 	}
 	if c.cancel != nil {
 		c.cancel()
@@ -249,7 +246,7 @@ func (s *Stays) RemoveCalendar(_ context.Context, id string) error {
 	s.o.Board.Clear(health.CalendarStale, id)
 	s.dirty = true
 	s.wake()
-	return nil
+	return s.erase(l)
 }
 
 // FetchCalendar implements api.Stays.

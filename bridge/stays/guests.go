@@ -114,13 +114,24 @@ func (s *Stays) CancelStay(_ context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	l, err := s.o.Ledger()
+	if err != nil {
+		return err
+	}
+	at := s.o.Clock.Moment()
 	stay := s.stays[i]
-	stay.Cancelled, stay.ByOwner = s.o.Clock.Moment().Now.UTC(), true
+	stay.Cancelled, stay.ByOwner = at.Now.UTC(), true
 	if err := s.put(i, stay); err != nil {
 		return err
 	}
-	s.wake()
-	return nil
+	defer s.wake()
+	c, ok := s.calendars[stay.Calendar]
+	if !ok || stay.Code == "" {
+		return nil
+	}
+	s.dirty = true
+	_, err = s.code(l, c.Calendar, &stay, at) // nobody is told that it is taken back before it is
+	return err
 }
 
 // EraseStay implements api.Stays. What is left is what keeps its calendar from bringing it back.
@@ -136,16 +147,14 @@ func (s *Stays) EraseStay(_ context.Context, id string) error {
 		return err
 	}
 	stay := s.stays[i]
-	if err := erase(l, stay); err != nil {
-		return err
-	}
-	stay.Name, stay.Phone, stay.Code, stay.Person = "", "", "", ""
-	stay.Cancelled, stay.ByOwner = s.o.Clock.Moment().Now.UTC(), true
-	if err := s.put(i, stay); err != nil {
+	next := slices.Clone(s.stays)
+	next[i].Name, next[i].Phone, next[i].Code, next[i].Person = "", "", "", ""
+	next[i].Cancelled, next[i].ByOwner = s.o.Clock.Moment().Now.UTC(), true
+	if err := s.dismiss(next, []feeds.Stay{stay}); err != nil {
 		return err
 	}
 	s.o.Board.Clear(health.StayNotReady, id)
 	s.dirty = true
 	s.wake()
-	return nil
+	return s.erase(l)
 }

@@ -52,6 +52,7 @@ type Options struct {
 const (
 	calendarKeys = "calendar/"
 	stayKeys     = "stay/"
+	eraseKeys    = "erase/" // people who are to go with their codes, because their stays have gone
 )
 
 // mostStays bounds what calendars may bring.
@@ -88,6 +89,7 @@ type Stays struct {
 	calendars map[string]*calendar
 	stays     []feeds.Stay
 	notes     map[string]string // by stay: why it has no code
+	leaving   map[string]string // people to be erased yet, by the key under which that is kept
 	lost      error             // why nobody knows which there are
 	near      map[string]bool   // stays that are told as not ready
 	dirty     bool              // codes changed, and nobody was told
@@ -108,7 +110,7 @@ func New(o Options) *Stays {
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	s := &Stays{o: o, nudge: make(chan struct{}, 1), calendars: map[string]*calendar{}, notes: map[string]string{}, near: map[string]bool{}}
+	s := &Stays{o: o, nudge: make(chan struct{}, 1), calendars: map[string]*calendar{}, notes: map[string]string{}, leaving: map[string]string{}, near: map[string]bool{}}
 	all, err := o.Space.List("")
 	if err != nil {
 		s.lost = fmt.Errorf("%w: calendars and stays: %w", access.ErrDamaged, err)
@@ -135,6 +137,10 @@ func (s *Stays) read(key string, value []byte) error {
 			return err
 		}
 		s.calendars[r.Calendar.ID] = &calendar{record: r, since: time.Now()}
+		return nil
+	}
+	if strings.HasPrefix(key, eraseKeys) {
+		s.leaving[key] = string(value)
 		return nil
 	}
 	var stay feeds.Stay
@@ -264,6 +270,25 @@ func (s *Stays) take(c *calendar, answer feeds.Answer) error {
 
 // save writes the stays that are not as they were, all of them or none, and then takes them.
 func (s *Stays) save(next []feeds.Stay) error {
+	changes, err := s.changes(next)
+	if err != nil {
+		return err
+	}
+	return s.apply(next, changes)
+}
+
+func (s *Stays) apply(next []feeds.Stay, changes map[string][]byte) error {
+	if len(changes) > 0 {
+		if err := s.o.Space.Apply(changes); err != nil {
+			return err
+		}
+	}
+	s.stays = next
+	return nil
+}
+
+// changes are what is to be written for the stays to be those.
+func (s *Stays) changes(next []feeds.Stay) (map[string][]byte, error) {
 	was := map[string]feeds.Stay{}
 	for _, stay := range s.stays {
 		was[stay.ID] = stay
@@ -277,20 +302,14 @@ func (s *Stays) save(next []feeds.Stay) error {
 		}
 		value, err := json.Marshal(stay)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		changes[stayKeys+stay.ID] = value
 	}
 	for id := range was {
 		changes[stayKeys+id] = nil
 	}
-	if len(changes) > 0 {
-		if err := s.o.Space.Apply(changes); err != nil {
-			return err
-		}
-	}
-	s.stays = next
-	return nil
+	return changes, nil
 }
 
 func newID() string { return strings.ToLower(rand.Text()[:16]) }

@@ -26,6 +26,7 @@ import (
 type space struct {
 	mu   sync.Mutex
 	rows map[string][]byte
+	fuse *fuse // nil: every write is done
 }
 
 func (s *space) Get(key string) ([]byte, bool, error) {
@@ -50,6 +51,9 @@ func (s *space) List(prefix string) (map[string][]byte, error) {
 func (s *space) Apply(changes map[string][]byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.fuse.blown() {
+		return errDead
+	}
 	maps.Copy(s.rows, changes)
 	maps.DeleteFunc(s.rows, func(_ string, v []byte) bool { return v == nil })
 	return nil

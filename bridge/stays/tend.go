@@ -2,6 +2,7 @@ package stays
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 func (s *Stays) Tend() {
 	s.mu.Lock()
 	changed := s.dirty
-	if s.lost == nil && len(s.stays)+len(s.calendars) > 0 {
+	if s.lost == nil && len(s.stays)+len(s.calendars)+len(s.leaving) > 0 {
 		changed = s.tend() || changed
 		s.look()
 	}
@@ -34,6 +35,10 @@ func (s *Stays) tend() (changed bool) {
 		return false // the board tells already
 	}
 	at := s.o.Clock.Moment()
+	changed = len(s.leaving) > 0
+	if err := s.erase(l); err != nil {
+		s.o.Log.Error().Err(err).Msg("guests who are to be erased are still known")
+	}
 	next := slices.Clone(s.stays)
 	for i := range next {
 		c, ok := s.calendars[next[i].Calendar]
@@ -106,7 +111,12 @@ func guess(at access.Moment) time.Time {
 func (s *Stays) mint(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) error {
 	id := "stay-" + stay.ID
 	if code, ok := codeOf(l, id); ok {
-		stay.Code, stay.Person = code.ID, id
+		stay.Code, stay.Person, stay.Policy = code.ID, id, feeds.Random
+		if pin, ok := c.PIN(*stay); ok {
+			if have, err := l.Reveal(code.ID); err == nil && have.Keys == pin {
+				stay.Policy = c.Policy
+			}
+		}
 		return nil
 	}
 	name := stay.Name
@@ -117,7 +127,9 @@ func (s *Stays) mint(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) error
 		return err
 	}
 	stay.Person = id
-	return s.give(l, c, stay)
+	return s.give(l, c, stay, func(code access.Code, secret seal.Secret) (access.Code, error) {
+		return l.AddCode(code, s.o.Group, secret)
+	})
 }
 
 // codeOf is a code of a person, if there is one.
@@ -130,7 +142,7 @@ func codeOf(l *ledger.Ledger, person string) (access.Code, bool) {
 	return access.Code{}, false
 }
 
-// renew gives a stay whose dates moved the code of its new dates. The old one goes when the new one is there.
+// renew gives a stay whose dates moved the code of its new dates, in the place of the old one.
 func (s *Stays) renew(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) (changed bool, err error) {
 	pin, ok := c.PIN(*stay)
 	have, err := l.Reveal(stay.Code)
@@ -138,18 +150,18 @@ func (s *Stays) renew(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) (cha
 		return false, nil
 	}
 	old := stay.Code
-	if err := s.give(l, c, stay); err != nil {
-		return false, err
-	}
-	return true, l.RemoveCode(old)
+	err = s.give(l, c, stay, func(code access.Code, secret seal.Secret) (access.Code, error) {
+		return l.ReplaceCode(old, code, s.o.Group, secret)
+	})
+	return err == nil, err
 }
 
 // give adds a code for the person of a stay: the one that the policy takes from it, or a random one where that
 // is taken or too easy.
-func (s *Stays) give(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) error {
+func (s *Stays) give(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay, add func(access.Code, seal.Secret) (access.Code, error)) error {
 	wanted := access.Code{Person: stay.Person, Windows: []access.Window{stay.Window}, Doors: doorsOf(c), Groups: c.Groups, Grace: c.Grace}
 	if pin, ok := c.PIN(*stay); ok {
-		code, err := l.AddCode(wanted, s.o.Group, seal.Secret{Keys: pin})
+		code, err := add(wanted, seal.Secret{Keys: pin})
 		if err == nil {
 			stay.Code, stay.Policy = code.ID, c.Policy
 			return nil
@@ -166,7 +178,7 @@ func (s *Stays) give(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) error
 	if err != nil {
 		return err
 	}
-	code, err := l.AddCode(wanted, s.o.Group, seal.Secret{Keys: pin})
+	code, err := add(wanted, seal.Secret{Keys: pin})
 	if err != nil {
 		return err
 	}
@@ -213,22 +225,68 @@ func (s *Stays) forgets(l *ledger.Ledger, stay feeds.Stay, at access.Moment) boo
 	if at.Trust == access.TrustFloor || guess(at).Sub(end) < s.o.Keep() {
 		return false
 	}
-	if err := erase(l, stay); err != nil {
+	if err := forget(l, stay.Person); err != nil {
 		return false
 	}
 	delete(s.notes, stay.ID)
 	return true
 }
 
-// erase removes the person of a stay with all codes.
-func erase(l *ledger.Ledger, stay feeds.Stay) error {
-	if stay.Person == "" {
+// forget removes a person with all codes.
+func forget(l *ledger.Ledger, person string) error {
+	if person == "" {
 		return nil
 	}
-	if err := l.RemovePerson(stay.Person); err != nil && !errors.Is(err, ledger.ErrNobody) {
+	if err := l.RemovePerson(person); err != nil && !errors.Is(err, ledger.ErrNobody) {
 		return err
 	}
 	return nil
+}
+
+// dismiss writes down, all at once, which stays there are from now on, which records go with those that are not,
+// and whom that leaves to be erased: a crash in between leaves no stay without its code.
+func (s *Stays) dismiss(rest, gone []feeds.Stay, records ...string) error {
+	changes, err := s.changes(rest)
+	if err != nil {
+		return err
+	}
+	for _, key := range records {
+		changes[key] = nil
+	}
+	leaving := map[string]string{}
+	for _, stay := range gone {
+		if stay.Person != "" {
+			leaving[eraseKeys+stay.ID] = stay.Person
+			changes[eraseKeys+stay.ID] = []byte(stay.Person)
+		}
+	}
+	if err := s.apply(rest, changes); err != nil {
+		return err
+	}
+	maps.Copy(s.leaving, leaving)
+	return nil
+}
+
+// erase removes the people who are to be erased.
+func (s *Stays) erase(l *ledger.Ledger) (err error) {
+	done := map[string][]byte{}
+	for key, person := range s.leaving {
+		if bad := forget(l, person); bad != nil {
+			err = bad
+			continue
+		}
+		done[key] = nil
+	}
+	if len(done) == 0 {
+		return err
+	}
+	if bad := s.o.Space.Apply(done); bad != nil {
+		return errors.Join(err, bad)
+	}
+	for key := range done {
+		delete(s.leaving, key)
+	}
+	return err
 }
 
 // look tells what an owner must know: calendars without news, and guests whose code is not ready.
