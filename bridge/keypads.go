@@ -18,7 +18,7 @@ func (a *App) openKeypads(context.Context) error {
 	a.keypads = keypads.New(keypads.Options{
 		Folder: a.opts.StateDir, Codes: a.store.Space("codes", store.Precious), Tries: a.store.Space("tries"), Env: a.env,
 		Journal: a.journal, Flush: a.store.Journal().Flush, Clock: a.clock, Uses: a.uses, Command: a.Command, Shown: a.stream.State,
-		Zone: a.zone.Load, Board: a.board, Places: a.matter.Places(), Edited: a.matter.PeopleChanged, Log: a.log,
+		Zone: a.zone.Load, Board: a.board, Places: a.matter.Places(), Edited: func() { a.matter.PeopleChanged(); a.slots.Wake() }, Log: a.log,
 	})
 	a.onStop("keypads", a.keypads.Stop)
 	a.keypads.Apply(a.cfg)

@@ -49,6 +49,7 @@ type Copy struct {
 	Tries     int       `json:"tries,omitempty"`    // writes
 	Why       string    `json:"why,omitempty"`
 	Written   bool      `json:"written,omitempty"` // the slot may hold it
+	Mark      string    `json:"mark,omitempty"`    // of its digits, to know them again when the code is gone
 	due       time.Time // not touched before
 	wrote     time.Time // last, by this process
 }
@@ -61,12 +62,21 @@ type Source interface {
 	Opens(code access.Code, lock string, at access.Moment) access.Decision
 	// Keys is what is typed.
 	Keys(codeID string) (device.Keys, error)
+	// Mark is a word that these digits make and no others, and that tells nobody which they are; empty: there is
+	// none.
+	Mark(keys device.Keys) string
 }
 
 // Space is the durable storage of what is known.
 type Space interface {
 	List(prefix string) (map[string][]byte, error)
 	Apply(changes map[string][]byte) error
+}
+
+// Returner is a lock that tells when it can be reached again: it is asked at once, and not when the waits between
+// tries are over.
+type Returner interface {
+	Back() <-chan struct{}
 }
 
 // Options are what a Keeper works with.

@@ -2,6 +2,7 @@ package copies
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,10 +42,12 @@ func (s *space) Apply(changes map[string][]byte) error {
 
 // book are the codes of a house. Every code is of a guest, and its digits are made of its id.
 type book struct {
-	mu    sync.Mutex
-	codes []access.Code
-	keys  map[string]device.Keys
-	bad   error
+	mu      sync.Mutex
+	codes   []access.Code
+	keys    map[string]device.Keys
+	bad     error
+	ever    map[string]device.Keys // and what was typed for those that are gone
+	forgets bool                   // the digits go with the code, as they do in a house
 }
 
 func (b *book) Codes() ([]access.Code, error) {
@@ -67,6 +70,8 @@ func (b *book) Keys(id string) (device.Keys, error) {
 	return k, nil
 }
 
+func (*book) Mark(keys device.Keys) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(keys))) }
+
 func (b *book) add(id string, keys device.Keys, windows ...access.Window) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,7 +79,7 @@ func (b *book) add(id string, keys device.Keys, windows ...access.Window) {
 		windows = []access.Window{{Kind: access.Always}}
 	}
 	b.codes = append(b.codes, access.Code{ID: id, Person: "p", Kind: access.PIN, Length: len(keys), Windows: windows})
-	b.keys[id] = keys
+	b.keys[id], b.ever[id] = keys, keys
 }
 
 func (b *book) remove(id string) {
@@ -83,6 +88,9 @@ func (b *book) remove(id string) {
 	for i, c := range b.codes {
 		if c.ID == id {
 			b.codes = append(b.codes[:i:i], b.codes[i+1:]...)
+			if b.forgets {
+				delete(b.keys, id)
+			}
 			break
 		}
 	}
@@ -100,12 +108,11 @@ type lockbox struct {
 	writes  int
 	calls   int
 	dice    *rand.Rand
-	held    []map[int]device.Keys // what it held at each read, with its time
-	times   []time.Time
+	held    map[int64]map[int]device.Keys // what it held at each read, by its time
 }
 
 func newLockbox(last int) *lockbox {
-	return &lockbox{traits: device.SlotTraits{First: 1, Last: last, MinDigits: 4, MaxDigits: 8, ReadsBack: true}, slots: map[int]device.Keys{}, lies: map[int]device.Keys{},
+	return &lockbox{traits: device.SlotTraits{First: 1, Last: last, MinDigits: 4, MaxDigits: 8, ReadsBack: true}, slots: map[int]device.Keys{}, lies: map[int]device.Keys{}, held: map[int64]map[int]device.Keys{},
 		dice: rand.New(rand.NewPCG(1, 2))}
 }
 
@@ -158,7 +165,7 @@ func (b *lockbox) ReadSlot(_ context.Context, n int) (device.Slot, error) {
 	if _, err := b.answers(); err != nil {
 		return device.Slot{}, err
 	}
-	b.held, b.times = append(b.held, maps.Clone(b.slots)), append(b.times, time.Now())
+	b.held[time.Now().UnixNano()] = maps.Clone(b.slots)
 	keys, ok := b.slots[n]
 	if lie, lies := b.lies[n]; lies {
 		keys, ok = lie, true
@@ -198,7 +205,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T, last int) *rig {
-	r := &rig{t: t, s: &space{rows: map[string][]byte{}}, b: &book{keys: map[string]device.Keys{}}, lock: newLockbox(last)}
+	r := &rig{t: t, s: &space{rows: map[string][]byte{}}, b: &book{keys: map[string]device.Keys{}, ever: map[string]device.Keys{}}, lock: newLockbox(last)}
 	r.start()
 	return r
 }
@@ -235,14 +242,10 @@ func (r *rig) honest() {
 	r.lock.mu.Lock()
 	defer r.lock.mu.Unlock()
 	for _, c := range r.k.Copies("") {
-		if c.State != Confirmed {
+		if c.State != Confirmed || c.Lock != "front" {
 			continue
 		}
-		seen := false
-		for i, at := range r.lock.times {
-			seen = seen || at.Equal(c.Confirmed) && r.lock.held[i][c.Slot] == r.b.keys[c.Code]
-		}
-		if !seen {
+		if r.lock.held[c.Confirmed.UnixNano()][c.Slot] != r.b.ever[c.Code] {
 			r.t.Errorf("%+v is shown as confirmed, but was not there", c)
 		}
 	}

@@ -79,21 +79,27 @@ func (l *lock) run(ctx context.Context) {
 		} else {
 			l.fails = 0
 		}
+		nudge := l.nudge
 		if l.fails > 1 { // nobody hurries a lock that is away
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(wait):
-			}
-			continue
+			nudge = nil
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-l.nudge:
+		case <-nudge:
+		case <-l.back():
+			l.fails = 0
 		case <-time.After(wait):
 		}
 	}
+}
+
+// back tells when the lock can be reached again, where it has a word for it.
+func (l *lock) back() <-chan struct{} {
+	if r, ok := l.slots.(Returner); ok {
+		return r.Back()
+	}
+	return nil
 }
 
 // call asks the lock, for a bounded time.
@@ -298,6 +304,7 @@ func (l *lock) settle(ctx context.Context, c Copy, keys device.Keys, s device.Sl
 	switch {
 	case c.Written && l.holds(s, keys), l.traits.ReadsBack && s.Keys == keys && s.Use == device.SlotUsed:
 		c.State, c.Confirmed, c.Why, c.Written, c.due = Confirmed, s.Taken, "", true, time.Time{}
+		c.Mark = l.k.o.Source.Mark(keys)
 		if c.Confirmed.IsZero() {
 			c.Confirmed = time.Now()
 		}
@@ -316,7 +323,7 @@ func (l *lock) settle(ctx context.Context, c Copy, keys device.Keys, s device.Sl
 
 // write puts the code into its slot once, and looks.
 func (l *lock) write(ctx context.Context, c Copy, keys device.Keys) error {
-	c.State, c.Written, c.Why = Unconfirmed, true, ""
+	c.State, c.Written, c.Why, c.Mark = Unconfirmed, true, "", l.k.o.Source.Mark(keys)
 	c.Tries++
 	c.wrote = time.Now()
 	if err := l.k.keep(c); err != nil { // before the lock has it: a restart must know

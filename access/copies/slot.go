@@ -65,11 +65,10 @@ func (l *lock) remove(ctx context.Context, c Copy) error {
 	if err != nil {
 		return l.unsure(c, err)
 	}
-	keys, bad := l.k.o.Source.Keys(c.Code)
 	switch {
 	case s.Use == device.SlotEmpty:
 		return l.k.forget(c)
-	case bad == nil && l.traits.ReadsBack && s.Keys != keys: // it is somebody else's by now
+	case l.traits.ReadsBack && s.Keys != "" && !l.ours(c, s.Keys): // it is somebody else's by now
 		l.foreign[c.Slot] = time.Now()
 		return l.k.forget(c)
 	case !l.mayWrite():
@@ -89,4 +88,12 @@ func (l *lock) remove(ctx context.Context, c Copy) error {
 	c.Tries++
 	c.Why, c.due = "the lock did not clear it", time.Now().Add(retry(c.Tries))
 	return l.k.keep(c)
+}
+
+// ours reports whether digits in the slot of a copy are those that were written there, as far as that is known.
+func (l *lock) ours(c Copy, shown device.Keys) bool {
+	if keys, err := l.k.o.Source.Keys(c.Code); err == nil {
+		return shown == keys
+	}
+	return c.Mark == "" || c.Mark == l.k.o.Source.Mark(shown)
 }

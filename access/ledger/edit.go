@@ -310,6 +310,15 @@ func (l *Ledger) Reveal(codeID string) (seal.Secret, error) {
 	return l.sealer.Open(codeID, r.Sealed)
 }
 
+// Mark is a word that digits make and no others, with the key of the codes: who reads it learns nothing of them.
+func (l *Ledger) Mark(keys device.Keys) string {
+	tag, err := l.sealer.Tag("copies", seal.Secret{Keys: keys})
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(tag[:])
+}
+
 // crowd are all PINs.
 func (l *Ledger) crowd() access.Crowd {
 	l.mu.RLock()

@@ -103,6 +103,15 @@ func (s *Slots) Keys(codeID string) (device.Keys, error) {
 	return secret.Keys, err
 }
 
+// Mark implements copies.Source.
+func (s *Slots) Mark(keys device.Keys) string {
+	l, err := s.o.Ledger()
+	if err != nil {
+		return ""
+	}
+	return l.Mark(keys)
+}
+
 // Ready says why a code does not open a door, or would not in its window; empty: it does.
 func (s *Slots) Ready(codeID, door string) string {
 	why := s.o.Pads.Ready(door)

@@ -190,9 +190,9 @@ func (b *Builder) buildLock(ctx context.Context, u *Unit, cfg *config.Config, l 
 		if err != nil {
 			return err
 		}
-		whole, u.slots = lock, lock.Slots()
-		if u.slots != nil {
-			whole = &named{lock, l.ID, b.whose}
+		whole = lock
+		if codes := lock.Slots(); codes != nil {
+			whole, u.slots = &named{lock, l.ID, b.whose}, newSlots(codes)
 		}
 		u.ask = func(ctx context.Context) error {
 			_, err := lock.RefreshBolt(ctx)

@@ -22,6 +22,7 @@ func (b *Builder) publishDoor(u *Unit) func(device.DoorState) {
 
 func (b *Builder) publishLock(u *Unit) func(device.LockState) {
 	return func(s device.LockState) {
+		u.slots.seen(s.Available)
 		b.shown(u, api.LockDevice(u.ID, u.label(), s, b.Zone()), s.Available, s.Bolt != device.BoltUnknown)
 		b.raise(health.LockedOut, u.ID, "", s.LockedOut)
 		b.raise(health.LockJammed, u.ID, "", s.Available && s.Bolt == device.BoltJammed)

@@ -40,7 +40,7 @@ type Unit struct {
 	door    *device.Door
 	lock    *device.Lock
 	contact *device.Contact
-	slots   device.CodeSlots // of a lock that keeps codes; nil where it keeps none
+	slots   *slots // of a lock that keeps codes; nil where it keeps none
 	env     *hw.Env
 	missing error
 	exit    *exit                           // of a lock; nil where there is none
@@ -62,17 +62,6 @@ func (u *Unit) Available() bool {
 	default:
 		return u.contact.State().Available
 	}
-}
-
-// Slots are those of the locks that keep codes of their own.
-func Slots(units []*Unit) map[string]device.CodeSlots {
-	out := map[string]device.CodeSlots{}
-	for _, u := range units {
-		if u.slots != nil && !u.Ended {
-			out[u.ID] = u.slots
-		}
-	}
-	return out
 }
 
 // Settled is closed at the first state that is known.
