@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -24,6 +25,7 @@ type Lab struct {
 	buildErr error
 	outside  string // why there are no namespaces; empty inside
 	names    atomic.Int64
+	cabling  sync.Mutex // held while hosts are joined: tests of a package may run side by side
 }
 
 // Open builds cmd/loquet (CGO off, with the tags) and enters namespaces by starting the test binary

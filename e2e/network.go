@@ -26,6 +26,8 @@ type Host struct {
 func (l *Lab) Pair(t testing.TB) (home, phone *Host) {
 	t.Helper()
 	l.NeedNetworks(t)
+	l.cabling.Lock()
+	defer l.cabling.Unlock()
 	home = &Host{Name: l.name("home"), Device: l.name("h"), Addr: netip.MustParseAddr("192.0.2.1")}
 	phone = &Host{Name: l.name("phone"), Device: l.name("p"), Addr: netip.MustParseAddr("192.0.2.2")}
 	for _, h := range []*Host{home, phone} {

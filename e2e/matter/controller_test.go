@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 
 // TestMatterJS lives through what a controller does with a bridge, with matter.js on the other end of a cable.
 func TestMatterJS(t *testing.T) {
+	t.Parallel()
 	home, elsewhere := lab.Pair(t)
 	folder := e2e.TempDir(t)
 	state := filepath.Join(folder, "bridge.json")

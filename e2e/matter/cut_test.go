@@ -15,6 +15,7 @@ import (
 // TestCommissionersDie kills matter.js at a step of commissioning, and the bridge a moment later: nothing of the fabric is left
 // in the bridge's state, and the next commissioner is served as if nothing had been. LOQUET_LONG goes through all steps.
 func TestCommissionersDie(t *testing.T) {
+	t.Parallel()
 	steps := []string{"ArmFailsafe", "OperationalCredentials.Certificates", "Reconnect"}
 	if os.Getenv("LOQUET_LONG") != "" {
 		steps = []string{"GetInitialData", "ArmFailsafe", "SynchronizeTime", "DeviceAttestation", "OperationalCredentials.Certificates", "AccessControl", "Reconnect",

@@ -86,6 +86,7 @@ func add(t *testing.T, q *e2e.Loquet, p *phone) {
 // TestTheHouse lives through a day of the program itself with matter.js on the other end of a cable: added, read, locked and
 // unlocked, told of hands at the door, shared with a second ecosystem, restarted on both sides, removed.
 func TestTheHouse(t *testing.T) {
+	t.Parallel()
 	home, elsewhere := lab.Pair(t)
 	folder := e2e.TempDir(t)
 	q := lab.Start(t, e2e.Options{Host: home, Args: []string{"--speed", "20"}})
@@ -188,6 +189,7 @@ func TestTheHouse(t *testing.T) {
 
 // TestOnOneHost does it with the controller on the machine of the bridge, as Home Assistant is.
 func TestOnOneHost(t *testing.T) {
+	t.Parallel()
 	home, _ := lab.Pair(t)
 	q := lab.Start(t, e2e.Options{Host: home, Args: []string{"--speed", "20"}})
 	p := startPhone(t, home, filepath.Join(e2e.TempDir(t), "phone"))

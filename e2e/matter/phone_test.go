@@ -88,8 +88,9 @@ func startBridge(t *testing.T, host *e2e.Host, state string, contacts int, more 
 // phone is matter.js as the controller.
 type phone struct {
 	*program
-	last int
-	logs []string // what it logged, as far as was read
+	last   int
+	logs   []string // what it logged, as far as was read
+	events []event  // what happened, as far as was read
 }
 
 func startPhone(t *testing.T, host *e2e.Host, state string) *phone {
@@ -129,8 +130,11 @@ func (p *phone) read(line json.RawMessage) event {
 	if json.Unmarshal(line, &e) != nil {
 		return event{}
 	}
-	if e.Event == "log" {
+	switch e.Event {
+	case "log":
 		p.logs = append(p.logs, e.Text)
+	case "event":
+		p.events = append(p.events, e)
 	}
 	return e
 }
@@ -201,6 +205,14 @@ func (p *phone) logged(t *testing.T, words ...string) {
 		return
 	}
 	p.event(t, fmt.Sprintf("a log of %q", words), func(e event) bool { return e.Event == "log" && all(e.Text) })
+}
+
+// happened waits for an event of the node, which may have been read already.
+func (p *phone) happened(t *testing.T, what string, want func(event) bool) {
+	t.Helper()
+	if !slices.ContainsFunc(p.events, want) {
+		p.event(t, what, func(e event) bool { return e.Event == "event" && want(e) })
+	}
 }
 
 // never fails the test when the controller has logged one of these since the log was last forgotten.

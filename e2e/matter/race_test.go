@@ -68,6 +68,7 @@ func motions(c *homekit.Controller, id homekit.ID) (all []int) {
 // TestTwoProtocolsAtOneDoor lets a HomeKit controller and a Matter controller, neither of them written here, ask the same of one
 // door at the same moment, again and again: one pulse each time, and both see the door do the same.
 func TestTwoProtocolsAtOneDoor(t *testing.T) {
+	t.Parallel()
 	const rounds = 3
 	home, elsewhere := lab.Pair(t)
 	q := lab.Start(t, e2e.Options{Host: home, Args: []string{"--speed", "4"}})

@@ -11,6 +11,7 @@ import (
 // TestRestarts ends and kills the bridge, ends the controller, and both. What matter.js logs is the proof that the session was resumed
 // without certificates, and that a subscription of before a restart of the bridge goes on: the controller did not ask again.
 func TestRestarts(t *testing.T) {
+	t.Parallel()
 	home, elsewhere := lab.Pair(t)
 	folder := e2e.TempDir(t)
 	state := filepath.Join(folder, "bridge.json")

@@ -111,6 +111,7 @@ func newHouse(ctx context.Context, server *matter.Server, d *disk, log zerolog.L
 // TestMatterJSLivesInAHouse lets matter.js read all there is of a lock with users, a covering and a closure, and use them:
 // its own reading of the specification judges every answer.
 func TestMatterJSLivesInAHouse(t *testing.T) {
+	t.Parallel()
 	home, elsewhere := lab.Pair(t)
 	folder := e2e.TempDir(t)
 	state := filepath.Join(folder, "bridge.json")

@@ -14,7 +14,7 @@ import { CommissioningController } from "@project-chip/matter.js";
 
 const [folder, device] = process.argv.slice(2);
 const say = (o) => process.stdout.write(JSON.stringify(o, (_, v) => (typeof v === "bigint" ? v.toString() : v instanceof Uint8Array ? Buffer.from(v).toString("hex") : v)) + "\n");
-const told = /Resumed session|New session|Subscribe »|Subscription successful|Replacing subscription|Executing commissioning step/;
+const told = /Resumed session|New session|Subscribe »|Subscription successful|Replacing subscription|Executing commissioning step|NoSharedTrustRoots/;
 Logger.destinations.default.write = (text) => {
   process.stderr.write(text + "\n");
   const plain = text.replace(/\x1b\[[0-9;]*m/g, "");
@@ -94,6 +94,12 @@ const verbs = {
       if (typeof request[name] === "string") request[name] = new TextEncoder().encode(request[name]);
     }
     return (await client.commands[command](Object.keys(request).length ? request : undefined)) ?? {};
+  },
+  // write writes an attribute by its name.
+  async write({ endpoint, cluster, attribute, value }) {
+    const kind = clusters[cluster];
+    await find(node.getDevices(), endpoint).getClusterClient(kind.Complete ?? kind).attributes[attribute].set(value);
+    return {};
   },
   async label({ label }) {
     const basic = node.getRootClusterClient(BasicInformation.Complete ?? BasicInformation);
