@@ -14,22 +14,18 @@ import (
 )
 
 func (a *app) calendarsCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := a.lists(&cobra.Command{
 		Use:     "calendars",
 		Short:   "Let the guests of booking calendars in: Airbnb, Vrbo and others",
 		GroupID: groupHouse,
-		Args:    noSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: list, add, change, address, pause, resume, fetch or remove", cmd}
-		},
-	}
+	}, a.calendarsListCommand())
 	paused := func(use, short string, on bool, said string) *cobra.Command {
 		return a.calendarCommand(use, short, func(ctx context.Context, c *client.Client, k api.Calendar) (string, error) {
 			_, err := c.ChangeCalendar(ctx, k.ID, api.CalendarChange{Paused: &on})
 			return k.Name + said, err
 		})
 	}
-	cmd.AddCommand(a.calendarsListCommand(), a.calendarsAddCommand(), a.calendarsChangeCommand(), a.calendarAddressCommand(),
+	cmd.AddCommand(a.calendarsAddCommand(), a.calendarsChangeCommand(), a.calendarAddressCommand(),
 		paused("pause CALENDAR", "Fetch a calendar no more, until resume; guests that are known keep their codes", true, " is not fetched any more."),
 		paused("resume CALENDAR", "Fetch a calendar again", false, " is fetched again."),
 		a.calendarCommand("fetch CALENDAR", "Ask for a calendar now", func(ctx context.Context, c *client.Client, k api.Calendar) (string, error) {

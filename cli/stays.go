@@ -12,16 +12,12 @@ import (
 )
 
 func (a *app) staysCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := a.lists(&cobra.Command{
 		Use:     "stays",
 		Short:   "Show the guests of calendars, and their codes to tell them",
 		GroupID: groupHouse,
-		Args:    noSuchCommand,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: list, message, cancel or erase", cmd}
-		},
-	}
-	cmd.AddCommand(a.staysListCommand(), a.staysMessageCommand(),
+	}, a.staysListCommand())
+	cmd.AddCommand(a.staysMessageCommand(),
 		a.stayCommand("cancel STAY", "Take the code of a guest back, whatever the calendar says", func(ctx context.Context, c *client.Client, s api.Stay) (string, error) {
 			return "The code of this guest opens nothing any more.", c.CancelStay(ctx, s.ID)
 		}),

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/loquet/loquet/config"
@@ -13,7 +16,7 @@ import (
 // demoConfig is the configuration of a simulated house: the same file an owner would write for real
 // doors, with lines of the simulation. It goes through the same checks.
 func demoConfig(h sim.House) *config.Config {
-	cfg := &config.Config{Home: config.Home{Name: "Loquet"}}
+	cfg := &config.Config{Home: config.Home{Name: "Loquet", Zone: localZone(os.Getenv("TZ"), "/etc/localtime")}}
 	for _, d := range h.Doors {
 		cfg.Doors = append(cfg.Doors, demoDoor(d))
 	}
@@ -24,6 +27,22 @@ func demoConfig(h sim.House) *config.Config {
 		}
 	}
 	return cfg
+}
+
+// localZone is the time zone of this machine by name: what TZ says, else the file that localtime stands for.
+// It is UTC where neither is a zone by name.
+func localZone(tz, localtime string) string {
+	file, err := filepath.EvalSymlinks(localtime)
+	if err != nil {
+		file = ""
+	}
+	_, linked, _ := strings.Cut(file, "/zoneinfo/")
+	for _, name := range []string{strings.TrimPrefix(tz, ":"), linked} {
+		if _, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
+			return name
+		}
+	}
+	return "UTC"
 }
 
 func demoDoor(d sim.DoorSpec) config.Door {
