@@ -81,7 +81,7 @@ func (k *checker) alerts() {
 	}
 	at := path{"alerts"}
 	k.bound(at.sub("left_open"), a.LeftOpen, 10*time.Second, 7*day)
-	k.bound(at.sub("repeat"), a.Repeat, time.Minute, 7*day)
+	k.bound(at.sub("repeat"), a.Repeat, 10*time.Second, 7*day)
 	for name, text := range map[string]string{"night": a.Night, "quiet": a.Quiet} {
 		if _, _, err := ParseDaily(text); text != "" && err != nil {
 			k.fail("bad-hours", at.sub(name), err.Error(), "write it as 22:00-06:00: from, and until, on the clock of the house")

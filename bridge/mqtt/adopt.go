@@ -99,9 +99,11 @@ func (h *House) Adopt(_ context.Context, r api.AdoptRequest) (api.Adoption, erro
 func (h *House) provision(until time.Time, user, password string) {
 	ctx, cancel := context.WithDeadline(h.life, until)
 	defer cancel()
-	h.server.Adopt(until, boardRights())
 	defer h.server.Adopt(time.Time{}, broker.Rights{})
 	for e := range h.client.Listen(ctx, "garadget/+/config") {
+		if e.Topic == "" && e.Up { // a board that came in before would have said who it is to nobody
+			h.server.Adopt(until, boardRights())
+		}
 		name, id, ok := garadget.Identify(e.Topic, e.Payload)
 		if !ok || e.Retained || !h.server.Blank(name) {
 			continue

@@ -1,6 +1,7 @@
 package garadget
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -12,78 +13,92 @@ import (
 	"github.com/loquet/loquet/hw/garadget/emulator"
 )
 
+var lab *e2e.Lab
+
+func TestMain(m *testing.M) {
+	if Be() {
+		return
+	}
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8") // houses wait for most of their time
+	lab = e2e.Open()
+	defer lab.Close()
+	m.Run()
+}
+
 // A day of a door: opened and closed from Apple Home, stopped half way and closed from there, obstructed,
 // and stuck. The relay's clicks are those of the firmware's table, and no more.
 func TestADay(t *testing.T) {
-	for _, broker := range brokers() {
+	t.Parallel()
+	for _, broker := range Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, broker)
-			b := h.board(t, emulator.Options{})
-			h.pair(t)
-			h.Await(t, "workshop", "closed", limit)
-			b.wantClicks(t, 0)
-			a := homekit.Named(t, h.owner.Accessories(t), "Workshop")
+			h := NewHouse(t, lab, broker, nil)
+			b := h.Board(t, emulator.Options{})
+			h.Pair(t)
+			h.Await(t, "workshop", "closed", Limit)
+			b.WantClicks(t, 0)
+			a := homekit.Named(t, h.Owner.Accessories(t), "Workshop")
 			target, current := a.Get(t, homekit.ServiceGarage, homekit.TypeTargetDoor).ID, a.Get(t, homekit.ServiceGarage, homekit.TypeCurrentDoor).ID
 
-			h.owner.MustWrite(t, target, homekit.DoorOpen)
-			h.Await(t, "workshop", "open", limit)
-			b.wantClicks(t, 1)
-			if w := b.look(t); w.At != 1 {
+			h.Owner.MustWrite(t, target, homekit.DoorOpen)
+			h.Await(t, "workshop", "open", Limit)
+			b.WantClicks(t, 1)
+			if w := b.Look(t); w.At != 1 {
 				t.Errorf("it is shown open, and is at %v", w.At)
 			}
-			h.owner.MustWrite(t, target, homekit.DoorClosed)
-			h.Await(t, "workshop", "closed", limit)
-			b.wantClicks(t, 2)
-			if got := h.owner.MustRead(t, current); fmt.Sprint(got) != fmt.Sprint(homekit.DoorClosed) {
+			h.Owner.MustWrite(t, target, homekit.DoorClosed)
+			h.Await(t, "workshop", "closed", Limit)
+			b.WantClicks(t, 2)
+			if got := h.Owner.MustRead(t, current); fmt.Sprint(got) != fmt.Sprint(homekit.DoorClosed) {
 				t.Errorf("Apple Home shows %v", got)
 			}
 
-			h.Must(t, "workshop", "open")
-			e2e.Until(t, limit, func() string {
-				if w := b.look(t); w.At < 0.3 {
+			h.Order(t, "open")
+			e2e.Until(t, Limit, func() string {
+				if w := b.Look(t); w.At < 0.3 {
 					return fmt.Sprintf("the door half way: %+v", w)
 				}
 				return ""
 			})
-			h.Must(t, "workshop", "stop")
-			e2e.Until(t, limit, func() string {
-				if w := b.look(t); w.Moving != 0 || w.At == 0 || w.At == 1 {
+			h.Order(t, "stop")
+			e2e.Until(t, Limit, func() string {
+				if w := b.Look(t); w.Moving != 0 || w.At == 0 || w.At == 1 {
 					return fmt.Sprintf("the door to stop between its ends: %+v", w)
 				}
 				return ""
 			})
-			b.wantClicks(t, 4)
-			h.Await(t, "workshop", "stopped", limit)
-			h.Must(t, "workshop", "close")
-			h.Await(t, "workshop", "closed", limit)
-			b.wantClicks(t, 5)
+			b.WantClicks(t, 4)
+			h.Await(t, "workshop", "stopped", Limit)
+			h.Order(t, "close")
+			h.Await(t, "workshop", "closed", Limit)
+			b.WantClicks(t, 5)
 
-			h.Must(t, "workshop", "open")
-			h.Await(t, "workshop", "open", limit)
-			b.do(t, "obstruct on")
-			h.Must(t, "workshop", "close")
-			e2e.Until(t, limit, func() string {
+			h.Order(t, "open")
+			h.Await(t, "workshop", "open", Limit)
+			b.Do(t, "obstruct on")
+			h.Order(t, "close")
+			e2e.Until(t, Limit, func() string {
 				if d := h.Device(t, "workshop"); d.State.Obstructed != "yes" || d.At() == "closed" {
 					return fmt.Sprintf("obstructed: %+v", d)
 				}
 				return ""
 			})
-			b.wantClicks(t, 7)
-			b.do(t, "obstruct off")
-			b.do(t, "put 0")
-			h.Await(t, "workshop", "closed", limit)
+			b.WantClicks(t, 7)
+			b.Do(t, "obstruct off")
+			b.Do(t, "put 0")
+			h.Await(t, "workshop", "closed", Limit)
 
-			b.do(t, "stick on")
-			h.Must(t, "workshop", "open")
-			e2e.Until(t, limit, func() string {
+			b.Do(t, "stick on")
+			h.Order(t, "open")
+			e2e.Until(t, Limit, func() string {
 				if d := h.Device(t, "workshop"); d.State.Fault == "" || d.At() != "closed" && d.At() != "opening" {
 					return fmt.Sprintf("that it did not leave: %+v", d)
 				}
 				return ""
 			})
-			h.Await(t, "workshop", "closed", limit)
-			b.wantClicks(t, 8)
+			h.Await(t, "workshop", "closed", Limit)
+			b.WantClicks(t, 8)
 		})
 	}
 }
@@ -91,34 +106,35 @@ func TestADay(t *testing.T) {
 // A board whose power is cut in the middle of a move, and one that boots anew, click nothing by it, and the
 // door is never shown closed meanwhile.
 func TestPower(t *testing.T) {
-	for _, broker := range brokers() {
+	t.Parallel()
+	for _, broker := range Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, broker)
-			b := h.board(t, emulator.Options{})
-			h.Await(t, "workshop", "closed", limit)
+			h := NewHouse(t, lab, broker, nil)
+			b := h.Board(t, emulator.Options{})
+			h.Await(t, "workshop", "closed", Limit)
 			h.Must(t, "workshop", "open")
-			e2e.Until(t, limit, func() string {
-				if b.look(t).Moving == 0 {
+			e2e.Until(t, Limit, func() string {
+				if b.Look(t).Moving == 0 {
 					return "the door to move"
 				}
 				return ""
 			})
-			b.do(t, "power off")
-			h.available(t, false)
+			b.Do(t, "power off")
+			h.AwaitAvailable(t, false)
 			if a := h.Command(t, "workshop", "close"); a.Status != 409 || a.Remedy == "" {
 				t.Errorf("an order to a board without power: %+v", a)
 			}
 			if d := h.Device(t, "workshop"); d.At() == "closed" {
 				t.Errorf("%+v", d)
 			}
-			b.do(t, "power on")
-			h.available(t, true)
-			h.Await(t, "workshop", "open", limit)
-			b.wantClicks(t, 1)
-			b.do(t, "wall")
-			h.Await(t, "workshop", "closed", limit)
-			b.wantClicks(t, 1)
+			b.Do(t, "power on")
+			h.AwaitAvailable(t, true)
+			h.Await(t, "workshop", "open", Limit)
+			b.WantClicks(t, 1)
+			b.Do(t, "wall")
+			h.Await(t, "workshop", "closed", Limit)
+			b.WantClicks(t, 1)
 			h.Stop(t)
 		})
 	}
@@ -126,25 +142,26 @@ func TestPower(t *testing.T) {
 
 // A board with a wrong password does not get in, its owner hears of it, and nothing moves.
 func TestWrongPassword(t *testing.T) {
-	for _, broker := range brokers() {
+	t.Parallel()
+	for _, broker := range Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, broker)
-			b := h.board(t, emulator.Options{User: h.user, Password: "wrong", Back: 200 * time.Millisecond})
-			e2e.Until(t, limit, func() string {
-				if b.look(t).Refused < 3 {
+			h := NewHouse(t, lab, broker, nil)
+			b := h.Board(t, emulator.Options{User: h.User, Password: "wrong", Back: 200 * time.Millisecond})
+			e2e.Until(t, Limit, func() string {
+				if b.Look(t).Refused < 3 {
 					return "the board to be refused"
 				}
 				return ""
 			})
 			if broker == "own" {
-				h.problem(t, "mqtt-refused")
+				h.AwaitProblem(t, "mqtt-refused")
 			}
 			if a := h.Command(t, "workshop", "open"); a.Status != 409 {
 				t.Errorf("an order: %+v", a)
 			}
-			h.available(t, false)
-			b.wantClicks(t, 0)
+			h.AwaitAvailable(t, false)
+			b.WantClicks(t, 0)
 		})
 	}
 }
@@ -152,65 +169,68 @@ func TestWrongPassword(t *testing.T) {
 // Two boards with the name that the factory gave them: loquet's own broker lets the first one in and tells
 // of the second; with mosquitto they throw each other out, and neither is believed.
 func TestTwoBoardsOfOneName(t *testing.T) {
-	for _, broker := range brokers() {
+	t.Parallel()
+	for _, broker := range Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, broker)
-			first := h.board(t, emulator.Options{Settings: emulator.Settings{Name: "Garage"}})
-			h.Await(t, "workshop", "closed", limit)
+			h := NewHouse(t, lab, broker, nil)
+			first := h.Board(t, emulator.Options{Settings: emulator.Settings{Name: "Garage"}})
+			h.Await(t, "workshop", "closed", Limit)
 			other := emulator.Options{ID: "2f0036000000000000000002", Settings: emulator.Settings{Name: "Garage"}, Back: 500 * time.Millisecond}
 			if broker == "own" {
-				n := h.adopt(t)
+				n := h.Adopt(t, lab, "garadget")
 				other.User, other.Password = n.User, n.Password
 			}
-			second := h.board(t, other)
+			second := h.Board(t, other)
 			if broker == "own" {
-				h.problem(t, "mqtt-refused")
+				h.AwaitProblem(t, "mqtt-refused")
 				h.Must(t, "workshop", "open")
-				h.Await(t, "workshop", "open", limit)
-				first.wantClicks(t, 1)
+				h.Await(t, "workshop", "open", Limit)
+				first.WantClicks(t, 1)
 			} else {
-				h.problem(t, "mqtt-same-name")
-				h.available(t, false)
+				h.AwaitProblem(t, "mqtt-same-name")
+				h.AwaitAvailable(t, false)
 				if a := h.Command(t, "workshop", "open"); a.Status != 409 {
 					t.Errorf("nobody knows which door that is: %+v", a)
 				}
-				first.wantClicks(t, 0)
+				first.WantClicks(t, 0)
 			}
-			second.wantClicks(t, 0)
+			second.WantClicks(t, 0)
 		})
 	}
 }
 
 // A board whose login is empty is let in while its owner adopts it, gets its account, and uses it.
 func TestABoardWithoutAnAccount(t *testing.T) {
-	h := newHouse(t, "own")
-	b := startBoard(t, h.yard, emulator.Options{Broker: h.broker, ID: boardID, Settings: emulator.Settings{Name: "Garage"}, Back: 500 * time.Millisecond, Version: "1.20"})
-	e2e.Until(t, limit, func() string {
-		if b.look(t).Refused == 0 {
+	t.Parallel()
+	h := NewHouse(t, lab, "own", nil)
+	b := StartBoard(t, h.Yard, emulator.Options{Broker: h.Broker, ID: BoardID, Settings: emulator.Settings{Name: "Garage"}, Back: 500 * time.Millisecond, Version: "1.20"})
+	e2e.Until(t, Limit, func() string {
+		if b.Look(t).Refused == 0 {
 			return "the board to be refused"
 		}
 		return ""
 	})
-	h.adopt(t, "--blank")
-	h.Await(t, "workshop", "closed", limit)
-	b.do(t, "power off")
-	h.available(t, false)
-	b.do(t, "power on")
-	h.available(t, true)
+	h.Adopt(t, lab, "garadget", "--blank")
+	h.Await(t, "workshop", "closed", Limit)
+	b.Do(t, "power off")
+	h.AwaitAvailable(t, false)
+	b.Do(t, "power on")
+	h.AwaitAvailable(t, true)
 	h.Must(t, "workshop", "open")
-	h.Await(t, "workshop", "open", limit)
-	b.wantClicks(t, 1)
+	h.Await(t, "workshop", "open", Limit)
+	b.WantClicks(t, 1)
 }
 
 // A bridge that is stopped, started and killed moves nothing by it, and finds its door again.
 func TestTheBridgeRestarts(t *testing.T) {
-	for _, broker := range brokers() {
+	t.Parallel()
+	for _, broker := range Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, broker)
-			b := h.board(t, emulator.Options{Back: 200 * time.Millisecond})
-			h.Await(t, "workshop", "closed", limit)
+			h := NewHouse(t, lab, broker, nil)
+			b := h.Board(t, emulator.Options{Back: 200 * time.Millisecond})
+			h.Await(t, "workshop", "closed", Limit)
 			for i := range 3 {
 				if i == 1 {
 					h.Kill(t)
@@ -218,40 +238,41 @@ func TestTheBridgeRestarts(t *testing.T) {
 					h.Stop(t)
 				}
 				h.Loquet = h.Again(t, nil)
-				h.Await(t, "workshop", "closed", limit)
+				h.Await(t, "workshop", "closed", Limit)
 			}
-			b.wantClicks(t, 0)
+			b.WantClicks(t, 0)
 			h.Must(t, "workshop", "open")
-			h.Await(t, "workshop", "open", limit)
-			b.wantClicks(t, 1)
+			h.Await(t, "workshop", "open", Limit)
+			b.WantClicks(t, 1)
 		})
 	}
 }
 
 // The example runs as it stands, and its steps lead to a door that opens.
 func TestExample(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile(e2e.Folder(t, "examples", "garadget", "loquet.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{}
-	h.home, h.yard = lab.Pair(t)
-	h.broker = h.home.Addr.String() + ":1883"
-	h.Loquet = lab.Start(t, e2e.Options{Host: h.home, Config: string(text)})
-	n := h.adopt(t)
-	h.user, h.password = n.User, n.Password
-	b := h.board(t, emulator.Options{Settings: emulator.Settings{Name: n.Name}})
-	h.Await(t, "workshop", "closed", limit)
-	list := e2e.Run(t, e2e.Command{Host: h.home, Name: lab.Binary(t), Args: []string{"adopt", "list", "--state", h.Options.State}}, limit)
-	if !strings.Contains(list, boardID) || !strings.Contains(list, n.Name) {
+	h := &House{}
+	h.Home, h.Yard = lab.Pair(t)
+	h.Broker = h.Home.Addr.String() + ":1883"
+	h.Loquet = lab.Start(t, e2e.Options{Host: h.Home, Config: string(text)})
+	n := h.Adopt(t, lab, "garadget")
+	h.User, h.Password = n.User, n.Password
+	b := h.Board(t, emulator.Options{Settings: emulator.Settings{Name: n.Name}})
+	h.Await(t, "workshop", "closed", Limit)
+	list := e2e.Run(t, e2e.Command{Host: h.Home, Name: lab.Binary(t), Args: []string{"adopt", "list", "--state", h.Options.State}}, Limit)
+	if !strings.Contains(list, BoardID) || !strings.Contains(list, n.Name) {
 		t.Errorf("the list does not show the board's number:\n%s", list)
 	}
 	h.Must(t, "workshop", "open")
-	e2e.Until(t, limit, func() string {
-		if w := b.look(t); w.At < 1 {
+	e2e.Until(t, Limit, func() string {
+		if w := b.Look(t); w.At < 1 {
 			return fmt.Sprintf("the door open: %+v", w)
 		}
 		return ""
 	})
-	b.wantClicks(t, 1)
+	b.WantClicks(t, 1)
 }

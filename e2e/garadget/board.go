@@ -18,29 +18,37 @@ import (
 	"github.com/loquet/loquet/hw/garadget/emulator"
 )
 
-var lab *e2e.Lab
-
 // boardWords in the environment make this binary a board.
 const boardWords = "GARADGET_BOARD"
 
-func TestMain(m *testing.M) {
-	if words := os.Getenv(boardWords); words != "" {
-		if err := beBoard(words, os.Stdin, os.Stdout); err != nil {
-			_, _ = fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+// Be makes this process what it was started as, a board (StartBoard) or a sandbox (TimeServed), and reports
+// whether it was one; it then is at its end. Call it first in TestMain.
+func Be() bool {
+	if os.Getenv(sandboxed) != "" {
+		_ = os.Unsetenv(sandboxed)
+		_, _ = fmt.Fprintln(os.Stderr, forbidClock(os.Args[1:]))
+		return true
 	}
-	lab = e2e.Open()
-	defer lab.Close()
-	m.Run()
+	words := os.Getenv(boardWords)
+	if words == "" {
+		return false
+	}
+	if err := beBoard(words, os.Stdin, os.Stdout); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+	}
+	return true
 }
 
-// limit is far above what anything here takes, for a machine that is busy.
-const limit = 60 * time.Second
+// Limit is far above what anything here takes, for a machine that is busy.
+const Limit = 60 * time.Second
 
-// travel is how long the real door takes, from end to end.
-const travel = 4 * time.Second
+// Travel is how long the real door takes, from end to end; the board is set to a little more (the firmware
+// takes no less than 5 s, which tests would only wait for).
+const (
+	Travel    = 2500 * time.Millisecond
+	setTravel = 3000
+	setScan   = 200
+)
 
 // beBoard is the board's process: it obeys words on in, and tells what a person would see.
 func beBoard(words string, in io.Reader, out io.Writer) error {
@@ -48,7 +56,7 @@ func beBoard(words string, in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal([]byte(words), &o); err != nil {
 		return err
 	}
-	o.Door = emulator.NewDoor(travel)
+	o.Door = emulator.NewDoor(Travel)
 	b := emulator.New(o)
 	off := func() {}
 	on := func() {
@@ -104,8 +112,8 @@ func beBoard(words string, in io.Reader, out io.Writer) error {
 	return lines.Err()
 }
 
-// board is such a process.
-type board struct {
+// Board is a board with a door, in a process of its own.
+type Board struct {
 	*e2e.Process
 	mu   sync.Mutex
 	said *lines
@@ -132,14 +140,15 @@ func (l *lines) Write(b []byte) (int, error) {
 	}
 }
 
-func startBoard(t *testing.T, host *e2e.Host, o emulator.Options) *board {
+// StartBoard starts one on a host.
+func StartBoard(t testing.TB, host *e2e.Host, o emulator.Options) *Board {
 	t.Helper()
-	o.Settings.Scan, o.Settings.Travel = 200, 5000
+	o.Settings.Scan, o.Settings.Travel = setScan, setTravel
 	words, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &board{said: &lines{out: make(chan string, 64)}}
+	b := &Board{said: &lines{out: make(chan string, 64)}}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -148,40 +157,43 @@ func startBoard(t *testing.T, host *e2e.Host, o emulator.Options) *board {
 	return b
 }
 
-func (b *board) do(t *testing.T, words string) {
+// Do says something to the board or to its door: power on|off, wall, put 0..1, stick on|off, obstruct on|off.
+func (b *Board) Do(t testing.TB, words string) {
 	t.Helper()
 	if _, err := fmt.Fprintln(b.Stdin(), words); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// world is what a person would see, and how often the broker refused the board.
-type world struct {
+// World is what a person would see, and how often the broker refused the board.
+type World struct {
 	emulator.World
 	Refused int `json:"refused"`
 }
 
-func (b *board) look(t *testing.T) world {
+// Look asks the process.
+func (b *Board) Look(t testing.TB) World {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.do(t, "look")
+	b.Do(t, "look")
 	select {
 	case line := <-b.said.out:
-		var w world
+		var w World
 		if err := json.Unmarshal([]byte(line), &w); err != nil {
 			t.Fatal(err)
 		}
 		return w
-	case <-time.After(limit):
+	case <-time.After(Limit):
 		t.Fatal("the board's process does not answer")
 	}
-	return world{}
+	return World{}
 }
 
-func (b *board) wantClicks(t *testing.T, n int) {
+// WantClicks requires that the relay has clicked n times.
+func (b *Board) WantClicks(t testing.TB, n int) {
 	t.Helper()
-	if got := b.look(t).Clicks; got != n {
+	if got := b.Look(t).Clicks; got != n {
 		t.Errorf("the relay clicked %d times, want %d", got, n)
 	}
 }

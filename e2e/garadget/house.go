@@ -1,0 +1,159 @@
+package garadget
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/homekit"
+	"github.com/loquet/loquet/hw/garadget/emulator"
+)
+
+// BoardID is the number of the board in the house.
+const BoardID = "2f0036000000000000000001"
+
+// House is a bridge at home, a board with a door and a phone on the other host, and a broker.
+type House struct {
+	*e2e.Loquet
+	Home, Yard     *e2e.Host
+	Broker         string // address and port
+	User, Password string // of the board
+	Owner          *homekit.Controller
+	Mosquitto      *Mosquitto // nil with the broker in loquet
+}
+
+// Brokers are the two kinds of houses: with the broker in loquet, and with mosquitto.
+func Brokers() []string { return []string{"own", "mosquitto"} }
+
+func configuration(mqtt string) string {
+	return `
+home: {name: Villa Rose, zone: UTC}
+mqtt: ` + mqtt + `
+doors:
+  workshop:
+    name: Workshop
+    kind: sectional
+    opener: {driver: garadget, id: "` + BoardID + `"}
+    remote_close: owner-declares-protected
+    travel: 2500ms
+`
+}
+
+// NewHouse starts bridge and broker, after change (which may be nil) had its say. The board is the test's to
+// start.
+func NewHouse(t testing.TB, lab *e2e.Lab, broker string, change func(*House, *e2e.Options)) *House {
+	t.Helper()
+	h := &House{}
+	h.Home, h.Yard = lab.Pair(t)
+	if out, err := exec.Command("ip", "-n", h.Home.Name, "route", "show", "default").Output(); err != nil || len(out) > 0 {
+		t.Fatalf("the host has a way out: %s, %v", out, err)
+	}
+	o := e2e.Options{Host: h.Home}
+	if broker == "mosquitto" {
+		h.Mosquitto = StartMosquitto(t, h.Home)
+		h.Broker, h.User, h.Password = h.Mosquitto.Addr, "board", h.Mosquitto.Password("board")
+		o.Config = configuration(`{url: "mqtt://` + h.Broker + `", user: loquet, password_file: "` + h.Mosquitto.Secret + `"}`)
+	} else {
+		h.Broker = h.Home.Addr.String() + ":1883"
+		o.Config = configuration(`{listen: ":1883"}`)
+	}
+	if change != nil {
+		change(h, &o)
+	}
+	h.Loquet = lab.Start(t, o)
+	if broker != "mosquitto" {
+		n := h.Adopt(t, lab, "garadget")
+		h.User, h.Password = n.User, n.Password
+	}
+	return h
+}
+
+// Adoption is what `loquet adopt` says.
+type Adoption struct {
+	User     string   `json:"user"`
+	Password string   `json:"password"`
+	Hosts    []string `json:"hosts"`
+	Port     int      `json:"port"`
+	Name     string   `json:"name"`
+}
+
+// Adopt makes an account at loquet's own broker: garadget, or device and a topic, and flags.
+func (h *House) Adopt(t testing.TB, lab *e2e.Lab, what ...string) Adoption {
+	t.Helper()
+	args := slices.Concat([]string{"adopt"}, what, []string{"--json", "--state", h.Options.State})
+	var n Adoption
+	if err := json.Unmarshal([]byte(e2e.Run(t, e2e.Command{Host: h.Home, Name: lab.Binary(t), Args: args}, Limit)), &n); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(n.Hosts, h.Home.Addr.String()) || n.Port != 1883 {
+		t.Errorf("%+v, want the address at which boards find this machine", n)
+	}
+	return n
+}
+
+// Board starts a board named Barn, unless it has another name.
+func (h *House) Board(t testing.TB, o emulator.Options) *Board {
+	t.Helper()
+	o.Broker = h.Broker
+	if o.ID == "" {
+		o.ID = BoardID
+	}
+	if o.Settings.Name == "" {
+		o.Settings.Name = "Barn"
+	}
+	if o.User == "" {
+		o.User, o.Password = h.User, h.Password
+	}
+	return StartBoard(t, h.Yard, o)
+}
+
+// Pair adds a phone.
+func (h *House) Pair(t testing.TB) {
+	t.Helper()
+	phone := homekit.NewPhone(t, h.Yard)
+	bridge := h.Bridge(t)
+	owner, err := phone.Pair("owner", phone.Find(t, bridge.DeviceID).Where(), bridge.SetupCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Owner = owner
+}
+
+// Order asks the door to act as soon as it takes orders again: none within two seconds of the last one.
+func (h *House) Order(t testing.TB, action string) {
+	t.Helper()
+	e2e.Until(t, Limit, func() string {
+		if a := h.Command(t, "workshop", action); a.Status == 409 && a.Code == "too-soon" {
+			return action + ": " + a.Detail
+		} else if a.Status != 202 {
+			t.Fatalf("%s: status %d %s: %s", action, a.Status, a.Code, a.Detail)
+		}
+		return ""
+	})
+}
+
+// AwaitAvailable waits until the door is there, or is not.
+func (h *House) AwaitAvailable(t testing.TB, want bool) {
+	t.Helper()
+	e2e.Until(t, Limit, func() string {
+		if d := h.Device(t, "workshop"); d.Available != want {
+			return fmt.Sprintf("available %v: %+v", want, d)
+		}
+		return ""
+	})
+}
+
+// AwaitProblem waits until something is wrong.
+func (h *House) AwaitProblem(t testing.TB, code string) {
+	t.Helper()
+	e2e.Until(t, Limit, func() string {
+		if all := h.Problems(t); !slices.Contains(all, code) {
+			return code + " among the problems: " + strings.Join(all, " ")
+		}
+		return ""
+	})
+}
