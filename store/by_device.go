@@ -29,14 +29,19 @@ func indexed(ctx context.Context, q querier) (int64, error) {
 }
 
 // index notes which rows are a device's, some at a time, and reports whether more are left. Whoever calls
-// it has the turn, when no door is owed anything.
+// it has the turn, when no door is owed anything. A journal in which nothing happens is not asked: that
+// would be all that a house at rest asks of its databases.
 func (j *Journal) index(ctx context.Context) (more bool, err error) {
-	if j.conn == nil || j.aside.Load() != nil {
+	if j.conn == nil || j.aside.Load() != nil || j.lastSeq-j.indexed < indexStep {
 		return false, nil
 	}
 	from, err := indexed(ctx, j.conn)
-	if err != nil || j.lastSeq-from < indexStep {
-		return false, err // a few rows are looked through faster than they are written
+	if err != nil {
+		return false, err
+	}
+	j.indexed = from
+	if j.lastSeq-from < indexStep {
+		return false, nil // a few rows are looked through faster than they are written
 	}
 	var upto sql.NullInt64
 	err = j.conn.QueryRowContext(ctx, "SELECT max(seq) FROM (SELECT seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?)", from, indexStep).Scan(&upto)
@@ -52,7 +57,11 @@ func (j *Journal) index(ctx context.Context) (more bool, err error) {
 		_, err = j.conn.ExecContext(ctx, "INSERT OR REPLACE INTO meta VALUES (?, ?)", keyIndexed, strconv.FormatInt(upto.Int64, 10))
 		return err
 	})
-	return err == nil && j.lastSeq-upto.Int64 >= indexStep, err
+	if err != nil {
+		return false, err
+	}
+	j.indexed = upto.Int64
+	return j.lastSeq-j.indexed >= indexStep, nil
 }
 
 // storedOf returns rows of one device: those that are indexed, and those that are not yet.

@@ -51,6 +51,39 @@ func TestRowsOfADevice(t *testing.T) {
 	}
 }
 
+// TestAJournalAtRestIsNotAsked whether there is something to index, and one that grows is.
+func TestAJournalAtRestIsNotAsked(t *testing.T) {
+	s := open(t, shm(t), small())
+	j := s.Journal()
+	over, cancel := context.WithCancel(t.Context())
+	cancel() // whoever asks the database fails
+	index := func(ctx context.Context) error {
+		var err error
+		if ordered := j.order(func() { _, err = j.index(ctx) }); ordered != nil {
+			t.Fatal(ordered)
+		}
+		return err
+	}
+	fill := func() {
+		for range indexStep {
+			write(t, j, intent("garage"))
+			s.upkeep.reserve()
+		}
+	}
+	for range 2 {
+		if err := index(over); err != nil {
+			t.Fatalf("it was asked: %v", err)
+		}
+		fill()
+		if err := index(over); err == nil {
+			t.Fatal("it was not asked")
+		}
+		if err := index(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestDroppedDaysLeaveTheIndex: what is dropped is not found by its device any more, and takes no room.
 func TestDroppedDaysLeaveTheIndex(t *testing.T) {
 	o := small()

@@ -35,6 +35,7 @@ type Journal struct {
 	last    digest // hash of the last row in journal.db
 	lastSeq int64  // its number
 	segment segment
+	indexed int64          // a row up to which by_device is complete; 0: not asked yet
 	open    map[int64]bool // intents without an outcome
 
 	aside   atomic.Pointer[aside] // where rows go while journal.db cannot take them; nil: they go to journal.db

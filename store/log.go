@@ -29,7 +29,7 @@ func (j *Journal) turn(ctx context.Context, mode string) error {
 
 // crowded reports whether the log has grown beyond a size. The file does not get shorter when it is begun
 // anew: what rows have taken of it since says whether that is due again.
-func (j *Journal) crowded(size int64) bool { return j.logSize() > size && j.used.Load() > size/2 }
+func (j *Journal) crowded(size int64) bool { return j.used.Load() > size/2 && j.logSize() > size }
 
 // logSize is how long the write-ahead log is.
 func (j *Journal) logSize() int64 {
