@@ -59,7 +59,7 @@ func staying(t *testing.T) *apitest.Stays {
 
 func newServer(t *testing.T, h *apitest.House, change ...func(*api.Options)) *api.Server {
 	t.Helper()
-	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Ledger: peopled(t), Keypads: &apitest.Ledger{}, Stays: staying(t), Adopter: apitest.NewAdopter("barn"), Sim: h, Tokens: &apitest.Space{},
+	o := api.Options{Log: zerolog.Nop(), StartToken: startToken, Stream: h.Stream, Pairings: h, Keeper: &apitest.Keeper{Text: []byte("home: {}\n")}, Clock: &apitest.Clock{Facts: api.ClockFacts{Trust: "floor"}}, Ledger: peopled(t), Keypads: &apitest.Ledger{}, Stays: staying(t), Adopter: apitest.NewAdopter("barn"), Sim: h, Tokens: &apitest.Space{},
 		Version: api.Version{Version: "1.2.3"}, Hosts: []string{"door.example.org"}}
 	for _, c := range change {
 		c(&o)

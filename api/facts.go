@@ -13,9 +13,16 @@ type Facts struct {
 	Copies      []CopyFacts       `json:"copies" jsonschema:"description=other machines that announce this bridge's identity"`
 }
 
-// ClockFacts is how far the time is known.
+// ClockFacts is how far the time is known, because of whom, and for how long.
 type ClockFacts struct {
-	Trust string `json:"trust" jsonschema:"enum=trusted,enum=holdover,enum=floor"`
+	At      time.Time `json:"at,omitzero" jsonschema:"description=the time that codes with dates go by"`
+	Machine time.Time `json:"machine,omitzero" jsonschema:"description=what the machine says it is; believed or not"`
+	Zone    string    `json:"zone,omitempty" jsonschema:"description=of the house"`
+	Trust   string    `json:"trust" jsonschema:"enum=trusted,enum=holdover,enum=floor"`
+	By      string    `json:"by,omitempty" jsonschema:"description=who vouches for it: network or battery or whoever confirmed it; absent: nobody"`
+	Since   time.Time `json:"since,omitzero" jsonschema:"description=when it was confirmed; of holdover when it was trusted last"`
+	Until   time.Time `json:"until,omitzero" jsonschema:"description=then nobody knows the time any more unless somebody vouches for it before"`
+	Doubted bool      `json:"doubted,omitempty" jsonschema:"description=the machine's time jumped and is not believed until two confirm it"`
 }
 
 // StateFacts is the folder with what must not be lost, and its disk.

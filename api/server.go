@@ -27,7 +27,7 @@ const (
 )
 
 // Options are what a Server needs beside the house. Only the zero value of Stream, Pairings, Keeper,
-// Ledger, Keypads, Stays, Adopter, Sim and Tokens is replaced: a fresh stream, and paths that answer 404.
+// Clock, Ledger, Keypads, Stays, Adopter, Sim and Tokens is replaced: a fresh stream, and paths that answer 404.
 type Options struct {
 	Log        zerolog.Logger
 	Version    Version
@@ -37,6 +37,7 @@ type Options struct {
 	Stream     *Stream         // what the program publishes to
 	Pairings   Pairings        // nil without HomeKit
 	Keeper     Keeper          // nil: no backups, no facts
+	Clock      Timekeeper      // nil: nobody is asked what time it is
 	Ledger     Ledger          // nil: no people, no codes
 	Keypads    Keypads         // nil without keypads
 	Adopter    Adopter         // nil without MQTT

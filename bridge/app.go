@@ -30,6 +30,7 @@ import (
 	"github.com/loquet/loquet/bridge/slots"
 	"github.com/loquet/loquet/bridge/stays"
 	"github.com/loquet/loquet/bridge/tasks"
+	"github.com/loquet/loquet/bridge/timekeeper"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/clock"
 	"github.com/loquet/loquet/config"
@@ -89,6 +90,7 @@ type App struct {
 	slots     *slots.Slots
 	stays     *stays.Stays
 	clock     *clock.Keeper
+	clockface *timekeeper.Timekeeper
 	env       *hw.Env
 	mqtt      *mqtt.House // nil in a house without
 	builder   *unit.Builder

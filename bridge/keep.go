@@ -19,7 +19,7 @@ type keeper struct {
 func (a *App) openKeeper() {
 	a.keeper = keeper{
 		&backup.Source{Store: a.store, State: a.opts.StateDir, Config: a.opts.ConfigPath, Version: a.opts.Version.Version},
-		&doctor.Doctor{State: a.opts.StateDir, Interfaces: a.opts.Interfaces, Degraded: a.store.Degraded, Trust: a.trust,
+		&doctor.Doctor{State: a.opts.StateDir, Interfaces: a.opts.Interfaces, Degraded: a.store.Degraded, Clock: a.clockface.ClockFacts,
 			Network: a.announcer.Facts, Controllers: a.pairings.Facts, Matter: a.pairings.MatterFacts, Zone: a.zone.Load,
 			Runs: a.store.Space(doctor.NotesSpace), Board: a.board, Log: a.log},
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/loquet/loquet/bridge/people"
 	"github.com/loquet/loquet/bridge/slots"
 	"github.com/loquet/loquet/bridge/stays"
+	"github.com/loquet/loquet/bridge/timekeeper"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/store"
 )
@@ -31,6 +32,7 @@ func (a *App) openKeypads(context.Context) error {
 		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
 	})
 	a.work.Run(a.stays.Run)
+	a.clockface = &timekeeper.Timekeeper{Clock: a.clock, Zone: a.zone.Load, Journal: a.journal, Board: a.board, Changed: a.slots.Wake}
 	return nil
 }
 

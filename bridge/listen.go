@@ -45,7 +45,7 @@ func (a *App) openAPI(ctx context.Context) error {
 func (a *App) newAPI(ctx context.Context) (*api.Server, []net.Listener, error) {
 	server, err := api.New(a, api.Options{
 		Log: a.log, Version: a.opts.Version, StartToken: a.token, Tokens: a.store.Space("tokens", store.Precious), Stream: a.stream,
-		Pairings: a.pairings, Keeper: a.keeper, Ledger: a.ledger(), Keypads: a.keypads, Stays: a.stays, Adopter: a.mqtt, Sim: a.simulator(), Metrics: a.metrics,
+		Pairings: a.pairings, Keeper: a.keeper, Clock: a.clockface, Ledger: a.ledger(), Keypads: a.keypads, Stays: a.stays, Adopter: a.mqtt, Sim: a.simulator(), Metrics: a.metrics,
 	})
 	if err != nil {
 		return nil, nil, err

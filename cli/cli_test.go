@@ -113,7 +113,7 @@ func villa(now time.Time) *apitest.House {
 // start serves the house in a folder of state until the test ends.
 func start(h *apitest.House, folder string, stop func(func())) error {
 	ledger := &apitest.Ledger{}
-	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Keeper: keeper(), Ledger: ledger, Keypads: ledger, Stays: guests(), Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
+	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Keeper: keeper(), Clock: wallClock(), Ledger: ledger, Keypads: ledger, Stays: guests(), Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
 	if err != nil {
 		return err
 	}
@@ -129,6 +129,12 @@ func start(h *apitest.House, folder string, stop func(func())) error {
 	go func() { defer close(done); _ = s.Serve(ctx, l) }()
 	stop(func() { cancel(); <-done })
 	return nil
+}
+
+// wallClock is that of a house without internet.
+func wallClock() *apitest.Clock {
+	at := time.Date(2026, 7, 1, 15, 0, 0, 0, time.FixedZone("CEST", 7200))
+	return &apitest.Clock{Facts: api.ClockFacts{At: at, Machine: at, Zone: "Europe/Paris", Trust: "floor"}}
 }
 
 type houseKey struct{}
@@ -257,7 +263,7 @@ func TestEveryListingHasJSON(t *testing.T) {
 	if err := start(h, state, t.Cleanup); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"devices"}, {"history"}, {"history", "verify"}, {"doctor"}, {"pair", "list"}, {"people", "list"}, {"people", "add", "Ida"}, {"codes", "list"}, {"codes", "add", "--person", "Ida"}, {"codes", "explain", "code-2", "--door", "studio"}, {"pair", "keypad", "studio-pad"}, {"pair", "homekit"}, {"token", "list"}, {"token", "create", "x"}, {"open", "garage"}} {
+	for _, args := range [][]string{{"devices"}, {"history"}, {"history", "verify"}, {"doctor"}, {"clock"}, {"pair", "list"}, {"people", "list"}, {"people", "add", "Ida"}, {"codes", "list"}, {"codes", "add", "--person", "Ida"}, {"codes", "explain", "code-2", "--door", "studio"}, {"pair", "keypad", "studio-pad"}, {"pair", "homekit"}, {"token", "list"}, {"token", "create", "x"}, {"open", "garage"}} {
 		code, out, errs := run(t, t.Context(), append(args, "--json", "--state", state)...)
 		if code != 0 || !json.Valid([]byte(out)) {
 			t.Errorf("%v: %d %q %q", args, code, out, errs)

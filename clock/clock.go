@@ -58,6 +58,15 @@ type Anchor struct {
 	Since time.Duration `json:"since"` // how long the machine had been up, sleep included
 }
 
+// Word is what a person said of the machine's time. Kept by the caller, it goes on to count in the next process
+// of the same boot.
+type Word struct {
+	Boot  string        `json:"boot"`
+	By    string        `json:"by"`    // who said it
+	At    time.Time     `json:"at"`    // the time it was
+	Until time.Duration `json:"until"` // how long the machine will have been up when it counts no more
+}
+
 // Jump is a step of the time that was not believed.
 type Jump struct {
 	From time.Time // what the time should have been
@@ -71,6 +80,8 @@ type Options struct {
 	Floor time.Time
 	// Anchor is what Anchor returned in the last process.
 	Anchor Anchor
+	// Word is what Word returned in the last process.
+	Word Word
 	// Lost is what Lost returned in the last process.
 	Lost time.Duration
 	// Battery says that the machine's own clock runs while it is switched off. Only an owner knows.
@@ -96,14 +107,14 @@ type Clock struct {
 	jumped  func(Jump)
 	started time.Duration
 
-	mu        sync.Mutex
-	floor     time.Time
-	anchor    Anchor          // zero: the time was never trusted in this boot
-	confirmed time.Duration   // up to this moment a person's word counts
-	lost      time.Duration   // for how long nobody had known the time at lostAt
-	lostAt    time.Duration   // up then
-	doubted   bool            // the time jumped: only two sources end that
-	voices    map[string]bool // those who confirmed it since
+	mu      sync.Mutex
+	floor   time.Time
+	anchor  Anchor          // zero: the time was never trusted in this boot
+	word    Word            // zero: nobody's, or it counts no more
+	lost    time.Duration   // for how long nobody had known the time at lostAt
+	lostAt  time.Duration   // up then
+	doubted bool            // the time jumped: only two sources end that
+	voices  map[string]bool // those who confirmed it since
 }
 
 // New returns a clock.
@@ -115,6 +126,9 @@ func New(o Options) *Clock {
 	c.lostAt = c.started
 	if o.Anchor.Boot == o.machine.boot && o.Anchor.Since <= c.started {
 		c.anchor = o.Anchor
+	}
+	if w := o.Word; w.Boot == o.machine.boot && w.Boot != "" && w.Until-HoldoverLimit <= c.started && c.started < w.Until {
+		c.word = w
 	}
 	return c
 }
@@ -154,23 +168,30 @@ func (c *Clock) judge(wall time.Time, up time.Duration) {
 	if !ok {
 		return // nothing is left that it could be held against: what is doubted stays so
 	}
-	step := wall.Sub(counted)
-	off := step < -JumpBack || step > JumpAhead
-	if off && !c.doubted && c.sourced(up) {
-		c.doubted, c.voices = true, map[string]bool{}
-		c.confirmed = 0
+	jumped := off(wall, counted)
+	if jumped && !c.doubted && c.sourced(up) {
+		c.doubt()
 		if c.jumped != nil {
 			c.jumped(Jump{From: counted, To: wall})
 		}
 	}
-	if c.doubted && !off {
+	if c.doubted && !jumped {
 		c.doubted = false
 	}
 }
 
+// off reports whether a time is not where it should be.
+func off(wall, counted time.Time) bool {
+	step := wall.Sub(counted)
+	return step < -JumpBack || step > JumpAhead
+}
+
+// doubt begins: whoever vouched for the time before does not any more.
+func (c *Clock) doubt() { c.doubted, c.voices, c.word = true, nil, Word{} }
+
 // sourced reports whether somebody vouches for the machine's time.
 func (c *Clock) sourced(up time.Duration) bool {
-	return c.battery || up < c.confirmed || c.machine.synced()
+	return c.battery || up < c.word.Until || c.machine.synced()
 }
 
 // counted returns the time as counted on since it was last trusted.
@@ -181,21 +202,29 @@ func (c *Clock) counted(up time.Duration) (time.Time, bool) {
 	return c.anchor.At.Add(up - c.anchor.Since), true
 }
 
-// Confirm says that a source (a person, a Matter controller) found the machine's time right. A time that
-// jumped needs two: two names here, or one and a synchronised kernel. It reports whether the time is
-// trusted now.
+// Confirm says that a source (a person, a Matter controller) found the machine's time right. Its word counts for
+// HoldoverLimit, until the machine starts again, or until the time jumps. A time that jumped, that is not what was
+// counted on, or that lies before the floor needs two: two names here, or one and a synchronised kernel. It
+// reports whether the time is trusted now.
 func (c *Clock) Confirm(source string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	wall, up := c.machine.wall(), c.machine.up()
 	c.judge(wall, up)
-	if c.doubted {
+	if counted, ok := c.counted(up); ok && off(wall, counted) && !c.doubted {
+		c.doubt()
+	}
+	if c.doubted || wall.Before(c.floor) {
+		if c.voices == nil {
+			c.voices = map[string]bool{}
+		}
 		c.voices[source] = true
 		if len(c.voices) < 2 && !c.machine.synced() {
 			return false
 		}
 	}
-	c.doubted, c.confirmed = false, up+HoldoverLimit
+	c.doubted, c.voices = false, nil
+	c.word = Word{Boot: c.machine.boot, By: source, At: wall.Round(0), Until: up + HoldoverLimit}
 	c.anchor = Anchor{Boot: c.machine.boot, At: wall.Round(0), Since: up}
 	if wall.Before(c.floor) {
 		c.floor = wall // the floor was raised by a time that was wrong
@@ -234,14 +263,6 @@ func (c *Clock) Anchor() Anchor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.anchor
-}
-
-// Doubted reports whether the time jumped and nobody confirmed it yet.
-func (c *Clock) Doubted() bool {
-	c.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.doubted
 }
 
 func later(a, b time.Time) time.Time {

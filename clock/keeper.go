@@ -26,6 +26,7 @@ type kept struct {
 	Floor  time.Time     `json:"floor"`
 	Anchor Anchor        `json:"anchor"`
 	Lost   time.Duration `json:"lost,omitempty"`
+	Word   Word          `json:"word,omitzero"`
 }
 
 // Keeper is a Clock that remembers over restarts. It tells the time before it knows what was
@@ -66,6 +67,18 @@ func (k *Keeper) Moment() access.Moment {
 	return m
 }
 
+// Standing is how far the time can be believed, because of whom, and for how long.
+func (k *Keeper) Standing() Standing { return k.clock.Load().Standing() }
+
+// Confirm says that a person found the machine's time right, and keeps that for the next process. It reports
+// whether the time is trusted now; an error says that it is, but was not kept.
+func (k *Keeper) Confirm(source string) (bool, error) {
+	if !k.clock.Load().Confirm(source) {
+		return false, nil
+	}
+	return true, k.Keep()
+}
+
 // Clock returns the clock that is read.
 func (k *Keeper) Clock() *Clock { return k.clock.Load() }
 
@@ -82,7 +95,7 @@ func (k *Keeper) Recall(space Space) error {
 		return err
 	}
 	o := k.options
-	o.Floor, o.Anchor, o.Lost = later(r.Floor, o.Floor), r.Anchor, max(r.Lost, 0)
+	o.Floor, o.Anchor, o.Lost, o.Word = later(r.Floor, o.Floor), r.Anchor, max(r.Lost, 0), r.Word
 	k.clock.Store(New(o))
 	return nil
 }
@@ -90,7 +103,7 @@ func (k *Keeper) Recall(space Space) error {
 // Keep writes what the next process needs.
 func (k *Keeper) Keep() error {
 	c := k.clock.Load()
-	raw, err := json.Marshal(kept{Floor: c.Floor(), Anchor: c.Anchor(), Lost: c.Lost()})
+	raw, err := json.Marshal(kept{Floor: c.Floor(), Anchor: c.Anchor(), Lost: c.Lost(), Word: c.Word()})
 	if err != nil {
 		return err
 	}

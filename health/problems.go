@@ -14,6 +14,8 @@ const (
 	JournalTampered  Code = "journal-tampered"
 	InterruptedMove  Code = "interrupted-move"
 	ClockUntrusted   Code = "clock-untrusted"
+	ClockJumped      Code = "clock-jumped"
+	ClockWordEnds    Code = "clock-known-until"
 	ReloadRefused    Code = "reload-refused"
 	RestartNeeded    Code = "restart-needed"
 	ConfigWarning    Code = "config-warning"
@@ -116,7 +118,13 @@ func storage() []Declared {
 			"Look at the door. If it stands where it should, there is nothing to do."},
 		{ClockUntrusted, Warning, "The time is not known",
 			"This machine does not know what time it is. Owners and paired phones are not affected; codes with dates are refused until the time is known.",
-			"Connect the machine to the network so that it can set its clock, or set the time by hand."},
+			"Connect the machine to the network so that it can set its clock. Where there is none, look at `loquet clock`: if the time is right, say so with `loquet clock confirm`; else set it first."},
+		{ClockJumped, Warning, "The time jumped",
+			"The machine's time was set by more than an hour, or back by more than a minute. Until that is confirmed by two, the old time is counted on, for three days at most; then codes with dates are refused.",
+			"If you set it, look at `loquet clock`, and confirm it with `loquet clock confirm`, from two computers where no network keeps the time. If nobody set it, find out who keeps this machine's time."},
+		{ClockWordEnds, Warning, "The time is known for less than a day",
+			"Nothing keeps this machine's time right any more, and what is counted on ends soon. Codes with dates are refused from then on; owners and paired phones are not affected.",
+			"Connect the machine to the network, or look at `loquet clock` and say that the time is right with `loquet clock confirm`."},
 		{ReloadRefused, Warning, "The new configuration was refused",
 			"The configuration was read again and has errors. The bridge goes on with the one it had.",
 			"Run `loquet check`: it shows each line that is wrong and what to do. Then run `loquet reload`."},

@@ -20,7 +20,7 @@ type Doctor struct {
 	State       string   // the state folder
 	Interfaces  []string // those that the owner named; empty: all sensible ones
 	Degraded    func() (reason string, ok bool)
-	Trust       func() string // how far the time is known
+	Clock       func() api.ClockFacts // how far the time is known
 	Network     func(context.Context) (mdns.Facts, []announce.Copy)
 	Controllers func() []api.ControllerFacts
 	Matter      func() *api.MatterFacts // nil: there is no Matter bridge
@@ -85,7 +85,7 @@ func (d *Doctor) tell(before map[finding]bool, found []found) map[finding]bool {
 // Facts looks now.
 func (d *Doctor) Facts(ctx context.Context) (api.Facts, error) {
 	zone := d.Zone()
-	f := api.Facts{At: time.Now().In(zone), Clock: api.ClockFacts{Trust: d.Trust()}, Controllers: d.Controllers(), Matter: d.Matter()}
+	f := api.Facts{At: time.Now().In(zone), Clock: d.Clock(), Controllers: d.Controllers(), Matter: d.Matter()}
 	var err error
 	if f.State, err = d.disk(); err != nil {
 		return api.Facts{}, err

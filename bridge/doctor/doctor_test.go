@@ -63,7 +63,10 @@ func TestJudge(t *testing.T) {
 		"slow, twice": {func(f *api.Facts) {
 			f.Controllers[0].Answers = api.AnswerFacts{Count: 2, P50: 5000, P99: 5000, Max: 5000}
 		}, nil, ""},
-		"never seen": {func(f *api.Facts) { f.Controllers[0].LastSeen = time.Time{} }, nil, "controller-never-seen 8F0E6D1C"},
+		"a clock jumped":  {func(f *api.Facts) { f.Clock.Doubted, f.Clock.Machine = true, at }, nil, "clock-jumped: the machine says " + at.Format(minute)},
+		"known for a day": {func(f *api.Facts) { f.Clock.At, f.Clock.Until = at, at.Add(24*time.Hour) }, nil, ""},
+		"known for less":  {func(f *api.Facts) { f.Clock.At, f.Clock.Until = at, at.Add(23*time.Hour) }, nil, "clock-known-until: until " + at.Add(23*time.Hour).Format(minute)},
+		"never seen":      {func(f *api.Facts) { f.Controllers[0].LastSeen = time.Time{} }, nil, "controller-never-seen 8F0E6D1C"},
 	} {
 		f := well(at)
 		tt.change(&f)
@@ -93,7 +96,7 @@ func rig(t *testing.T, trust *atomic.Value, controllers *atomic.Pointer[[]api.Co
 		Matter:      func() *api.MatterFacts { return nil },
 		State:       t.TempDir(),
 		Degraded:    func() (string, bool) { return "", false },
-		Trust:       func() string { return trust.Load().(string) },
+		Clock:       func() api.ClockFacts { return api.ClockFacts{Trust: trust.Load().(string)} },
 		Controllers: func() []api.ControllerFacts { return *controllers.Load() },
 		Network: func(context.Context) (mdns.Facts, []announce.Copy) {
 			return mdns.Facts{Hostname: "loquet-1.local", Interfaces: []mdns.InterfaceFacts{{Name: "eth0", IPv4: true, IPv6: true,

@@ -30,7 +30,10 @@ const (
 	someAnswers = 20   // fewer say nothing
 	silence     = time.Hour
 	absence     = 24 * time.Hour
+	wordSoon    = 24 * time.Hour // so long before the time is not known any more
 )
+
+const minute = "2006-01-02 15:04"
 
 // judge says what is wrong with the facts. Who else uses the identity, and whether there is a network at
 // all, is told by the announcer, which knows at once.
@@ -41,6 +44,12 @@ func judge(f api.Facts, wanted []string, started time.Time) []found {
 	}
 	if f.Clock.Trust == "floor" {
 		note(health.ClockUntrusted, "", "")
+	}
+	if f.Clock.Doubted {
+		note(health.ClockJumped, "", "the machine says "+f.Clock.Machine.Format(minute))
+	}
+	if u := f.Clock.Until; !u.IsZero() && u.Sub(f.Clock.At) < wordSoon {
+		note(health.ClockWordEnds, "", "until "+u.Format(minute))
 	}
 	s := f.State
 	if s.FreeBytes < leastBytes && s.Degraded == "" {

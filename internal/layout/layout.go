@@ -101,6 +101,8 @@ func Rules() []Rule {
 			Reason: "the house's MQTT: the broker or another one, its accounts, and what is wrong with it; it knows no device"},
 		{Path: "bridge/slots", May: []string{"access", "access/copies", "access/ledger", "api", "device", "health"},
 			Reason: "which code is on which lock: the ledger on one side, slots of locks on the other"},
+		{Path: "bridge/timekeeper", May: []string{"api", "clock", "device", "health"},
+			Reason: "what time it is, and the owner's word for it: it knows no code and no door"},
 		{Path: "bridge/stays", May: []string{"access", "access/feeds", "access/ledger", "access/seal", "api", "device", "health"},
 			Reason: "calendars, their guests and the codes of those: it knows doors by name only"},
 		{Path: "bridge/people", May: []string{"access", "access/ledger", "access/seal", "api", "device"},
