@@ -82,6 +82,18 @@ func May(c Controller, action device.Action, deviceID string) error {
 	return refuse(deviceID, "this controller may look, not operate", "the owner can give it the role operate, or lock-only")
 }
 
+// MayGiveCodes reports whether the controller may see and change the codes of a device: it takes the role manage,
+// because whoever sees a code can use it, and hand it on. Like that of May, the error is a *device.Refusal.
+func MayGiveCodes(c Controller, deviceID string) error {
+	switch {
+	case !c.Manages():
+		return refuse(deviceID, "this controller may not see codes", "the owner can give it the role manage")
+	case !c.Reaches(deviceID):
+		return refuse(deviceID, "this controller may not give codes for this device", "the owner can add the device to its doors")
+	}
+	return nil
+}
+
 // needs is the least role an action takes. Whoever may close a door may stop it as well: a person who
 // sees something in its way must not be refused.
 func needs(action device.Action) (Role, bool) {

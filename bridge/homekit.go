@@ -32,6 +32,8 @@ func (a *App) openAhead(ctx context.Context) error {
 		Space:     func(bridge string) hap.Storage { return a.store.Space("homekit/"+bridge, store.Precious) },
 		Advertise: a.announcer.Set,
 		Rules:     a.people,
+		Codes:     a.store.Space("homekit-codes", store.Precious),
+		Register:  func() *homekit.Register { return a.keypads.InHome(a.slots.Decide, a.slots.Digits) },
 		Settled:   a.settled,
 		Changed:   a.changed,
 		Answered:  a.points.answered,
@@ -58,7 +60,7 @@ func (a *App) openDevices(ctx context.Context) error {
 	}
 	a.adopt(units)
 	a.onStop("devices", a.stopDevices)
-	if err := a.display(ctx, units); err != nil {
+	if err := a.display(ctx, a.cfg, units); err != nil {
 		return err
 	}
 	a.work.Run(a.builder.Awake.Run)

@@ -19,7 +19,7 @@ func (a *App) openKeypads(context.Context) error {
 	a.keypads = keypads.New(keypads.Options{
 		Folder: a.opts.StateDir, Codes: a.store.Space("codes", store.Precious), Tries: a.store.Space("tries"), Env: a.env,
 		Journal: a.journal, Flush: a.store.Journal().Flush, Clock: a.clock, Uses: a.uses, Command: a.Command, Shown: a.stream.State,
-		Zone: a.zone.Load, Board: a.board, Places: a.matter.Places(), Edited: func() { a.matter.PeopleChanged(); a.slots.Wake() }, Log: a.log,
+		Zone: a.zone.Load, Board: a.board, Places: a.matter.Places(), Edited: a.edited, Log: a.log,
 	})
 	a.onStop("keypads", a.keypads.Stop)
 	a.keypads.Apply(a.cfg)
@@ -27,6 +27,7 @@ func (a *App) openKeypads(context.Context) error {
 	a.slots = slots.New(slots.Options{Space: a.store.Space("copies"), Ledger: a.keypads.Ledger, Clock: a.clock, Zone: a.zone.Load, Pads: a.keypads, Named: a.builder.Name, Board: a.board, Log: a.log})
 	a.slots.Set(unit.Slots(a.allUnits()))
 	a.work.Run(a.slots.Run)
+	a.work.Run(a.faces.FollowCodes)
 	a.stays = stays.New(stays.Options{
 		Space: a.store.Space("stays", store.Precious), Ledger: a.keypads.Ledger, Group: keypads.Group, Clock: a.clock, Zone: a.zone.Load,
 		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
@@ -34,6 +35,15 @@ func (a *App) openKeypads(context.Context) error {
 	a.work.Run(a.stays.Run)
 	a.clockface = &timekeeper.Timekeeper{Clock: a.clock, Zone: a.zone.Load, Journal: a.journal, Board: a.board, Changed: a.slots.Wake}
 	return nil
+}
+
+// edited tells everybody who shows or keeps codes that they have changed.
+func (a *App) edited() {
+	a.matter.PeopleChanged()
+	a.faces.CodesChanged()
+	if a.slots != nil { // nobody edits while the house begins
+		a.slots.Wake()
+	}
 }
 
 // ledger is what the API shows of people and codes.

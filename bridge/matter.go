@@ -9,6 +9,7 @@ import (
 	"github.com/loquet/loquet/bridge/commission"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/clock"
+	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/store"
 )
 
@@ -36,8 +37,8 @@ func (a *App) openMatter(ctx context.Context) error {
 }
 
 // display shows the units in Apple Home and Matter.
-func (a *App) display(ctx context.Context, units []*unit.Unit) error {
-	if err := a.faces.SetItems(ctx, unit.InHomeKit(units)); err != nil {
+func (a *App) display(ctx context.Context, cfg *config.Config, units []*unit.Unit) error {
+	if err := a.faces.SetItems(ctx, unit.InHomeKit(cfg, units)); err != nil {
 		return err
 	}
 	a.matter.SetItems(unit.InMatter(units))

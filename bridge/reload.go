@@ -183,7 +183,7 @@ func (a *App) take(ctx context.Context, cfg *config.Config, keep map[string]*uni
 	for _, u := range units {
 		u.Restyle(cfg)
 	}
-	if err := a.display(ctx, units); err != nil {
+	if err := a.display(ctx, cfg, units); err != nil {
 		return err
 	}
 	a.adopt(units)

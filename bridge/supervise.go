@@ -76,5 +76,5 @@ func (a *App) revive(u *unit.Unit) error {
 	units[i] = again
 	a.adopt(units)
 	a.board.Clear(health.DeviceUnavailable, u.ID)
-	return a.display(ctx, units)
+	return a.display(ctx, a.cfg, units)
 }

@@ -171,6 +171,19 @@ func (k *Keeper) Has(lock string) bool {
 	return k.locks[lock] != nil
 }
 
+// Traits are what a lock says of its slots; zero while it has said nothing.
+func (k *Keeper) Traits(lock string) device.SlotTraits {
+	k.mu.Lock()
+	l := k.locks[lock]
+	k.mu.Unlock()
+	if l == nil {
+		return device.SlotTraits{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said
+}
+
 // Copies are those of a code, or all of them for an empty id, in the order of the locks.
 func (k *Keeper) Copies(codeID string) (out []Copy) {
 	k.mu.Lock()

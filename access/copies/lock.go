@@ -44,6 +44,7 @@ type lock struct {
 
 	mu       sync.Mutex
 	answered time.Time
+	said     device.SlotTraits // traits, for others; zero until they are known
 }
 
 func (l *lock) wake() {
@@ -135,6 +136,9 @@ func (l *lock) step(ctx context.Context) error {
 			return l.unreached(err)
 		}
 		l.known = true
+		l.mu.Lock()
+		l.said = l.traits
+		l.mu.Unlock()
 	}
 	codes, err := l.k.o.Source.Codes()
 	if err != nil {

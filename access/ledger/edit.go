@@ -16,6 +16,17 @@ import (
 // newID returns an id that nobody guesses or meets twice.
 func newID() string { return strings.ToLower(rand.Text()[:16]) }
 
+// Watch lets f hear of every change, once it can be seen. f must not block, and is set before the first change.
+func (l *Ledger) Watch(f func()) { l.changed = f }
+
+// done ends an edit and tells of it, also of one that was refused: to look is cheap.
+func (l *Ledger) done() {
+	l.edit.Unlock()
+	if l.changed != nil {
+		l.changed()
+	}
+}
+
 // whole is nil if every record is known: only then can a change be judged.
 func (l *Ledger) whole() error {
 	l.mu.RLock()
@@ -26,7 +37,7 @@ func (l *Ledger) whole() error {
 // SavePerson adds a person, or changes the one of that id; without an id it gets one.
 func (l *Ledger) SavePerson(p access.Person) (access.Person, error) {
 	l.edit.Lock()
-	defer l.edit.Unlock()
+	defer l.done()
 	if p.ID == "" {
 		p.ID = newID()
 	}
@@ -57,7 +68,7 @@ func (l *Ledger) SavePerson(p access.Person) (access.Person, error) {
 // RemovePerson removes a person and every code that is theirs, at once.
 func (l *Ledger) RemovePerson(id string) error {
 	l.edit.Lock()
-	defer l.edit.Unlock()
+	defer l.done()
 	if err := l.whole(); err != nil {
 		return err
 	}
@@ -101,7 +112,8 @@ func (l *Ledger) AddCode(c access.Code, group string, secret seal.Secret) (acces
 }
 
 // ReplaceCode gives a person a code in the place of another one of theirs: afterwards there is the new one, or, where
-// that fails, the old one still, and never both or neither. Errors are those of AddCode, and ErrUnknown.
+// that fails, the old one still, and never both or neither. It has another id, so that every copy of the old one is
+// taken back. Errors are those of AddCode, and ErrUnknown.
 func (l *Ledger) ReplaceCode(id string, c access.Code, group string, secret seal.Secret) (access.Code, error) {
 	return l.addCode(id, c, group, secret)
 }
@@ -109,19 +121,19 @@ func (l *Ledger) ReplaceCode(id string, c access.Code, group string, secret seal
 // addCode adds a code and removes the one of an id, if that is not empty.
 func (l *Ledger) addCode(old string, c access.Code, group string, secret seal.Secret) (access.Code, error) {
 	l.edit.Lock()
-	defer l.edit.Unlock()
+	defer l.done()
 	c.ID, c.Kind, c.Length, c.Revoked = newID(), secret.Kind(), secret.Length(), false
 	if at := l.clock.Moment(); at.Trust != access.TrustFloor {
 		c.Created = at.Now.UTC()
 	}
-	if err := l.judge(c, group); err != nil {
+	if err := l.judge(c, group, old); err != nil {
 		return c, err
 	}
 	tag, err := l.sealer.Tag(group, secret)
 	if err != nil {
 		return c, err
 	}
-	if err := l.free(group, secret, tag); err != nil {
+	if err := l.free(group, secret, tag, old); err != nil {
 		return c, err
 	}
 	r := record{Code: c, Group: group, tag: tag}
@@ -144,7 +156,7 @@ func (l *Ledger) addCode(old string, c access.Code, group string, secret seal.Se
 // ChangeCode changes windows, doors, grace and whether a code is revoked; its secret and its person stay.
 func (l *Ledger) ChangeCode(c access.Code) error {
 	l.edit.Lock()
-	defer l.edit.Unlock()
+	defer l.done()
 	l.mu.RLock()
 	r, ok := l.codes[c.ID]
 	l.mu.RUnlock()
@@ -153,7 +165,7 @@ func (l *Ledger) ChangeCode(c access.Code) error {
 	}
 	was := r.Code
 	c.Person, c.Kind, c.Length, c.Created = was.Person, was.Kind, was.Length, was.Created
-	if err := l.judge(c, r.Group); err != nil {
+	if err := l.judge(c, r.Group, ""); err != nil {
 		return err
 	}
 	r.Code = c
@@ -164,7 +176,7 @@ func (l *Ledger) ChangeCode(c access.Code) error {
 // RemoveCode removes a code; its PIN is free again. One that cannot be read is removed as well.
 func (l *Ledger) RemoveCode(id string) error {
 	l.edit.Lock()
-	defer l.edit.Unlock()
+	defer l.done()
 	if err := l.whole(); err != nil {
 		return err
 	}
@@ -224,8 +236,8 @@ func (l *Ledger) save(r record, gone ...record) error {
 	return nil
 }
 
-// judge reports whether the code may be, beside all others.
-func (l *Ledger) judge(c access.Code, group string) error {
+// judge reports whether the code may be, beside all others but the one that goes for it.
+func (l *Ledger) judge(c access.Code, group, goes string) error {
 	if err := l.whole(); err != nil {
 		return err
 	}
@@ -249,7 +261,7 @@ func (l *Ledger) judge(c access.Code, group string) error {
 	crowd := access.Crowd{Keypads: l.keypads}
 	floor := l.clock.Moment().Floor
 	for _, other := range l.codes {
-		if other.Group == group && other.Code.ID != c.ID && other.Code.Kind == access.PIN && !other.ended(floor) {
+		if other.Group == group && other.Code.ID != c.ID && other.Code.ID != goes && other.Code.Kind == access.PIN && !other.ended(floor) {
 			crowd.Lengths[other.Code.Length]++
 		}
 	}
@@ -262,11 +274,15 @@ func (l *Ledger) judge(c access.Code, group string) error {
 
 var errPrefix = fmt.Errorf("%w: another PIN begins as this one does: choose another one", access.ErrTaken)
 
-// free reports whether a new secret can be told from all others of the group.
-func (l *Ledger) free(group string, secret seal.Secret, tag seal.Tag) error {
+// free reports whether a new secret can be told from all others of the group, but that of the code that goes for it.
+func (l *Ledger) free(group string, secret seal.Secret, tag seal.Tag, goes string) error {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	if _, taken := l.ids[tag]; taken {
+	taken := func(tag seal.Tag) bool {
+		id, ok := l.ids[tag]
+		return ok && (goes == "" || id != goes) // of a damaged record it may be empty
+	}
+	if taken(tag) {
 		return fmt.Errorf("%w: choose another one", access.ErrTaken)
 	}
 	if secret.Kind() != access.PIN {
@@ -280,12 +296,12 @@ func (l *Ledger) free(group string, secret seal.Secret, tag seal.Tag) error {
 		if err != nil {
 			return err
 		}
-		if _, taken := l.ids[begin]; taken {
+		if taken(begin) {
 			return errPrefix
 		}
 	}
 	for id, r := range l.codes {
-		if r.Group != group || r.Code.Kind != access.PIN || r.Code.Length <= len(secret.Keys) {
+		if id == goes || r.Group != group || r.Code.Kind != access.PIN || r.Code.Length <= len(secret.Keys) {
 			continue
 		}
 		other, err := l.sealer.Open(id, r.Sealed)
@@ -358,7 +374,7 @@ func (l *Ledger) GeneratePIN(group string, digits int, families ...access.Family
 		if err != nil {
 			return "", err
 		}
-		if l.free(group, secret, tag) == nil && fits(secret.Keys, families) == nil {
+		if l.free(group, secret, tag, "") == nil && fits(secret.Keys, families) == nil {
 			return secret.Keys, nil
 		}
 	}

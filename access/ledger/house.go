@@ -74,7 +74,7 @@ func (l *Ledger) RemoveHoliday(id string) error {
 // saveHouse writes a record, or removes it where it is nil, and then takes it in.
 func (l *Ledger) saveHouse(key string, record any, take func()) error {
 	l.edit.Lock()
-	defer l.edit.Unlock()
+	defer l.done()
 	if err := l.whole(); err != nil {
 		return err
 	}

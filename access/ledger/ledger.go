@@ -68,6 +68,8 @@ type Ledger struct {
 	edit   sync.Mutex // held over a whole change, disk and all; whoever only asks does not wait for it
 	marked bool       // the space says which key it is for
 
+	changed func() // told of every edit; nil: nobody
+
 	mu      sync.RWMutex
 	keypads int
 	people  map[string]access.Person

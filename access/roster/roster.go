@@ -116,3 +116,9 @@ func (p *Roster) Lost() error { return p.lost }
 func (p *Roster) May(bridge, controller string, admin bool, action device.Action, deviceID string) error {
 	return access.May(p.Of(bridge, controller, admin), action, deviceID)
 }
+
+// MayGiveCodes reports whether a controller may see and change the codes of a device: access.MayGiveCodes over its
+// record.
+func (p *Roster) MayGiveCodes(bridge, controller string, admin bool, deviceID string) error {
+	return access.MayGiveCodes(p.Of(bridge, controller, admin), deviceID)
+}

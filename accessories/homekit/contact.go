@@ -48,6 +48,8 @@ func (t *contactThing) values(s device.ContactState) []homekit.Value {
 	return append(vs, batteryValues(aid, t.level, t.low, s.Battery)...)
 }
 
+func (t *contactThing) codes() *codePart { return nil }
+
 func (t *contactThing) accessory() *accessory.A { return t.fit.a }
 
 func (t *contactThing) device() string { return t.contact.ID() }

@@ -27,9 +27,10 @@ type doorThing struct {
 	current, target, obstructed, lockCurrent, lockTarget *characteristic.C
 	twin                                                 *characteristic.C // obstruction as a contact; nil if not wanted
 	level, low                                           *characteristic.C // nil if it has no battery
+	code                                                 *codePart         // nil if nobody can type any
 }
 
-func newDoorThing(n *numbers, bridge string, about About, door *device.Door, name string, face DoorFace, timedWrites bool) *doorThing {
+func newDoorThing(n *numbers, bridge string, about About, door *device.Door, name string, book *codeBook, face DoorFace, timedWrites bool) *doorThing {
 	f := fit(n, door.ID(), bridge, about, name, "Door", accessory.TypeGarageDoorOpener)
 	s := service.NewGarageDoorOpener()
 	lockCurrent, lockTarget := characteristic.NewLockCurrentState(), characteristic.NewLockTargetState()
@@ -43,8 +44,9 @@ func newDoorThing(n *numbers, bridge string, about About, door *device.Door, nam
 		lockCurrent: choices(lockCurrent.C, boltUnsecured, boltSecured, boltJammed, boltUnknown),
 		lockTarget:  timed(choices(lockTarget.C, boltUnsecured, boltSecured), timedWrites),
 	}
-	f.service("door", s.S, member{"current", t.current}, member{"target", t.target}, member{"obstructed", t.obstructed},
-		member{"lock-current", t.lockCurrent}, member{"lock-target", t.lockTarget}, member{"name", label.C}).Primary = true
+	main := f.service("door", s.S, member{"current", t.current}, member{"target", t.target}, member{"obstructed", t.obstructed},
+		member{"lock-current", t.lockCurrent}, member{"lock-target", t.lockTarget}, member{"name", label.C})
+	main.Primary = true
 	if face.ObstructionSensor {
 		sensor := service.NewContactSensor()
 		t.twin = choices(sensor.ContactSensorState.C, contactDetected, contactNotDetected)
@@ -54,6 +56,9 @@ func newDoorThing(n *numbers, bridge string, about About, door *device.Door, nam
 	}
 	if face.Battery {
 		t.level, t.low = f.battery()
+	}
+	if book != nil {
+		t.code = f.codes(book, main)
 	}
 	return t
 }
@@ -78,7 +83,7 @@ func (t *doorThing) values(s device.DoorState) []homekit.Value {
 		}
 		vs = append(vs, homekit.Value{AID: aid, IID: t.twin.Id, Value: twin})
 	}
-	return append(vs, batteryValues(aid, t.level, t.low, s.Battery)...)
+	return append(append(vs, batteryValues(aid, t.level, t.low, s.Battery)...), t.code.values(aid)...)
 }
 
 // write acts on a write of a controller.
@@ -106,6 +111,8 @@ func (t *doorThing) action(iid uint64, value int) (device.Action, bool) {
 		return device.ActionNone, false
 	}
 }
+
+func (t *doorThing) codes() *codePart { return t.code }
 
 func (t *doorThing) accessory() *accessory.A { return t.fit.a }
 

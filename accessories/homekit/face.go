@@ -38,7 +38,7 @@ func (h *House) connect(f *face, g *group) error {
 	s, err := homekit.New(homekit.Config{
 		Name: f.name, Model: f.model, Category: f.category, Addr: h.addrFor(f.bridge),
 		Storage: h.opts.Space(f.bridge), Log: h.opts.Log.With().Str("bridge", f.bridge).Logger(),
-		OnWrite:    func(ctx context.Context, w homekit.Write) (any, homekit.Status) { return nil, h.write(ctx, f, w) },
+		OnWrite:    func(ctx context.Context, w homekit.Write) (any, homekit.Status) { return h.write(ctx, f, w) },
 		OnPairings: h.opts.Changed,
 		Settled:    h.opts.Settled,
 		Advertise: func(a homekit.Advertisement) {

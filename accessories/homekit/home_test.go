@@ -25,11 +25,13 @@ const patience = 20 * time.Second
 type disk struct {
 	mu      sync.Mutex
 	numbers *haptest.Memory
+	codes   *haptest.Memory // the numbers of codes
+	ledger  *haptest.Memory // people and codes
 	spaces  map[string]*haptest.Memory
 }
 
 func newDisk() *disk {
-	return &disk{numbers: haptest.NewMemory(), spaces: map[string]*haptest.Memory{}}
+	return &disk{numbers: haptest.NewMemory(), codes: haptest.NewMemory(), ledger: haptest.NewMemory(), spaces: map[string]*haptest.Memory{}}
 }
 
 func (d *disk) space(bridge string) *haptest.Memory {
@@ -60,6 +62,7 @@ type home struct {
 	sensors  map[string]*devicetest.Sensor
 	sessions map[string]session // admins, by bridge
 	refused  []device.Entry     // what roles did not allow; guarded by mu
+	people   *people            // nil: no codes
 }
 
 type session struct {
@@ -79,6 +82,7 @@ func newHome(t *testing.T, d *disk) *home {
 		About: About{Install: "11112222", Firmware: "v1.4.0-rc1"}, Name: "Villa Rose", Addr: "127.0.0.1:0", Numbers: d.numbers,
 		Space:     func(bridge string) homekit.Storage { return d.space(bridge) },
 		Advertise: h.advertised, Rules: h, Changed: h.changed, Refused: h.refuses, Trouble: h.trouble, Log: zerolog.Nop(),
+		Codes: d.codes, Register: func() *Register { return h.people.register() },
 	})
 	return h
 }
@@ -125,6 +129,17 @@ func (h *home) May(_, controller string, admin bool, action device.Action, id st
 		c = access.Controller{ID: controller, Role: access.DefaultRole(admin)}
 	}
 	return access.May(c, action, id)
+}
+
+// MayGiveCodes implements Rules likewise.
+func (h *home) MayGiveCodes(_, controller string, admin bool, id string) error {
+	h.mu.Lock()
+	c, ok := h.roles[controller]
+	h.mu.Unlock()
+	if !ok {
+		c = access.Controller{ID: controller, Role: access.DefaultRole(admin)}
+	}
+	return access.MayGiveCodes(c, id)
 }
 
 // await waits until something holds, looking again at each change.

@@ -32,6 +32,8 @@ type About struct {
 // Rules decides what a controller may do; access.May behind the record of that controller.
 type Rules interface {
 	May(bridge, controller string, admin bool, action device.Action, deviceID string) error
+	// MayGiveCodes is whether it sees and changes the codes of a device: access.MayGiveCodes.
+	MayGiveCodes(bridge, controller string, admin bool, deviceID string) error
 }
 
 // Options of a House. The functions are called from several goroutines and must not block; all but
@@ -44,6 +46,8 @@ type Options struct {
 	Space     func(bridge string) homekit.Storage          // a server's identity and pairings
 	Advertise func(bridge string, a homekit.Advertisement) // each change of what the network should see; port 0: nothing any more
 	Rules     Rules
+	Codes     Storage                        // the numbers that codes have in Home; nil: no codes are shown
+	Register  func() *Register               // whose PINs open doors; called when devices have settled
 	Settled   <-chan struct{}                // closed when devices have told where they are: until then what controllers ask waits; nil: it does not
 	Changed   func()                         // pairings or codes changed
 	Answered  func()                         // a write of a controller was carried out or refused
@@ -55,6 +59,8 @@ type Options struct {
 // Item is one device and how it is shown. Exactly one of Door, Lock and Contact is set.
 type Item struct {
 	Name        string
+	Codes       bool // a door or lock that codes open: at a keypad of the house, or on a lock that keeps them
+	Missing     bool // the hardware is not there: whether a lock keeps codes is what it was
 	Timed       bool // its targets need a prepare: a late write must not open a door
 	Door        *device.Door
 	DoorFace    DoorFace
@@ -89,6 +95,7 @@ type thing interface {
 	write(ctx context.Context, iid uint64, value int, by device.Command) error
 	action(iid uint64, value int) (device.Action, bool) // the right that a write needs; false: nothing is written there
 	identify(ctx context.Context) error
+	codes() *codePart // nil: nobody can type any
 	device() string
 }
 
@@ -102,6 +109,12 @@ type House struct {
 	filled  bool             // devices were shown once
 	started bool
 	stopped bool
+
+	coding sync.Mutex // held while codes are shown or changed, disk and all; never by actors
+	books  map[string]*codeBook
+	made   map[string]bool // people whom Home made; nil until it could be read
+	untold map[string]bool // devices of which it was told that their codes cannot be shown
+	recode chan struct{}   // codes have changed
 
 	watches sync.WaitGroup
 	shown   atomic.Pointer[map[string]shown] // by device id; read by actors, which must not wait for mu
@@ -127,7 +140,7 @@ func New(opts Options) *House {
 	if opts.Answered == nil {
 		opts.Answered = func() {}
 	}
-	h := &House{opts: opts, faces: map[string]*face{}}
+	h := &House{opts: opts, faces: map[string]*face{}, books: map[string]*codeBook{}, untold: map[string]bool{}, recode: make(chan struct{}, 1)}
 	h.shown.Store(&map[string]shown{})
 	return h
 }

@@ -159,6 +159,14 @@ func (n *numbers) iid(device, word string) uint64 {
 	return id
 }
 
+// has reports whether a device was ever shown with a service or characteristic.
+func (n *numbers) has(device, word string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.places[device]
+	return p != nil && p.IIDs[word] > 0
+}
+
 // save makes everything that was handed out durable. Nothing new may be served before it returned nil.
 func (n *numbers) save() error {
 	n.mu.Lock()

@@ -26,9 +26,10 @@ type lockThing struct {
 	current, target, lastAction *characteristic.C
 	door                        *characteristic.C // nil if there is no contact on its door
 	level, low                  *characteristic.C // nil if it has no battery
+	code                        *codePart         // nil if nobody can type any
 }
 
-func newLockThing(n *numbers, bridge string, about About, lock *device.Lock, name string, face LockFace, timedWrites bool) *lockThing {
+func newLockThing(n *numbers, bridge string, about About, lock *device.Lock, name string, book *codeBook, face LockFace, timedWrites bool) *lockThing {
 	f := fit(n, lock.ID(), bridge, about, name, "Lock", accessory.TypeDoorLock)
 	mechanism := service.NewLockMechanism()
 	label := characteristic.NewName()
@@ -38,7 +39,8 @@ func newLockThing(n *numbers, bridge string, about About, lock *device.Lock, nam
 		current: choices(mechanism.LockCurrentState.C, boltUnsecured, boltSecured, boltJammed, boltUnknown),
 		target:  timed(choices(mechanism.LockTargetState.C, boltUnsecured, boltSecured), timedWrites),
 	}
-	f.service("lock", mechanism.S, member{"current", t.current}, member{"target", t.target}, member{"name", label.C}).Primary = true
+	main := f.service("lock", mechanism.S, member{"current", t.current}, member{"target", t.target}, member{"name", label.C})
+	main.Primary = true
 
 	management := service.NewLockManagement()
 	management.Version.Val = "1.0"
@@ -58,6 +60,9 @@ func newLockThing(n *numbers, bridge string, about About, lock *device.Lock, nam
 	if face.Battery {
 		t.level, t.low = f.battery()
 	}
+	if book != nil {
+		t.code = f.codes(book, main)
+	}
 	return t
 }
 
@@ -73,7 +78,7 @@ func (t *lockThing) values(s device.LockState) []homekit.Value {
 	if t.door != nil {
 		vs = append(vs, homekit.Value{AID: aid, IID: t.door.Id, Value: contact(s.DoorOpen)})
 	}
-	return append(vs, batteryValues(aid, t.level, t.low, s.Battery)...)
+	return append(append(vs, batteryValues(aid, t.level, t.low, s.Battery)...), t.code.values(aid)...)
 }
 
 func (t *lockThing) write(ctx context.Context, iid uint64, value int, by device.Command) error {
@@ -91,6 +96,8 @@ func (t *lockThing) action(iid uint64, value int) (device.Action, bool) {
 	}
 	return boltAction(value), true
 }
+
+func (t *lockThing) codes() *codePart { return t.code }
 
 func (t *lockThing) accessory() *accessory.A { return t.fit.a }
 

@@ -150,11 +150,15 @@ func (h *House) bridgeName(bridge string) string {
 
 func (h *House) newThing(i Item, bridge string) thing {
 	about := h.opts.About
+	var book *codeBook
+	if h.opts.Codes != nil && (i.Codes || i.Missing && h.numbers.has(i.id(), "codes")) {
+		book = h.bookOf(i.id())
+	}
 	switch {
 	case i.Door != nil:
-		return newDoorThing(h.numbers, bridge, about, i.Door, i.Name, i.DoorFace, i.Timed)
+		return newDoorThing(h.numbers, bridge, about, i.Door, i.Name, book, i.DoorFace, i.Timed)
 	case i.Lock != nil:
-		return newLockThing(h.numbers, bridge, about, i.Lock, i.Name, i.LockFace, i.Timed)
+		return newLockThing(h.numbers, bridge, about, i.Lock, i.Name, book, i.LockFace, i.Timed)
 	default:
 		return newContactThing(h.numbers, bridge, about, i.Contact, i.Name, i.ContactFace)
 	}

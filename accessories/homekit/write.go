@@ -9,14 +9,22 @@ import (
 )
 
 // write carries out a controller's write. It runs on a goroutine of the server's, under its deadline.
-func (h *House) write(ctx context.Context, f *face, w homekit.Write) homekit.Status {
+func (h *House) write(ctx context.Context, f *face, w homekit.Write) (any, homekit.Status) {
 	t := f.thing(w.AID)
 	if w.Type == typeIdentify {
-		return h.identify(ctx, t)
+		return nil, h.identify(ctx, t)
 	}
 	if t == nil {
-		return homekit.StatusNotFound
+		return nil, homekit.StatusNotFound
 	}
+	if p := t.codes(); p != nil && p.control.Id == w.IID {
+		return h.writeCodes(f, t, p, w)
+	}
+	return nil, h.order(ctx, f, t, w)
+}
+
+// order is a write that moves something.
+func (h *House) order(ctx context.Context, f *face, t thing, w homekit.Write) homekit.Status {
 	value, ok := w.Value.(int64)
 	if !ok {
 		return homekit.StatusInvalidValue // a control point that accepts nothing

@@ -21,10 +21,9 @@ const triesPrefix = "tries/"
 // space keeps what is written at every wrong try apart from what must never be lost.
 type space struct {
 	codes, tries ledger.Space
-	edited       func() // codes have changed; must not block
 }
 
-func (k *Keypads) space() ledger.Space { return space{k.o.Codes, k.o.Tries, k.o.Edited} }
+func (k *Keypads) space() ledger.Space { return space{k.o.Codes, k.o.Tries} }
 
 func (s space) of(key string) ledger.Space {
 	if strings.HasPrefix(key, triesPrefix) {
@@ -47,11 +46,7 @@ func (s space) Apply(changes map[string][]byte) error {
 	if err := s.room(changes); err != nil {
 		return err
 	}
-	err := s.codes.Apply(changes)
-	if err == nil && s.edited != nil {
-		s.edited()
-	}
-	return err
+	return s.codes.Apply(changes)
 }
 
 // mostCodes is how many bytes people and codes may take together: they are mirrored whole in the small file
@@ -123,5 +118,9 @@ func (k *Keypads) open() (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(k.space(), sealer, k.o.Clock, len(k.all())+k.o.Places)
+	codes, err := ledger.Open(k.space(), sealer, k.o.Clock, len(k.all())+k.o.Places)
+	if err == nil && k.o.Edited != nil {
+		codes.Watch(k.o.Edited)
+	}
+	return codes, err
 }

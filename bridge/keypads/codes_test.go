@@ -33,7 +33,7 @@ func (m *memory) Apply(changes map[string][]byte) error {
 // Counts of wrong tries are kept apart from codes, and codes have an end.
 func TestWhereCodesAreKept(t *testing.T) {
 	codes, tries := &memory{}, &memory{}
-	s := space{codes, tries, func() {}}
+	s := space{codes, tries}
 	if err := s.Apply(map[string][]byte{"tries/pad": []byte("1")}); err != nil || len(*tries) != 1 || len(*codes) != 0 {
 		t.Errorf("%v: %d and %d records", err, len(*tries), len(*codes))
 	}

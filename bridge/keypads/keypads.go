@@ -196,6 +196,17 @@ func (k *Keypads) Digits() int {
 	return digits
 }
 
+// Longest is how many digits can be typed at every keypad that opens that door, because some take a code at its last
+// digit; 0: there is no bound.
+func (k *Keypads) Longest(door string) (digits int) {
+	for _, p := range k.all() {
+		if n := p.cfg.Length; n > 0 && slices.Contains(p.cfg.Opens, door) && (digits == 0 || n < digits) {
+			digits = n
+		}
+	}
+	return digits
+}
+
 // Doors are those that keypads open.
 func (k *Keypads) Doors() (ids []string) {
 	for _, p := range k.all() {

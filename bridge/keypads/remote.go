@@ -3,6 +3,8 @@ package keypads
 import (
 	"time"
 
+	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/accessories/matter"
 	"github.com/loquet/loquet/health"
 )
@@ -11,6 +13,18 @@ import (
 func (k *Keypads) Register() *matter.Register {
 	return &matter.Register{Group: Group, Clock: k.o.Clock, Zone: k.o.Zone, Notice: k.noticed,
 		Ledger: func() (matter.Ledger, error) {
+			codes, err := k.Ledger()
+			if err != nil {
+				return nil, err // not a nil ledger in an interface
+			}
+			return codes, nil
+		}}
+}
+
+// InHome is people and codes for the doors that Apple Home shows: the same again.
+func (k *Keypads) InHome(opens func(c access.Code, door string) access.Decision, digits func(door string) (least, most int)) *homekit.Register {
+	return &homekit.Register{Group: Group, Opens: opens, Digits: digits,
+		Ledger: func() (homekit.Ledger, error) {
 			codes, err := k.Ledger()
 			if err != nil {
 				return nil, err // not a nil ledger in an interface

@@ -23,6 +23,8 @@ type Pads interface {
 	Ready(door string) string
 	// Doors are those that keypads open.
 	Doors() []string
+	// Longest is how many digits can be typed at every keypad that opens that door; 0: there is no bound.
+	Longest(door string) int
 }
 
 // Options are what the slots work with.
@@ -77,6 +79,35 @@ func (s *Slots) Codes() ([]access.Code, error) {
 // Reaches reports whether a code can open that door at all: at a keypad, or on a lock that keeps codes.
 func (s *Slots) Reaches(door string) bool {
 	return slices.Contains(s.o.Pads.Doors(), door) || s.k.Has(door)
+}
+
+// Decide says whether a code opens a door now where it is typed: at a keypad, or on a lock that keeps codes. Uses are
+// not counted.
+func (s *Slots) Decide(c access.Code, door string) access.Decision {
+	at := s.o.Clock.Moment()
+	if !slices.Contains(s.o.Pads.Doors(), door) {
+		if !s.k.Has(door) {
+			return access.Decision{Reason: access.ReasonDoor}
+		}
+		return s.Opens(c, door, at)
+	}
+	l, err := s.o.Ledger()
+	if err != nil {
+		return access.Decision{Reason: access.ReasonDamaged}
+	}
+	person, _ := l.Whose(c.ID)
+	return access.Question{Person: person, Code: c, Door: door, At: at, House: l.House()}.Decide()
+}
+
+// Digits is the least and the most digits that can be typed for a door: at every keypad that opens it and on the lock
+// itself, as far as it has told; 0: nobody knows a bound.
+func (s *Slots) Digits(door string) (least, most int) {
+	traits := s.k.Traits(door)
+	least, most = traits.MinDigits, traits.MaxDigits
+	if n := s.o.Pads.Longest(door); n > 0 && (most == 0 || n < most) {
+		most = n
+	}
+	return least, most
 }
 
 // Opens implements copies.Source. A code for all doors of its keypad is on no lock: whoever wants it there names

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,12 +82,17 @@ func Settle(ctx context.Context, units []*Unit, limit time.Duration) {
 	}
 }
 
-// InHomeKit are the devices that Apple Home shall show.
-func InHomeKit(units []*Unit) (out []homekit.Item) {
+// InHomeKit are the devices that Apple Home shall show. Codes open those that a keypad of the configuration opens, and
+// locks that keep codes.
+func InHomeKit(cfg *config.Config, units []*Unit) (out []homekit.Item) {
 	for _, u := range units {
-		if u.Visible {
-			out = append(out, u.Item)
+		if !u.Visible {
+			continue
 		}
+		item := u.Item
+		item.Missing = u.missing != nil
+		item.Codes = u.slots != nil || slices.ContainsFunc(cfg.Keypads, func(k config.Keypad) bool { return slices.Contains(k.Opens, u.ID) })
+		out = append(out, item)
 	}
 	return out
 }
