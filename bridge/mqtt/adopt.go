@@ -33,7 +33,7 @@ func boardRights() broker.Rights {
 // rights are those of a kind of device, and whether its account belongs to one client id.
 func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 	const small, large = 16 << 10, broker.MaxPacket
-	if r.Kind == "device" && !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$`).MatchString(r.Topic) {
+	if (r.Kind == "device" || r.Kind == "tasmota") && !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$`).MatchString(r.Topic) {
 		return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That is no topic", Field: "topic",
 			Why: "a topic is 1 to 64 letters, digits, dots, dashes and slashes", Remedy: "give the topic that is set on the device"}
 	}
@@ -50,13 +50,16 @@ func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 		return broker.Rights{Write: all, Read: all, Packet: small}, false, nil
 	case "device":
 		all := []string{r.Topic + "/#"}
-		return broker.Rights{Write: all, Read: all, Packet: small}, true, nil
+		return broker.Rights{Write: append(all, "homeassistant/+/+/config", "homeassistant/+/+/+/config"), Read: all, Packet: small}, true, nil
+	case "tasmota":
+		return broker.Rights{Write: []string{"stat/" + r.Topic + "/#", "tele/" + r.Topic + "/#", r.Topic + "/stat/#", r.Topic + "/tele/#"},
+			Read: []string{"cmnd/" + r.Topic + "/#", r.Topic + "/cmnd/#"}, Packet: small}, true, nil
 	case "zigbee2mqtt":
 		all := []string{"zigbee2mqtt/#", "homeassistant/#"}
 		return broker.Rights{Write: all, Read: all, Packet: large}, false, nil
 	}
 	return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That cannot be adopted", Field: "kind",
-		Why: fmt.Sprintf("there is no kind %.30q", r.Kind), Remedy: "garadget, nuki, device or zigbee2mqtt"}
+		Why: fmt.Sprintf("there is no kind %.30q", r.Kind), Remedy: "garadget, nuki, device, tasmota or zigbee2mqtt"}
 }
 
 // elsewhere says that accounts are made at the other broker.

@@ -95,6 +95,8 @@ func TestKinds(t *testing.T) {
 		{api.AdoptRequest{Kind: "device"}, false},
 		{api.AdoptRequest{Kind: "device", Topic: "#"}, false},
 		{api.AdoptRequest{Kind: "device", Topic: "a/+/b"}, false},
+		{api.AdoptRequest{Kind: "tasmota", Topic: "garage"}, true},
+		{api.AdoptRequest{Kind: "tasmota", Topic: "tasmotas/#"}, false},
 		{api.AdoptRequest{Kind: "zigbee2mqtt"}, true},
 		{api.AdoptRequest{Kind: "nuki", ID: "2bb28570"}, true},
 		{api.AdoptRequest{Kind: "nuki"}, false},

@@ -14,6 +14,7 @@ import (
 	"github.com/loquet/loquet/hw/osdp"
 	"github.com/loquet/loquet/hw/shelly"
 	"github.com/loquet/loquet/hw/sim"
+	"github.com/loquet/loquet/hw/tasmota"
 	"github.com/loquet/loquet/hw/usbrelay"
 	"github.com/loquet/loquet/hw/wiegand"
 	"github.com/loquet/loquet/hw/zigbee2mqtt"
@@ -60,6 +61,7 @@ func Boards() *hw.Registry[hw.Board] {
 		modbus.BoardDriver(),
 		shelly.BoardDriver(),
 		sim.BoardDriver(),
+		tasmota.BoardDriver(),
 		usbrelay.BoardDriver(),
 	)
 }

@@ -114,7 +114,7 @@ func Rules() []Rule {
 			"hw", "hw/...", "mdns", "store", "update", "broker", "console", "internal/..."},
 			Reason: "bridge builds, starts, stops and supervises; it is the only one that knows everybody"},
 		{Path: "internal/...", May: []string{"internal/..."}, Reason: "small things without a domain"},
-		{Path: "e2e/...", May: []string{"e2e/...", "e2e", "homekit/haptest", "api", "api/client", "device", "hw/garadget/emulator", "hw/sim", "internal/..."},
+		{Path: "e2e/...", May: []string{"e2e/...", "e2e", "homekit/haptest", "api", "api/client", "device", "hw/garadget/emulator", "hw/sim", "hw/tasmota/emulator", "internal/..."},
 			Reason: "end-to-end tests drive the built binary from outside"},
 		{Path: "e2e", May: []string{"api", "api/client", "internal/..."}, Reason: "the harness drives the built binary from outside"},
 		{Path: "bench/figures", Std: true, Reason: "what was measured is written down the same way by every benchmark"},
