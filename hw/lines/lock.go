@@ -94,9 +94,7 @@ func (l *Lock) RefreshBolt(ctx context.Context) (device.LockReading, error) {
 		errs   [4]error
 		broken [3]string
 	)
-	if r, ok := l.bolt.(device.BoltRefresher); ok {
-		f.base, errs[0] = r.RefreshBolt(ctx)
-	}
+	f.base, errs[0] = l.ask(ctx)
 	f.door, broken[0], errs[1] = l.door.read(ctx)
 	f.secured, broken[1], errs[2] = l.secured.read(ctx)
 	f.unsecured, broken[2], errs[3] = l.unsecured.read(ctx)
@@ -109,6 +107,23 @@ func (l *Lock) RefreshBolt(ctx context.Context) (device.LockReading, error) {
 		taken = f.base.Taken
 	}
 	return f.reading(taken), nil
+}
+
+// ask asks the bolt itself. One that cannot be asked stands by what it has told, as old as that is.
+func (l *Lock) ask(ctx context.Context) (device.LockReading, error) {
+	if r, ok := l.bolt.(device.BoltRefresher); ok {
+		return r.RefreshBolt(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	select {
+	case r, ok := <-l.bolt.Readings(ctx):
+		if ok {
+			return r, nil
+		}
+	case <-ctx.Done():
+	}
+	return device.LockReading{}, &hw.OpError{Op: "ask", Device: l.id, Err: device.ErrUnavailable, Hint: "see that the lock has power and is connected; nothing was sent"}
 }
 
 // Readings implements device.Bolt.

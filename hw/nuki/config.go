@@ -54,8 +54,12 @@ func Open(ctx context.Context, env *hw.Env, c Config) (*Lock, error) {
 		return nil, err
 	}
 	l := newLock(env.Device(), env.Log, mqtt, c)
+	filters := told()
+	for i, what := range filters {
+		filters[i] = l.topic + "/" + what
+	}
 	shared, err := hw.Share(ctx, env, l.topic, func(context.Context) (*Lock, func() error, error) {
-		go l.run(mqtt.Listen(l.ctx, l.topic+"/+"))
+		go l.run(mqtt.Listen(l.ctx, filters...))
 		return l, l.close, nil
 	})
 	if err == nil && shared != l {

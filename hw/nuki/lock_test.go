@@ -264,6 +264,8 @@ func TestWhatTheBrokerKept(t *testing.T) {
 		if x, ok := now(); !ok || x.Bolt != device.BoltUnknown || x.DoorOpen != device.Unknown || x.Battery.Known || x.Taken.IsZero() {
 			t.Errorf("what the broker kept is shown: %+v, %v", x, ok)
 		}
+		e.put("lockAction", "1", false) // ours, or another's: not the lock's word
+		time.Sleep(time.Hour)
 		e.put("keypadBatteryCritical", "false", false)
 		if x, _ := now(); x.Bolt != device.BoltUnknown {
 			t.Errorf("too soon: %+v", x)

@@ -21,6 +21,11 @@ const (
 	topicOrder     = "lockAction"
 )
 
+// told is every topic on which a lock speaks of itself. What others write for it, our own orders too, stands on others.
+func told() []string {
+	return append([]string{topicConnected, topicState, topicMode, topicDoor, topicCharge, topicResponse, topicEvent, "timestamp"}, lows()...)
+}
+
 // lows are the batteries that may be nearly empty: the lock's own, its keypad's and its door sensor's.
 func lows() []string {
 	return []string{"batteryCritical", "keypadBatteryCritical", "doorsensorBatteryCritical"}

@@ -1,6 +1,7 @@
 package nuki
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (k *keeper) event(e hw.MQTTEvent) {
 		return
 	}
 	what, ok := strings.CutPrefix(e.Topic, k.topic+"/")
-	if !ok {
+	if !ok || !slices.Contains(told(), what) {
 		return
 	}
 	old := e.Retained || e.Duplicate
@@ -92,7 +93,10 @@ func (k *keeper) event(e hw.MQTTEvent) {
 	}
 	n, ok := number(e.Payload)
 	if !ok {
-		return // a name, a version, a time
+		if !old {
+			k.spoke(e.Taken) // a time, or what newer locks say
+		}
+		return
 	}
 	switch {
 	case what == topicConnected:
