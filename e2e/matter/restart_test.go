@@ -1,6 +1,7 @@
 package matter
 
 import (
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -9,7 +10,8 @@ import (
 )
 
 // TestRestarts ends and kills the bridge, ends the controller, and both. What matter.js logs is the proof that the session was resumed
-// without certificates, and that a subscription of before a restart of the bridge goes on: the controller did not ask again.
+// without certificates, and that a subscription of before a restart of the bridge goes on: the controller did not ask again. LOQUET_LONG restarts the bridge 20 times in
+// a row instead of 3.
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	home, elsewhere := lab.Pair(t)
@@ -25,7 +27,13 @@ func TestRestarts(t *testing.T) {
 		"asked to end": func() { bridge.process.Signal(syscall.SIGTERM); bridge.process.WaitExit(t, limit) },
 		"killed":       func() { bridge.process.Signal(syscall.SIGKILL); bridge.process.WaitKilled(t, limit) },
 	}
-	for _, how := range []string{"asked to end", "killed", "killed"} {
+	ways := []string{"asked to end", "killed", "killed"}
+	if os.Getenv("LOQUET_LONG") != "" {
+		for i := range 17 {
+			ways = append(ways, ways[i%2])
+		}
+	}
+	for _, how := range ways {
 		bridge.say(t, "toggle 1")
 		p.contact(t, 3, "true")
 		p.logs = nil
