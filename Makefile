@@ -48,8 +48,8 @@ chaos-process: ## 1,000 kills instead of 200, stops in a warning, a pulse and be
 chaos-network: ## cut and lossy networks, a network full of strangers, sessions whose phones are gone
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 30m -v ./e2e/chaos/network
 
-chaos-matter: ## 1,000 kills of a Matter node while it is commissioned and written to instead of 30: LOQUET_KILLS
-	LOQUET_KILLS=$${LOQUET_KILLS:-1000} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/matter
+chaos-matter: ## 1,000 kills of a Matter node while it is commissioned and written to, 2,000 images of power cuts: LOQUET_KILLS, LOQUET_IMAGES
+	LOQUET_KILLS=$${LOQUET_KILLS:-1000} LOQUET_IMAGES=$${LOQUET_IMAGES:-2000} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/matter
 
 chaos-years: ## 100 simulated door-years instead of 4: LOQUET_YEARS, LOQUET_SEED
 	LOQUET_YEARS=$${LOQUET_YEARS:-100} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/years

@@ -36,5 +36,6 @@ func (a *App) refuseCopies(ctx context.Context) error {
 }
 
 func (a *App) announceOptions() announce.Options {
-	return announce.Options{Interfaces: a.opts.Interfaces, Hostname: "loquet-" + strings.ToLower(a.store.Install()[:8]), Board: a.board, Log: a.log}
+	return announce.Options{Interfaces: a.opts.Interfaces, Hostname: "loquet-" + strings.ToLower(a.store.Install()[:8]), Board: a.board,
+		Changed: func() { a.matter.NetworkChanged() }, Log: a.log}
 }

@@ -17,7 +17,7 @@ func (a *App) newMatter() {
 	a.matter = commission.New(commission.Options{
 		About: commission.About{Name: a.cfg.BridgeName(), Install: a.store.Install(), Version: a.opts.Version.Version},
 		Addr:  a.matterAddr(), Storage: a.store.Space("matter", store.Precious), Light: a.store.Space("matter/sessions"), Labels: a.store.Space("matter/devices"),
-		Announce: a.announcer.Offer, Rules: a.people, Answered: a.points.answered, Refused: a.refusals.Tell, Changed: a.changed, Log: a.log,
+		Announce: a.announcer.Offer, Find: a.announcer.Find, Rules: a.people, Answered: a.points.answered, Refused: a.refusals.Tell, Changed: a.changed, Log: a.log,
 		Register: func() *matter.Register { return a.keypads.Register() },
 		Clock: func() (time.Time, bool) {
 			now, trust := a.clock.Now()

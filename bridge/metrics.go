@@ -15,6 +15,9 @@ func (a *App) metrics(w io.Writer) {
 	for _, c := range a.faces.Controllers() {
 		fmt.Fprintf(&b, "loquet_homekit_sessions{bridge=%q,controller=%q} %d\n", c.Bridge, c.ID, c.Sessions)
 	}
+	if m := a.matter.Status(); m.Addr != "" {
+		fmt.Fprintf(&b, "loquet_matter_fabrics %d\nloquet_matter_sessions %d\nloquet_matter_subscriptions %d\n", len(m.Fabrics), m.Sessions, m.Subscriptions)
+	}
 	for _, d := range a.Devices() {
 		up := 0
 		if d.Available {

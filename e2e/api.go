@@ -158,6 +158,21 @@ func (a *API) Do(t testing.TB, method, path string, in, out any) {
 	}
 }
 
+// Text returns a page as it is.
+func (a *API) Text(t testing.TB, path string) string {
+	t.Helper()
+	response, err := a.http.Get("http://loquet" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s, %v", path, response.Status, err)
+	}
+	return string(text)
+}
+
 // Devices lists all devices.
 func (a *API) Devices(t testing.TB) []Device {
 	t.Helper()

@@ -95,7 +95,7 @@ func (s *Server) passcodeProved(*session.Session) {
 
 // passcodeFailed closes the window after too many wrong passcodes.
 func (s *Server) passcodeFailed(err error, failures int) {
-	s.c.Failed(err)
+	s.failedIn(ErrPasscode)(err)
 	if failures < pase.MaxFailures {
 		return
 	}

@@ -21,6 +21,13 @@ var (
 	ErrState = errors.New("matter: stored state")
 )
 
+// What an error that Config.Failed hears is about, where it is a peer's doing; errors.Is tells.
+var (
+	ErrPasscode    = errors.New("matter: a handshake with the passcode")
+	ErrHandshake   = errors.New("matter: a handshake of a session")
+	ErrInteraction = errors.New("matter: an interaction")
+)
+
 // Port is the port of Matter. Some ecosystems look nowhere else.
 const Port = 5540
 

@@ -57,6 +57,14 @@ func (s *Server) Seen(index uint8) Seen {
 	return out
 }
 
+// Load is how much a node has to do.
+type Load struct{ Sessions, Subscriptions int }
+
+// Load counts now.
+func (s *Server) Load() Load {
+	return Load{Sessions: len(s.sessions.All(nil)), Subscriptions: int(s.engine.Load(0).Subscriptions)}
+}
+
 // ended remembers when the peer of a session was heard last.
 func (s *Server) ended(each *session.Session) {
 	if each.Kind() != session.CASE {

@@ -89,7 +89,7 @@ func New(c Config) (*Server, error) {
 	s.window = commissioning.NewWindow(entrance{s})
 	s.pase = pase.New(pase.Config{Sessions: s.sessions, Params: session.OwnParams(), Established: s.passcodeProved, Failed: s.passcodeFailed})
 	s.sigma = sigma.Config{Sessions: s.sessions, Fabrics: s.table, Resumptions: s.resume, Params: session.OwnParams(), Now: s.trustedTime,
-		Evicted: s.farewell, Failed: c.Failed}
+		Evicted: s.farewell, Failed: s.failedIn(ErrHandshake)}
 	s.node = model.NewNode(model.Config{Events: s.log, Revisions: c.Revisions})
 	s.engine = im.New(s.interactions())
 	s.table.Watch(s.fabricChanged)
@@ -98,8 +98,13 @@ func New(c Config) (*Server, error) {
 }
 
 func (s *Server) interactions() im.Config {
-	return im.Config{Node: s.node, Access: s.table, Events: s.log, Storage: s.c.Storage, Dial: s.dial, Failed: s.c.Failed,
+	return im.Config{Node: s.node, Access: s.table, Events: s.log, Storage: s.c.Storage, Dial: s.dial, Failed: s.failedIn(ErrInteraction),
 		MaxInvokes: maxInvokes, MaxSubscriptions: maxSubscriptions}
+}
+
+// failedIn tells of errors as being about something.
+func (s *Server) failedIn(what error) func(error) {
+	return func(err error) { s.c.Failed(fmt.Errorf("%w: %w", what, err)) }
 }
 
 // Node returns the data model, to which endpoints can be added at any time.
@@ -201,8 +206,12 @@ func (s *Server) port() int {
 	return Port
 }
 
-// NetworkChanged tells the server that interfaces or addresses of the machine have changed, so that diagnostics show it.
-func (s *Server) NetworkChanged() { s.diag.NetworkChanged() }
+// NetworkChanged tells the server that interfaces or addresses of the machine have changed: diagnostics show it, and controllers
+// that could not be reached are looked for again at once.
+func (s *Server) NetworkChanged() {
+	s.diag.NetworkChanged()
+	s.engine.Hurry()
+}
 
 // Stop ends all sessions and waits until everything has ended. Controllers are told.
 func (s *Server) Stop() {

@@ -171,6 +171,7 @@ func (o *owner) rescan(now time.Time) {
 			o.farewellAddresses(l, i.Addrs)
 			l.Interface = i
 			o.dirty = true
+			o.changed()
 			o.log.Info().Str("interface", l.Name).Int("addresses", len(l.Addrs)).Msg("interface has other addresses")
 		}
 		o.join(l, now)
@@ -188,6 +189,7 @@ func (o *owner) add(i Interface, now time.Time) {
 		}
 	}
 	o.dirty = true
+	o.changed()
 	o.log.Info().Str("interface", l.Name).Int("addresses", len(l.Addrs)).Msg("interface is served")
 }
 
@@ -203,6 +205,7 @@ func (o *owner) drop(l *link) {
 	o.links = slices.DeleteFunc(o.links, func(other *link) bool { return other == l })
 	maps.DeleteFunc(o.gathered, func(k asker, _ *gathering) bool { return k.link == l.Index })
 	o.dirty = true
+	o.changed()
 	o.log.Info().Str("interface", l.Name).Msg("interface is no longer served")
 }
 

@@ -24,6 +24,7 @@ type owner struct {
 	log      zerolog.Logger
 	tr       Transport
 	wanted   []string
+	changed  func()
 	hostName atomic.Pointer[string]
 
 	inbox chan *inbound
@@ -54,11 +55,15 @@ func newOwner(cfg Config, tr Transport, label string) *owner {
 		log:      cfg.Log,
 		tr:       tr,
 		wanted:   slices.Clone(cfg.Interfaces),
+		changed:  cfg.Changed,
 		inbox:    make(chan *inbound, maxQueued),
 		gate:     &gate{limit: newLimiter()},
 		gathered: map[asker]*gathering{},
 		local:    map[netip.Addr]bool{},
 		seed:     seed,
+	}
+	if o.changed == nil {
+		o.changed = func() {}
 	}
 	o.replies = &replies{limit: o.gate.limit}
 	o.host = newClaim(nil, label, 1)

@@ -28,6 +28,9 @@ type Config struct {
 	Hostname string
 	// Log hears about joined interfaces, conflicts and renaming.
 	Log zerolog.Logger
+	// Changed hears that interfaces or addresses that are served came, went or changed, from the goroutine that answers: it must
+	// not wait. nil: nobody.
+	Changed func()
 	// Transport replaces the sockets on port 5353; tests use mdnstest.
 	Transport Transport
 }

@@ -36,6 +36,7 @@ type Options struct {
 	Hostname   string   // one label
 	Board      *health.Board
 	Log        zerolog.Logger
+	Changed    func()         // the interfaces or addresses that are served have changed; must not wait; nil: nobody
 	Transport  mdns.Transport // instead of sockets, for tests
 }
 
@@ -110,7 +111,7 @@ func (a *Announcer) run(ctx context.Context) {
 }
 
 func (a *Announcer) respond(ctx context.Context) error {
-	r, err := mdns.New(mdns.Config{Interfaces: a.opts.Interfaces, Hostname: a.opts.Hostname, Log: a.opts.Log, Transport: a.opts.Transport})
+	r, err := mdns.New(mdns.Config{Interfaces: a.opts.Interfaces, Hostname: a.opts.Hostname, Log: a.opts.Log, Changed: a.opts.Changed, Transport: a.opts.Transport})
 	if err != nil {
 		return err
 	}

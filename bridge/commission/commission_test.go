@@ -3,6 +3,7 @@ package commission
 import (
 	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -200,5 +201,64 @@ func TestWhatAnEcosystemIsCalled(t *testing.T) {
 	}
 	if got := fmt.Sprint(ID([8]byte{0x29, 6})); got != "2906000000000000" {
 		t.Error(got)
+	}
+}
+
+// A socket that dies is opened again at its port, and the owner is told meanwhile.
+func TestASocketThatDies(t *testing.T) {
+	n := newNode(newDisk(), newDisk())
+	told := make(chan error, 100)
+	n.opts.Changed = func() {
+		select {
+		case told <- n.Status().Deaf:
+		default:
+		}
+	}
+	n.Start(t.Context())
+	defer stop(t, n)
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := socket.LocalAddr()
+	conn := n.lasting(socket)
+	defer conn.Close()
+	heard := make(chan string, 1)
+	go func() {
+		b := make([]byte, 10)
+		if size, _, err := conn.ReadFrom(b); err == nil {
+			heard <- string(b[:size])
+		}
+	}()
+	if err := socket.Close(); err != nil {
+		t.Fatal(err)
+	}
+	limit := time.After(30 * time.Second)
+	for seen := false; ; {
+		select {
+		case err := <-told:
+			if seen = seen || err != nil; !seen || err != nil {
+				continue
+			}
+		case <-limit:
+			t.Fatal("it is not told that the socket is down and up again")
+		}
+		break
+	}
+	peer, err := net.Dial("udp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	if _, err := peer.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case text := <-heard:
+		if text != "hello" {
+			t.Error(text)
+		}
+	case <-limit:
+		t.Error("the new socket hears nothing")
 	}
 }

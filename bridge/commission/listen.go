@@ -8,6 +8,9 @@ import (
 	"net"
 	"strconv"
 	"syscall"
+	"time"
+
+	"github.com/loquet/loquet/matter"
 )
 
 // portTries is how far above a busy port a free one is looked for.
@@ -78,5 +81,45 @@ func (n *Node) keepPort(asked, used uint16, same bool) {
 	b := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, asked), used)
 	if err := n.storage.Apply(map[string][]byte{portKey: b}); err != nil {
 		n.opts.Log.Error().Err(err).Msg("the Matter port could not be kept")
+	}
+}
+
+// lasting has a socket that dies opened again at its port, and the owner told meanwhile.
+func (n *Node) lasting(conn net.PacketConn) net.PacketConn {
+	at := conn.LocalAddr().String()
+	return matter.NewLasting(conn, func(ctx context.Context) (net.PacketConn, error) {
+		return new(net.ListenConfig).ListenPacket(ctx, "udp", at)
+	}, func(err error) {
+		if err == nil {
+			n.opts.Log.Info().Str("addr", at).Msg("the Matter socket is open again")
+		} else {
+			n.opts.Log.Error().Err(err).Str("addr", at).Msg("the Matter socket is down, opening it again")
+		}
+		n.mu.Lock()
+		n.deaf = err
+		n.mu.Unlock()
+		n.opts.Changed()
+	})
+}
+
+// controllers is the type of the services of those who are looked for (Matter 1.4 section 4.3.2).
+const controllers = "_matter._tcp"
+
+// findTime bounds the look for one of them: it is dialled where it was last heard after that.
+const findTime = 3 * time.Second
+
+// resolver finds controllers on the network; nil if nobody looks.
+func (n *Node) resolver() func(ctx context.Context, instance string) (net.Addr, error) {
+	if n.opts.Find == nil {
+		return nil
+	}
+	return func(ctx context.Context, instance string) (net.Addr, error) {
+		ctx, cancel := context.WithTimeout(ctx, findTime)
+		defer cancel()
+		at, err := n.opts.Find(ctx, instance, controllers)
+		if err != nil {
+			return nil, err
+		}
+		return net.UDPAddrFromAddrPort(at), nil
 	}
 }

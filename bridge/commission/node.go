@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +56,9 @@ type Options struct {
 	Answered func()                // a command was carried out or refused
 	Refused  func(device.Entry)    // what a role does not allow, for the history
 	Changed  func()                // what Status says may have changed; must not wait
-	Log      zerolog.Logger
+	// Find looks on the network for a service by its name and type, until ctx ends; nil: controllers are looked for where they were.
+	Find func(ctx context.Context, instance, kind string) (netip.AddrPort, error)
+	Log  zerolog.Logger
 }
 
 // Node is the Matter node of a house. Its methods may be called from any goroutine.
@@ -66,10 +69,12 @@ type Node struct {
 	done    chan struct{} // closed when nothing runs any more
 	built   chan built    // holds what Ahead made
 	edited  chan struct{} // holds one: people or codes have changed
+	wrong   *complaints
 
 	mu     sync.Mutex
 	server *matter.Server // nil while there is none that runs
 	err    error          // why there is none
+	deaf   error          // why its socket is down
 	items  []face.Item
 	house  atomic.Pointer[face.House] // what the server shows; actors read it
 }
@@ -95,7 +100,8 @@ func (b built) drop() {
 
 // New returns a node that does not run.
 func New(opts Options) *Node {
-	return &Node{opts: opts, storage: newStorage(opts.Storage, opts.Light), done: make(chan struct{}), edited: make(chan struct{}, 1)}
+	return &Node{opts: opts, storage: newStorage(opts.Storage, opts.Light), done: make(chan struct{}), edited: make(chan struct{}, 1),
+		wrong: newComplaints(opts.Log)}
 }
 
 // Off reports whether the owner wants no Matter.
@@ -211,6 +217,13 @@ func (n *Node) Places() int {
 	return face.Guesses
 }
 
+// NetworkChanged tells that interfaces or addresses of the machine have changed. It never waits.
+func (n *Node) NetworkChanged() {
+	if server, err := n.running(); err == nil {
+		server.NetworkChanged()
+	}
+}
+
 // PeopleChanged tells that people or codes have changed. It never waits.
 func (n *Node) PeopleChanged() {
 	select {
@@ -292,6 +305,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		if house != nil {
 			house.Close()
 		}
+		n.wrong.end()
 	}()
 	select {
 	case <-ended:

@@ -64,19 +64,20 @@ func cut(s string, n int) string {
 // build makes a server of what is stored. It has its port; ecosystems that have added it are let in at once, and what they ask
 // waits until the devices are there.
 func (n *Node) build() (b built) {
-	conn, err := n.listen(context.Background())
+	socket, err := n.listen(context.Background())
 	if err != nil {
 		return built{err: err}
 	}
+	conn := n.lasting(socket)
 	settled := make(chan struct{})
 	b.settled, b.conn = settled, conn
 	b.server, b.err = matter.New(matter.Config{
-		Product: n.opts.About.product(), Storage: n.storage, Conns: []net.PacketConn{conn}, Clock: n.opts.Clock,
+		Product: n.opts.About.product(), Storage: n.storage, Conns: []net.PacketConn{conn}, Clock: n.opts.Clock, Resolve: n.resolver(),
 		Advertise: func(list []matter.Advertisement) {
 			n.opts.Announce(services(list))
 			n.opts.Changed()
 		},
-		Failed:  func(err error) { n.opts.Log.Info().Err(err).Msg("matter") },
+		Failed:  n.wrong.hear,
 		Settled: settled,
 	})
 	if b.err != nil {

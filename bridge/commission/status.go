@@ -28,6 +28,7 @@ type Status struct {
 	Off           bool
 	Err           error  // why it does not run; nil: it does, or is off
 	Damaged       bool   // what is stored cannot be read: that is why
+	Deaf          error  // why its socket is down; it is opened again by itself
 	Addr          string // where it listens
 	Devices       int
 	Open          bool      // somebody can add it; without codes: with a code that another ecosystem shows
@@ -38,6 +39,8 @@ type Status struct {
 	Manual        string // 11 digits
 	QR            string
 	Fabrics       []Fabric
+	Sessions      int // of all fabrics, and of a commissioner
+	Subscriptions int
 }
 
 // Fabric is one ecosystem that has added the bridge.
@@ -84,14 +87,15 @@ func ID(compressed [8]byte) string { return fmt.Sprintf("%X", compressed[:]) }
 // Status looks now.
 func (n *Node) Status() Status {
 	n.mu.Lock()
-	server, why := n.server, n.err
+	server, why, deaf := n.server, n.err, n.deaf
 	n.mu.Unlock()
 	if server == nil {
 		damaged := errors.Is(why, matter.ErrState) || errors.Is(why, fabric.ErrDamaged) || errors.Is(why, events.ErrDamaged)
 		return Status{Off: n.Off(), Err: why, Damaged: damaged}
 	}
 	o := server.Opening()
-	s := Status{Open: o.Open, Until: o.Until, Spent: o.Spent, Devices: max(0, len(server.Node().Endpoints())-2)}
+	load := server.Load()
+	s := Status{Deaf: deaf, Sessions: load.Sessions, Subscriptions: load.Subscriptions, Open: o.Open, Until: o.Until, Spent: o.Spent, Devices: max(0, len(server.Node().Endpoints())-2)}
 	if a := server.Addr(); a != nil {
 		s.Addr = a.String()
 	}

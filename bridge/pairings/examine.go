@@ -79,7 +79,10 @@ func (p *Pairings) examineMatter(s commission.Status, asked string, raise func(c
 		detail = s.Err.Error()
 	}
 	raise(health.RecordDamaged, commission.Bridge, detail, s.Damaged)
-	raise(health.PartDown, commission.Bridge, detail, s.Err != nil && !s.Damaged)
+	if s.Deaf != nil {
+		detail = s.Deaf.Error()
+	}
+	raise(health.PartDown, commission.Bridge, detail, s.Deaf != nil || s.Err != nil && !s.Damaged)
 	raise(health.MatterPortMoved, "", "it listens on "+s.Addr, s.Addr != "" && moved(asked, s.Addr))
 	until := ""
 	if !s.Until.IsZero() {

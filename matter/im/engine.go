@@ -74,6 +74,7 @@ type Engine struct {
 
 	mu            sync.Mutex
 	subscriptions map[uint32]*subscription
+	hurry         chan struct{} // closed, and made anew, when who waits to dial shall do so now
 	closed        bool
 
 	established, sent, received atomic.Uint32
@@ -101,7 +102,7 @@ func New(c Config) *Engine {
 	if c.Failed == nil {
 		c.Failed = func(error) {}
 	}
-	e := &Engine{c: c, subscriptions: map[uint32]*subscription{}}
+	e := &Engine{c: c, subscriptions: map[uint32]*subscription{}, hurry: make(chan struct{})}
 	e.ctx, e.end = context.WithCancel(context.Background())
 	return e
 }

@@ -153,6 +153,9 @@ func (s *subscription) again(pause time.Duration) Session {
 		case <-s.ctx.Done():
 			timer.Stop()
 			return nil
+		case <-s.e.hurried():
+			timer.Stop()
+			pause = 0
 		case <-timer.C:
 		}
 		session, err := s.primeAgain()
@@ -166,6 +169,20 @@ func (s *subscription) again(pause time.Duration) Session {
 		pause = min(max(2*pause, s.e.c.ResumeAfter), maxPause)
 	}
 	return nil
+}
+
+// Hurry has the controllers dialled now that could not be reached before: the network is another one.
+func (e *Engine) Hurry() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.hurry)
+	e.hurry = make(chan struct{})
+}
+
+func (e *Engine) hurried() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.hurry
 }
 
 func (s *subscription) primeAgain() (Session, error) {

@@ -1,6 +1,6 @@
 // Package pase establishes a session with whoever knows the device's passcode (Matter 1.4 4.14.1), while a commissioning
-// window is open. There is one handshake at a time, none while a PASE session lives, and twenty failed ones close the
-// window.
+// window is open. There is one proof at a time, none while a PASE session lives, and twenty failed ones close the
+// window. Whoever asks and then falls silent keeps nobody out.
 package pase
 
 import (
@@ -22,13 +22,26 @@ const MaxFailures = 20
 // handshakeTime is how long a handshake may take in all (Matter 1.4 4.14.1.1).
 const handshakeTime = 60 * time.Second
 
+// What a peer that falls silent can hold. Asking takes no more than a place among some; the one place there is for a proof is
+// taken with the first half of it.
+const (
+	mostAsking = 8                // peers that have asked and not begun their proof
+	ofOneHost  = 2                // of those
+	patience   = 5 * time.Second  // until one of them gives its place to a newcomer; a slow one needs 2 s for its proof
+	askingTime = 30 * time.Second // until it must have begun
+	provesTime = 15 * time.Second // until it must have ended, which is nothing but an answer on the network
+)
+
 // busyWait is when a peer is asked to come again.
 const busyWait = 5 * time.Second
 
 // ErrParameters is returned when a window cannot be opened as asked.
 var ErrParameters = errors.New("pase: window parameters out of bounds")
 
-var errPasscode = errors.New("pase: the peer does not know the passcode")
+var (
+	errPasscode = errors.New("pase: the peer does not know the passcode")
+	errBusy     = errors.New("pase: another handshake goes on")
+)
 
 // Window is what a commissioning window lets in.
 type Window struct {
@@ -55,17 +68,20 @@ type Config struct {
 
 // Responder serves PASE. Its methods may be used by several goroutines.
 type Responder struct {
-	cfg Config
+	cfg    Config
+	asking securechannel.HalfOpen
 
 	mu       sync.Mutex
 	window   *Window
 	timer    *time.Timer
-	busy     bool
+	proving  bool // somebody has begun a proof
 	failures int
 }
 
 // New makes a responder without a window.
-func New(c Config) *Responder { return &Responder{cfg: c} }
+func New(c Config) *Responder {
+	return &Responder{cfg: c, asking: securechannel.HalfOpen{Limit: mostAsking, PerPeer: ofOneHost, Patience: patience}}
+}
 
 // Open opens the window, or replaces the one that is open.
 func (r *Responder) Open(w Window) error {
@@ -131,25 +147,34 @@ func (r *Responder) changed(open bool) {
 	}
 }
 
-// begin takes the one place there is. busy says that it is taken; a nil window that none is open.
-func (r *Responder) begin() (w *Window, busy bool) {
+// ask returns the window to a peer that asks. busy says that somebody else is at it; a nil window that none is open.
+func (r *Responder) ask() (w *Window, busy bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.window == nil {
 		return nil, false
 	}
-	if r.busy || r.cfg.Sessions.HasPASE() {
-		return nil, true
+	return r.window, r.proving || r.cfg.Sessions.HasPASE()
+}
+
+// prove takes the one place there is for a proof.
+func (r *Responder) prove() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.proving || r.cfg.Sessions.HasPASE() {
+		return false
 	}
-	r.busy = true
-	return r.window, false
+	r.proving = true
+	return true
 }
 
 // finish gives the place back and counts a failure that had its try at the passcode.
-func (r *Responder) finish(w *Window, err error, counts bool) {
+func (r *Responder) finish(w *Window, err error, tried bool) {
 	r.mu.Lock()
-	r.busy = false
-	if err != nil && counts && r.window == w {
+	if tried {
+		r.proving = false
+	}
+	if err != nil && tried && r.window == w {
 		if r.failures++; r.failures >= MaxFailures {
 			r.shut()
 		}
@@ -165,19 +190,28 @@ func (r *Responder) finish(w *Window, err error, counts bool) {
 func (r *Responder) Handle(ctx context.Context, ex *mrp.Exchange, first mrp.Message) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	w, busy := r.begin()
-	switch {
-	case busy:
-		reply(ctx, ex, securechannel.Busy(busyWait))
-		return
-	case w == nil:
+	w, busy := r.ask()
+	if w == nil {
 		reply(ctx, ex, securechannel.Refused(securechannel.CodeInvalid))
 		return
 	}
+	asking, leave, ok := r.asking.Enter(ctx, ex.Route().Addr)
+	if busy || !ok {
+		if ok {
+			leave()
+		}
+		reply(ctx, ex, securechannel.Busy(busyWait))
+		return
+	}
+	defer leave()
 	tried := false
-	err := r.serve(ctx, ex, first.Payload, w, &tried)
+	err := r.serve(ctx, asking, ex, first.Payload, w, &tried)
 	r.finish(w, err, tried)
-	if err != nil && !errors.Is(err, mrp.ErrNoAnswer) && !errors.Is(err, mrp.ErrClosed) && !errors.Is(err, securechannel.ErrRefused) {
+	switch {
+	case err == nil, errors.Is(err, mrp.ErrNoAnswer), errors.Is(err, mrp.ErrClosed), errors.Is(err, securechannel.ErrRefused):
+	case errors.Is(err, errBusy):
+		reply(ctx, ex, securechannel.Busy(busyWait))
+	default:
 		reply(ctx, ex, securechannel.Refused(securechannel.CodeInvalid))
 	}
 }
@@ -187,8 +221,9 @@ func reply(ctx context.Context, ex *mrp.Exchange, s securechannel.Status) {
 	_ = ex.Send(ctx, securechannel.OpStatusReport, s.Bytes(), true) // the peer notices by itself what does not arrive
 }
 
-// serve runs the handshake. tried is set as soon as the peer can learn whether its passcode is right.
-func (r *Responder) serve(ctx context.Context, ex *mrp.Exchange, request []byte, w *Window, tried *bool) error {
+// serve runs the handshake, until the peer begins its proof within asking. tried is set as soon as it can learn whether its
+// passcode is right.
+func (r *Responder) serve(ctx, asking context.Context, ex *mrp.Exchange, request []byte, w *Window, tried *bool) error {
 	req, err := ParseParamRequest(request)
 	if err != nil {
 		return err
@@ -206,7 +241,7 @@ func (r *Responder) serve(ctx context.Context, ex *mrp.Exchange, request []byte,
 		return err
 	}
 	defer r.cfg.Sessions.Release(id)
-	secrets, err := r.agree(ctx, ex, request, req, id, w, tried)
+	secrets, err := r.agree(ctx, asking, ex, request, req, id, w, tried)
 	if err != nil {
 		return err
 	}
@@ -238,7 +273,7 @@ func (r *Responder) stillOpen(w *Window) bool {
 }
 
 // agree answers the request and runs SPAKE2+ until the peer has proved the passcode.
-func (r *Responder) agree(ctx context.Context, ex *mrp.Exchange, request []byte, req ParamRequest, id uint16, w *Window, tried *bool) (crypto.Secrets, error) {
+func (r *Responder) agree(ctx, asking context.Context, ex *mrp.Exchange, request []byte, req ParamRequest, id uint16, w *Window, tried *bool) (crypto.Secrets, error) {
 	res := ParamResponse{InitiatorRandom: req.Random, Random: crypto.Random(32), SessionID: id, Params: &r.cfg.Params}
 	if !req.HasParams {
 		res.Iterations, res.Salt = w.Iterations, w.Salt
@@ -247,11 +282,20 @@ func (r *Responder) agree(ctx context.Context, ex *mrp.Exchange, request []byte,
 	if err != nil {
 		return crypto.Secrets{}, err
 	}
-	pake1, err := exchange(ctx, ex, securechannel.OpPBKDFParamResponse, response, securechannel.OpPake1, crypto.PublicKeySize)
-	if err != nil {
+	waiting, end := context.WithTimeout(asking, askingTime)
+	defer end()
+	pake1, err := exchange(waiting, ex, securechannel.OpPBKDFParamResponse, response, securechannel.OpPake1, crypto.PublicKeySize)
+	switch {
+	case err != nil && asking.Err() != nil && ctx.Err() == nil: // a newcomer has the place
+		return crypto.Secrets{}, errBusy
+	case err != nil:
 		return crypto.Secrets{}, err
+	case !r.prove():
+		return crypto.Secrets{}, errBusy
 	}
 	*tried = true
+	ctx, cancel := context.WithTimeout(ctx, provesTime)
+	defer cancel()
 	share, secrets, err := w.Verifier.Respond(crypto.Transcript{Context: Context(request, response)}, pake1)
 	if err != nil {
 		return crypto.Secrets{}, err

@@ -17,6 +17,10 @@ const handshakeTime = 30 * time.Second
 // busyWait is when a peer is asked to come again.
 const busyWait = time.Second
 
+// patience is how long a handshake is safe from giving up its place to another. A first message that somebody recorded and
+// sends again begins one that never ends by itself: it must not keep others out.
+const patience = 2 * time.Second
+
 // FabricLookup says what fabrics this node is on, one that is being added among them.
 type FabricLookup interface {
 	Fabrics() []session.Fabric
@@ -75,7 +79,7 @@ func (c *Config) remember(r resumption) {
 // Responder serves CASE. Its methods may be used by several goroutines.
 type Responder struct {
 	cfg      Config
-	halfOpen *halfOpen
+	halfOpen *securechannel.HalfOpen
 	seen     *seen
 }
 
@@ -84,7 +88,7 @@ func NewResponder(c Config) *Responder {
 	if c.MaxHandshakes <= 0 {
 		c.MaxHandshakes = 4
 	}
-	return &Responder{cfg: c, halfOpen: &halfOpen{limit: c.MaxHandshakes}, seen: &seen{all: map[[randomSize]byte]bool{}}}
+	return &Responder{cfg: c, halfOpen: &securechannel.HalfOpen{Limit: c.MaxHandshakes, Patience: patience}, seen: &seen{all: map[[randomSize]byte]bool{}}}
 }
 
 // Handle serves one handshake; it is the mrp.ProtocolHandler of Sigma1.
@@ -133,7 +137,7 @@ func (r *Responder) serve(ctx context.Context, ex *mrp.Exchange, first []byte) e
 	if r.seen.has(m.random) {
 		return errReplay
 	}
-	inside, leave, ok := r.halfOpen.enter(ctx)
+	inside, leave, ok := r.halfOpen.Enter(ctx, ex.Route().Addr)
 	if !ok {
 		return errBusy
 	}

@@ -108,7 +108,7 @@ func (h trouble) all(t *testing.T, power *power, disk *forgetful.Control, f forg
 		})
 	}
 	workers.Wait()
-	power.cut(t)
+	power.Cut(t)
 	for i, e := range ends {
 		if e.log != nil {
 			complain(e.fault, e.powerCut(t.Context(), filepath.Join(dir, fmt.Sprintf("cut-%d", i))))

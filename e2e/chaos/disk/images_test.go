@@ -113,7 +113,7 @@ func recovered(t *testing.T, power *power, v *forgetful.Volume, from cut, p *pho
 	for id := range b.unsure {
 		promises = append(promises, promise{What: "add", ID: id})
 	}
-	power.cut(t)
+	power.Cut(t)
 	for name, rows := range spacesOf(t, image) {
 		promises = append(promises, promise{What: "apply", Space: name, Changes: rows, Done: true})
 	}
@@ -122,7 +122,7 @@ func recovered(t *testing.T, power *power, v *forgetful.Volume, from cut, p *pho
 			t.Fatal(err)
 		}
 	}
-	power.cut(t)
+	power.Cut(t)
 	log, _ := record(t, v, p, l)
 	return log
 }
@@ -176,7 +176,7 @@ func (a *tally) requireWork(t *testing.T, images int) {
 // open opens all images, some at a time, in the order of their points.
 func (a *tally) open(t *testing.T, power *power, all []cut) {
 	t.Helper()
-	power.cut(t)
+	power.Cut(t)
 	dir := inMemory(t)
 	next := make(chan int)
 	var workers sync.WaitGroup

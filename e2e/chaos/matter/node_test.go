@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/chaos/disk/rig"
 	"github.com/loquet/loquet/matter"
 	"github.com/loquet/loquet/matter/cluster"
 	"github.com/loquet/loquet/store"
@@ -20,7 +22,16 @@ import (
 // envState makes the test binary the node: its folder.
 const envState = "LOQUET_CHAOS_MATTER_STATE"
 
+var lab *e2e.Lab
+
 func TestMain(m *testing.M) {
+	if served, err := rig.Serve(); served {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if dir := os.Getenv(envState); dir != "" {
 		if err := serve(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -28,6 +39,8 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	lab = e2e.Open()
+	defer lab.Close()
 	m.Run()
 }
 
