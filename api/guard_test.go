@@ -37,6 +37,7 @@ func operations(t *testing.T, s *api.Server) []operation {
 		"addPerson": `{"name":"Gus","kind":"guest"}`, "changePerson": `{"name":"Ann"}`, "addCode": `{"person":"person-1","pin":"739154"}`,
 		"changeCode": `{"revoked":true}`, "saveDoorGroup": `{"name":"Flat","doors":["garage"]}`, "changeCalendar": `{"paused":true}`,
 		"addCalendar": `{"name":"Flat","url":"https://example.org/x","doors":["garage"]}`, "explainCode": `{"door":"garage","code_id":"code-2"}`,
+		"addStay": `{"calendar":"calendar-1","from":"2026-07-01","to":"2026-07-05"}`, "changeStay": `{"name":"Gus"}`,
 		"confirmClock": `{"at":"2026-07-01T15:00:00Z"}`,
 	}
 	fill := strings.NewReplacer("{id}", "garage", "{event}", "obstruct", "{user}", "barn")

@@ -17,6 +17,10 @@ type Stays interface {
 	// FetchCalendar asks for it now.
 	FetchCalendar(ctx context.Context, id string) error
 	Stays(ctx context.Context) ([]Stay, error)
+	// AddStay enters a guest whom no calendar knows.
+	AddStay(ctx context.Context, r StayRequest) (Stay, error)
+	// ChangeStay changes one that was entered so.
+	ChangeStay(ctx context.Context, id string, c StayChange) (Stay, error)
 	// TellStay is the message with the code. From then on the code does not change any more.
 	TellStay(ctx context.Context, id string) (StayMessage, error)
 	// CancelStay takes the code of a stay back, whatever its calendar says.
@@ -29,7 +33,7 @@ type Stays interface {
 type Calendar struct {
 	ID       string    `json:"id"`
 	Name     string    `json:"name"`
-	Address  string    `json:"address" jsonschema:"description=where it is, without what makes it readable"`
+	Address  string    `json:"address" jsonschema:"description=where it is, without what makes it readable; empty: its guests are entered by hand"`
 	Zone     string    `json:"zone"`
 	Doors    []string  `json:"doors"`
 	Groups   []string  `json:"groups,omitzero"`
@@ -55,7 +59,7 @@ type Calendar struct {
 // CalendarRequest is the body of POST /api/v1/calendars.
 type CalendarRequest struct {
 	Name     string   `json:"name" jsonschema:"required"`
-	URL      string   `json:"url" jsonschema:"required,description=the export link of the channel; https only"`
+	URL      string   `json:"url,omitempty" jsonschema:"description=the export link of the channel; https only; absent: its guests are entered by hand"`
 	Zone     string   `json:"zone,omitempty" jsonschema:"description=of the property; absent: of the house"`
 	Doors    []string `json:"doors,omitempty"`
 	Groups   []string `json:"groups,omitempty"`
@@ -107,12 +111,31 @@ type Stay struct {
 	State        string    `json:"state" jsonschema:"enum=planned,enum=coming,enum=here,enum=over,enum=cancelled"`
 	CodeID       string    `json:"code_id,omitempty"`
 	Person       string    `json:"person,omitempty"`
+	ByHand       bool      `json:"by_hand,omitempty" jsonschema:"description=an owner entered it; no calendar knows it"`
 	Policy       string    `json:"policy,omitempty" jsonschema:"description=how its code was made"`
 	Told         time.Time `json:"told,omitzero" jsonschema:"description=when its message was shown; its code stays from then on"`
 	Missing      bool      `json:"missing,omitempty" jsonschema:"description=it was not in the last feed"`
 	Ready        bool      `json:"ready"`
 	Why          string    `json:"why,omitempty" jsonschema:"description=what is missing where it is not ready"`
 	Copies       []Copy    `json:"copies,omitzero" jsonschema:"description=its code at each door"`
+}
+
+// StayRequest is the body of POST /api/v1/stays.
+type StayRequest struct {
+	Calendar     string `json:"calendar" jsonschema:"required,description=the id of the property or calendar whose doors it is about"`
+	From         string `json:"from" jsonschema:"required,description=the day of arrival as 2026-07-01; with a time of day as 2026-07-01T16:00 where it is not check-in"`
+	To           string `json:"to" jsonschema:"required,description=the day of departure"`
+	Name         string `json:"name,omitempty"`
+	Confirmation string `json:"confirmation,omitempty"`
+	Phone        string `json:"phone,omitempty" jsonschema:"description=only its last four digits are kept"`
+}
+
+// StayChange changes what is set and leaves the rest.
+type StayChange struct {
+	From  *string `json:"from,omitempty"`
+	To    *string `json:"to,omitempty"`
+	Name  *string `json:"name,omitempty"`
+	Phone *string `json:"phone,omitempty"`
 }
 
 // Copy is a code at one door, and what is known of it.
@@ -147,6 +170,8 @@ func (s *Server) stayRoutes() []route {
 		{"DELETE", "/api/v1/calendars/{id}", "removeCalendar", "Forgets a calendar and takes the codes of its guests back", nil, nil, none, []int{404, 503}, s.deleteCalendar},
 		{"POST", "/api/v1/calendars/{id}/fetch", "fetchCalendar", "Asks for a calendar now", nil, nil, map[int]any{202: nil}, []int{404, 409}, s.postFetch},
 		{"GET", "/api/v1/stays", "listStays", "The guests of calendars", nil, nil, ok([]Stay{}), nil, s.getStays},
+		{"POST", "/api/v1/stays", "addStay", "Enters a guest whom no calendar knows", nil, StayRequest{}, map[int]any{201: Stay{}}, []int{404, 503, 507}, s.postStay},
+		{"PATCH", "/api/v1/stays/{id}", "changeStay", "Changes a guest who was entered so; the code follows", nil, StayChange{}, ok(Stay{}), []int{404, 409, 503}, s.patchStay},
 		{"POST", "/api/v1/stays/{id}/message", "tellStay", "The message for a guest, with the code, which stays from then on", nil, nil, ok(StayMessage{}), []int{404, 409, 503}, s.postMessage},
 		{"POST", "/api/v1/stays/{id}/cancel", "cancelStay", "Takes the code of a guest back", nil, nil, none, []int{404, 503}, s.postCancel},
 		{"DELETE", "/api/v1/stays/{id}", "eraseStay", "Erases a guest: name, code and all", nil, nil, none, []int{404, 503}, s.deleteStay},
@@ -212,6 +237,36 @@ func (s *Server) getStays(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return reply(w, http.StatusOK, list(all))
+}
+
+func (s *Server) postStay(w http.ResponseWriter, r *http.Request) error {
+	var body StayRequest
+	if err := decode(r, &body); err != nil {
+		return err
+	}
+	if body.Calendar == "" {
+		return invalid("calendar", "which property it is about is missing", "send the id of a calendar; loquet calendars list shows them")
+	}
+	stay, err := s.opts.Stays.AddStay(r.Context(), body)
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusCreated, stay)
+}
+
+func (s *Server) patchStay(w http.ResponseWriter, r *http.Request) error {
+	var change StayChange
+	if err := decode(r, &change); err != nil {
+		return err
+	}
+	if change == (StayChange{}) {
+		return invalid("", "nothing to change", "send from, to, name or phone")
+	}
+	stay, err := s.opts.Stays.ChangeStay(r.Context(), r.PathValue("id"), change)
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, stay)
 }
 
 func (s *Server) postMessage(w http.ResponseWriter, r *http.Request) error {

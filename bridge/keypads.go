@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"time"
 
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/bridge/keypads"
@@ -28,12 +29,12 @@ func (a *App) openKeypads(context.Context) error {
 	a.slots.Set(unit.Slots(a.allUnits()))
 	a.work.Run(a.slots.Run)
 	a.work.Run(a.faces.FollowCodes)
+	a.clockface = &timekeeper.Timekeeper{Clock: a.clock, Zone: a.zone.Load, Journal: a.journal, Board: a.board, Changed: a.slots.Wake}
 	a.stays = stays.New(stays.Options{
 		Space: a.store.Space("stays", store.Precious), Ledger: a.keypads.Ledger, Group: keypads.Group, Clock: a.clock, Zone: a.zone.Load,
-		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
+		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Low: a.batteryLow, Known: func() time.Time { return a.clock.Standing().Until }, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
 	})
 	a.work.Run(a.stays.Run)
-	a.clockface = &timekeeper.Timekeeper{Clock: a.clock, Zone: a.zone.Load, Journal: a.journal, Board: a.board, Changed: a.slots.Wake}
 	return nil
 }
 
@@ -44,6 +45,12 @@ func (a *App) edited() {
 	if a.slots != nil { // nobody edits while the house begins
 		a.slots.Wake()
 	}
+}
+
+// batteryLow reports whether a door says that its battery is low.
+func (a *App) batteryLow(door string) bool {
+	d, ok := a.Device(door)
+	return ok && d.State.Battery != nil && d.State.Battery.Low
 }
 
 // ledger is what the API shows of people and codes.

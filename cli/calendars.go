@@ -70,6 +70,8 @@ func (a *app) calendarsListCommand() *cobra.Command {
 
 func calendarWords(k api.Calendar) string {
 	switch {
+	case k.Address == "":
+		return "its guests are entered by hand"
 	case k.Paused:
 		return "paused"
 	case k.Problem != "":
@@ -110,6 +112,7 @@ func (f *calendarFlags) flags(cmd *cobra.Command) {
 
 func (a *app) calendarsAddCommand() *cobra.Command {
 	var f calendarFlags
+	var byHand bool
 	cmd := a.client(a.listing(&cobra.Command{
 		Use:   "add NAME --doors DOOR,DOOR",
 		Short: "Add a calendar; its address is asked for and not shown",
@@ -125,9 +128,11 @@ func (a *app) calendarsAddCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			address, err := a.typed("address", false)
-			if err != nil {
-				return err
+			address := ""
+			if !byHand {
+				if address, err = a.typed("address", false); err != nil {
+					return err
+				}
 			}
 			k, err := c.AddCalendar(cmd.Context(), api.CalendarRequest{Name: args[0], URL: address, Zone: f.zone, Doors: f.doors, Groups: f.groups,
 				CheckIn: f.in, CheckOut: f.out, Early: f.early, Late: f.late, Times: f.times, Policy: f.policy, Prefix: f.prefix, Digits: f.digits,
@@ -138,12 +143,17 @@ func (a *app) calendarsAddCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(k)
 			}
+			if byHand {
+				a.say("%s has no calendar (%s). loquet stays add --property enters its guests.", k.Name, k.ID)
+				return nil
+			}
 			a.say("%s is fetched from %s from now on (%s). loquet stays list shows its guests.", k.Name, k.Address, k.ID)
 			return nil
 		},
 	}))
 	f.flags(cmd)
 	cmd.Flags().StringVar(&f.zone, "zone", "", "the time `zone` of the property, if not that of the house")
+	cmd.Flags().BoolVar(&byHand, "by-hand", false, "it has no calendar: you enter its guests with loquet stays add")
 	return cmd
 }
 

@@ -14,10 +14,10 @@ import (
 func (a *app) staysCommand() *cobra.Command {
 	cmd := a.lists(&cobra.Command{
 		Use:     "stays",
-		Short:   "Show the guests of calendars, and their codes to tell them",
+		Short:   "Show the guests of calendars and your own, and their codes to tell them",
 		GroupID: groupHouse,
 	}, a.staysListCommand())
-	cmd.AddCommand(a.staysMessageCommand(),
+	cmd.AddCommand(a.staysAddCommand(), a.staysChangeCommand(), a.staysMessageCommand(),
 		a.stayCommand("cancel STAY", "Take the code of a guest back, whatever the calendar says", func(ctx context.Context, c *client.Client, s api.Stay) (string, error) {
 			return "The code of this guest opens nothing any more.", c.CancelStay(ctx, s.ID)
 		}),

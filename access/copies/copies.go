@@ -221,6 +221,8 @@ func (k *Keeper) Ready(code access.Code, lock string) string {
 		return "the lock does not answer"
 	case on:
 		return "the lock has not shown it yet"
+	case c.Slot == 0 && soon(code, k.o.Clock.Moment()):
+		return "no place on the lock is kept for it yet"
 	}
 	return "" // its window has not begun, and the lock answers
 }

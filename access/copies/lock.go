@@ -229,13 +229,17 @@ func (l *lock) cannot(c Copy, id, why string) error {
 // ahead is how long before its window a code gets a slot of its own, so that it is known whether there is one.
 const ahead = 24 * time.Hour
 
-// comes notes a code whose window has not begun, and keeps a slot for it in time.
-func (l *lock) comes(ctx context.Context, c Copy, code access.Code, at access.Moment) error {
-	soon := slices.ContainsFunc(code.Windows, func(w access.Window) bool {
+// soon reports whether a window of a code begins within a day, or is open.
+func soon(code access.Code, at access.Moment) bool {
+	return slices.ContainsFunc(code.Windows, func(w access.Window) bool {
 		s, ok, err := w.Next(at.Now)
 		return err == nil && ok && s.Start.Sub(at.Now) <= ahead
 	})
-	if soon && c.Slot == 0 && at.Trust != access.TrustFloor && !time.Now().Before(c.due) {
+}
+
+// comes notes a code whose window has not begun, and keeps a slot for it in time.
+func (l *lock) comes(ctx context.Context, c Copy, code access.Code, at access.Moment) error {
+	if soon(code, at) && c.Slot == 0 && at.Trust != access.TrustFloor && !time.Now().Before(c.due) {
 		keys, err := l.k.o.Source.Keys(code.ID)
 		if err != nil {
 			return l.cannot(c, code.ID, "its digits cannot be read")

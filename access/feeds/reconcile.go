@@ -121,7 +121,7 @@ func (r *round) match() {
 				continue
 			}
 			for n, s := range r.next {
-				if s.Calendar == r.c.ID && !r.found[n] && rule(s, e) {
+				if s.Calendar == r.c.ID && !s.ByHand && !r.found[n] && rule(s, e) {
 					r.found[n], r.taken[i] = true, n
 					break
 				}
@@ -172,7 +172,7 @@ func either(a, b string) string {
 // those from their feeds.
 func (r *round) missing(n int, now time.Time) (Change, bool) {
 	was := r.next[n]
-	if was.Calendar != r.c.ID || r.found[n] || !was.Cancelled.IsZero() || was.Over(now) {
+	if was.Calendar != r.c.ID || was.ByHand || r.found[n] || !was.Cancelled.IsZero() || was.Over(now) {
 		return Change{}, false
 	}
 	s := was
@@ -198,7 +198,7 @@ func (r *round) missing(n int, now time.Time) (Change, bool) {
 // anyAhead reports whether a stay of the calendar is still to come: then an empty feed says nothing.
 func (r *round) anyAhead(now time.Time) bool {
 	for _, s := range r.next {
-		if s.Calendar == r.c.ID && s.Cancelled.IsZero() && !s.Over(now) {
+		if s.Calendar == r.c.ID && !s.ByHand && s.Cancelled.IsZero() && !s.Over(now) {
 			return true
 		}
 	}

@@ -29,6 +29,7 @@ type Stay struct {
 	Cancelled    time.Time       `json:"cancelled,omitzero"`
 	ByOwner      bool            `json:"by_owner,omitempty"` // cancelled by an owner: no feed brings it back
 	Kept         bool            `json:"kept,omitempty"`     // left the feed after it had begun: it stays until its end
+	ByHand       bool            `json:"by_hand,omitempty"`  // an owner entered it: no feed says anything of it
 }
 
 // ErrStay is wrapped by errors about stays that cannot be.
@@ -78,6 +79,33 @@ func (s Stay) Over(now time.Time) bool { _, end := s.Bounds(); return !now.Befor
 // the guest knows without being told.
 func (s Stay) Fixed(now time.Time) bool {
 	return !s.Told.IsZero() || s.Begun(now) || s.Policy == Last4
+}
+
+// ByHand is a stay that an owner enters. Dates without a time of day have the property's times of check-in and
+// check-out. The error wraps ErrStay or access.ErrWindow.
+func (c Calendar) ByHand(start, end Edge) (Stay, error) {
+	c.Times = true
+	s := Stay{Calendar: c.ID, ByHand: true}
+	if !start.At.Valid() || !end.At.Valid() {
+		return s, fmt.Errorf("%w: it has a day of arrival and one of departure", ErrStay)
+	}
+	s.Arrives, s.Leaves, s.Window = c.window(Entry{Start: start, End: end})
+	if s.Leaves.Sub(s.Arrives) > maxStay {
+		return s, fmt.Errorf("%w: it is longer than a year", ErrStay)
+	}
+	return s, s.Window.Check()
+}
+
+// ParseEdge reads a day (2026-07-01) or a minute (2026-07-01T16:00) at the property. The error wraps ErrStay.
+func ParseEdge(text string) (Edge, error) {
+	if at, err := access.ParseWallTime(text + "T00:00"); err == nil {
+		return Edge{At: at}, nil
+	}
+	at, err := access.ParseWallTime(text)
+	if err != nil {
+		return Edge{}, fmt.Errorf("%w: a day looks like 2026-07-01, or with a time as 2026-07-01T16:00", ErrStay)
+	}
+	return Edge{At: at, Timed: true}, nil
 }
 
 // window is when the code of an entry opens, and what check-in and check-out are.

@@ -147,3 +147,29 @@ func (s *Stays) EraseStay(_ context.Context, id string) error {
 	}
 	return err
 }
+
+// AddStay adds a stay: by-hand-1, by-hand-2 ... It is there for ever.
+func (s *Stays) AddStay(_ context.Context, r api.StayRequest) (api.Stay, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.calendar(r.Calendar); err != nil {
+		return api.Stay{}, err
+	}
+	stay := api.Stay{ID: fmt.Sprintf("by-hand-%d", len(s.Known)), Calendar: r.Calendar, Name: r.Name, Confirmation: r.From + " " + r.To, State: "coming", ByHand: true, Ready: true}
+	s.Known = append(s.Known, stay)
+	return stay, s.Fail
+}
+
+// ChangeStay changes the name of a stay.
+func (s *Stays) ChangeStay(_ context.Context, id string, c api.StayChange) (api.Stay, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, err := s.stay(id)
+	if err != nil {
+		return api.Stay{}, err
+	}
+	if c.Name != nil {
+		s.Known[i].Name = *c.Name
+	}
+	return s.Known[i], nil
+}

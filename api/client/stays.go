@@ -61,3 +61,13 @@ func (c *Client) CancelStay(ctx context.Context, id string) error {
 func (c *Client) EraseStay(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/api/v1/stays/"+url.PathEscape(id), nil, nil)
 }
+
+// AddStay enters a guest whom no calendar knows.
+func (c *Client) AddStay(ctx context.Context, r api.StayRequest) (s api.Stay, err error) {
+	return s, c.do(ctx, http.MethodPost, "/api/v1/stays", r, &s)
+}
+
+// ChangeStay changes a guest who was entered so.
+func (c *Client) ChangeStay(ctx context.Context, id string, change api.StayChange) (s api.Stay, err error) {
+	return s, c.do(ctx, http.MethodPatch, "/api/v1/stays/"+url.PathEscape(id), change, &s)
+}

@@ -46,6 +46,9 @@ func (s *Stays) calendarOf(c *calendar) api.Calendar {
 	if address, err := s.address(c); err == nil {
 		out.Address = feeds.Redact(address)
 	}
+	if c.Sealed == nil {
+		out.Address = ""
+	}
 	if !c.fetched.IsZero() {
 		out.Fetched = c.fetched.In(s.o.Zone())
 	}
@@ -76,7 +79,7 @@ func (s *Stays) AddCalendar(_ context.Context, r api.CalendarRequest) (api.Calen
 		}
 	}
 	err := fill(&k, r.CheckIn, r.CheckOut, r.Early, r.Late, r.Grace)
-	if err == nil {
+	if err == nil && r.URL != "" {
 		err = feeds.CheckURL(r.URL)
 	}
 	if err != nil {
@@ -135,9 +138,11 @@ func (s *Stays) keep(k feeds.Calendar, address string) (api.Calendar, error) {
 			return api.Calendar{}, fmt.Errorf("%w: there is no group of doors %.64q", feeds.ErrCalendar, g)
 		}
 	}
-	sealed, err := l.SealText(calendarKeys+k.ID, address)
-	if err != nil {
-		return api.Calendar{}, err
+	var sealed []byte // nothing of a property whose guests are entered by hand
+	if address != "" {
+		if sealed, err = l.SealText(calendarKeys+k.ID, address); err != nil {
+			return api.Calendar{}, err
+		}
 	}
 	r := record{Calendar: k, Sealed: sealed}
 	value, err := json.Marshal(r)
@@ -257,6 +262,9 @@ func (s *Stays) FetchCalendar(_ context.Context, id string) error {
 	switch {
 	case !ok:
 		return fmt.Errorf("calendar %.64q: %w", id, errUnknown)
+	case c.Sealed == nil:
+		return &api.Error{Status: http.StatusConflict, Code: "no-address", Title: "There is no calendar", Why: "the guests of this property are entered by hand",
+			Remedy: "give it the export link of a channel: loquet calendars address"}
 	case c.Calendar.Paused:
 		return &api.Error{Status: http.StatusConflict, Code: "paused", Title: "The calendar is paused", Why: "it is not fetched", Remedy: "let it go on: loquet calendars resume"}
 	}
@@ -269,7 +277,7 @@ func (s *Stays) FetchCalendar(_ context.Context, id string) error {
 
 // explain turns what cannot be into an answer. None of the errors holds the address of a calendar.
 func explain(err error) error {
-	if errors.Is(err, feeds.ErrCalendar) || errors.Is(err, access.ErrWindow) {
+	if errors.Is(err, feeds.ErrCalendar) || errors.Is(err, feeds.ErrStay) || errors.Is(err, access.ErrWindow) {
 		return &api.Error{Status: http.StatusUnprocessableEntity, Code: "invalid", Title: "This cannot be", Why: err.Error(), Remedy: "change it and send it again", Err: err}
 	}
 	return err

@@ -34,7 +34,7 @@ func (s *Stays) stayOf(stay feeds.Stay) api.Stay {
 	arrives, _ := stay.Arrives.In(zone)
 	leaves, _ := stay.Leaves.In(zone)
 	out := api.Stay{ID: stay.ID, Calendar: stay.Calendar, Name: stay.Name, Confirmation: stay.Confirmation, Arrives: arrives, Leaves: leaves, From: start, Until: end,
-		CodeID: stay.Code, Person: stay.Person, Policy: string(stay.Policy), Missing: stay.Missing > 0, Why: s.why(stay)}
+		CodeID: stay.Code, Person: stay.Person, ByHand: stay.ByHand, Policy: string(stay.Policy), Missing: stay.Missing > 0, Why: s.why(stay)}
 	if !stay.Told.IsZero() {
 		out.Told = stay.Told.In(s.o.Zone())
 	}
@@ -150,6 +150,9 @@ func (s *Stays) EraseStay(_ context.Context, id string) error {
 	next := slices.Clone(s.stays)
 	next[i].Name, next[i].Phone, next[i].Code, next[i].Person = "", "", "", ""
 	next[i].Cancelled, next[i].ByOwner = s.o.Clock.Moment().Now.UTC(), true
+	if stay.ByHand { // nothing brings it back
+		next = slices.Delete(next, i, i+1)
+	}
 	if err := s.dismiss(next, []feeds.Stay{stay}); err != nil {
 		return err
 	}

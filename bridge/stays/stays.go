@@ -34,6 +34,9 @@ type Options struct {
 	Keep   func() time.Duration  // for how long a guest is remembered after leaving
 	// Ready says why a code is not ready at a door; empty: it is.
 	Ready func(codeID, door string) string
+	// Low reports whether a door's battery is low, Known until when the time is known (zero: no end is); nil: not asked.
+	Low   func(door string) bool
+	Known func() time.Time
 	// Digits is how many digits a code should have; 0 or nil: as many as it takes.
 	Digits func() int
 	// Copies are the copies of a code; nil: none but those at the keypads.
@@ -185,7 +188,7 @@ func (s *Stays) fetchDue() {
 	defer s.mu.Unlock()
 	now := time.Now()
 	for id, c := range s.calendars {
-		if c.Calendar.Paused || c.busy || now.Before(c.next) || s.ctx == nil || s.ctx.Err() != nil {
+		if c.Calendar.Paused || c.Sealed == nil || c.busy || now.Before(c.next) || s.ctx == nil || s.ctx.Err() != nil {
 			continue
 		}
 		address, err := s.address(c)
@@ -204,7 +207,11 @@ func (s *Stays) fetchDue() {
 	}
 }
 
+// address is where a calendar is fetched from; empty for a property without one.
 func (s *Stays) address(c *calendar) (string, error) {
+	if c.Sealed == nil {
+		return "", nil
+	}
 	l, err := s.o.Ledger()
 	if err != nil {
 		return "", err

@@ -297,7 +297,7 @@ func (s *Stays) look() {
 		if since.Before(c.since) {
 			since = c.since
 		}
-		stale := !c.Calendar.Paused && now.Sub(since) >= feeds.Stale
+		stale := !c.Calendar.Paused && c.Sealed != nil && now.Sub(since) >= feeds.Stale
 		s.raise(health.CalendarStale, id, c.problem, stale)
 	}
 	at := s.o.Clock.Moment()
@@ -362,7 +362,32 @@ func (s *Stays) why(stay feeds.Stay) string {
 			return door + ": " + why
 		}
 	}
+	return s.doubts(stay, doors)
+}
+
+// doubts is what may keep the code of a stay that is near from opening, although all is well now.
+func (s *Stays) doubts(stay feeds.Stay, doors []string) string {
+	now := guess(s.o.Clock.Moment())
+	if !stay.Near(now) {
+		return ""
+	}
+	if i := slices.IndexFunc(doors, func(door string) bool { return s.o.Low != nil && s.o.Low(door) }); i >= 0 {
+		return doors[i] + ": its battery is low"
+	}
+	start, _ := stay.Bounds()
+	if s.o.Known != nil {
+		if until := s.o.Known(); !until.IsZero() && until.Before(later(start, now).Add(feeds.LastLook)) {
+			return "nobody will know the time by then: loquet clock confirm"
+		}
+	}
 	return ""
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 func (s *Stays) raise(code health.Code, subject, detail string, on bool) {
