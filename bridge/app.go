@@ -54,6 +54,7 @@ type Options struct {
 	ReadyFile  string
 	Folder     *folder.Folder // StateDir, if somebody began to open it already
 	World      World          // the simulated house; nil unless there is one
+	StartOver  func()         // called once in a quiet moment when all that comes with a start is over; may be nil
 	Guard      []string       // the command that starts the guard of this machine's output lines; nil: none
 	Log        zerolog.Logger
 	Version    api.Version

@@ -126,7 +126,12 @@ func (a *App) openHomeKit(ctx context.Context) error {
 	a.onStop("homekit", a.faces.Stop)
 	unit.Settle(ctx, a.allUnits(), settleTime)
 	close(a.settled)
-	a.work.Run(func(ctx context.Context) { garbage.Collect(ctx, a.faces.Quiet) })
+	a.work.Run(func(ctx context.Context) {
+		if a.opts.StartOver != nil {
+			garbage.Started(ctx, a.faces.Quiet, a.opts.StartOver)
+		}
+		garbage.Collect(ctx, a.faces.Quiet)
+	})
 	return nil
 }
 

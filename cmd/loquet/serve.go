@@ -63,12 +63,17 @@ func collect(percent int) {
 	}
 }
 
-// started gives back what the start took.
+// started gives back what the start took until doors can be operated.
 func started() error {
 	collect(garbageLiving)
+	giveBack()
+	return nil
+}
+
+// giveBack gives back what the start took. It takes a few milliseconds, and what is used comes back at its first use.
+func giveBack() {
 	debug.FreeOSMemory()
 	forgetStart()
-	return nil
 }
 
 // run serves the house of a configuration until ctx ends.
@@ -85,7 +90,7 @@ func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
 		return ahead.Drop(err)
 	}
 	opts := options(o.StartOptions, cfg, state, log)
-	opts.ConfigPath, opts.Warnings, opts.Folder = o.Config, warnings, ahead
+	opts.ConfigPath, opts.Warnings, opts.Folder, opts.StartOver = o.Config, warnings, ahead, giveBack
 	if !o.Set("homekit") {
 		opts.HomeKit = "" // the configuration's, or the usual one
 	}

@@ -17,6 +17,10 @@ const (
 	lookAgain = 20 * time.Millisecond // when it was not quiet
 	tries     = 25
 	share     = 10 // of what lives: a collection for less is not worth it
+
+	// startOver is when the start leaves nothing behind any more: the network has been told, phones and
+	// ecosystems that lost their sessions are back, the store has been looked after for the first time.
+	startOver = 5 * time.Second
 )
 
 // Collect collects whenever garbage is a tenth of what lives and quiet says that nobody has asked for
@@ -35,6 +39,25 @@ func Collect(ctx context.Context, quiet func(time.Duration) bool) {
 		if due(samples[0].Value.Uint64(), samples[1].Value.Uint64()) && await(ctx, quiet) {
 			runtime.GC()
 		}
+	}
+}
+
+// Started calls do once, in the first quiet moment after all that comes with a start is over, for what is
+// not needed any more. It returns then, or when ctx ends.
+func Started(ctx context.Context, quiet func(time.Duration) bool, do func()) {
+	wait := time.NewTimer(startOver)
+	defer wait.Stop()
+	for {
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			return
+		}
+		if await(ctx, quiet) {
+			do()
+			return
+		}
+		wait.Reset(lookEvery)
 	}
 }
 

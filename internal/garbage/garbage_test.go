@@ -53,3 +53,36 @@ func TestNothingIsCollectedWhileSomebodyAsks(t *testing.T) {
 		<-done
 	})
 }
+
+// TestOnceTheStartIsOver something is done, once, when nobody asks.
+func TestOnceTheStartIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var quiet atomic.Bool
+		var times atomic.Int32
+		began := time.Now()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			Started(t.Context(), func(time.Duration) bool { return quiet.Load() }, func() { times.Add(1) })
+		}()
+		time.Sleep(10 * startOver)
+		if n := times.Load(); n > 0 {
+			t.Errorf("%d times while somebody asked", n)
+		}
+		quiet.Store(true)
+		<-done
+		if n := times.Load(); n != 1 || time.Since(began) > 10*startOver+2*lookEvery {
+			t.Errorf("%d times after %v", n, time.Since(began))
+		}
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		Started(ctx, func(time.Duration) bool { return true }, func() { t.Error("it was done at the end") })
+
+		began = time.Now()
+		Started(t.Context(), func(time.Duration) bool { return true }, func() { times.Add(1) })
+		if took := time.Since(began); took != startOver || times.Load() != 2 {
+			t.Errorf("after %v, %d times", took, times.Load())
+		}
+	})
+}
