@@ -158,7 +158,7 @@ func (l *lock) step(ctx context.Context) error {
 			}
 			delete(have, c.ID)
 		case impossible:
-			if err := l.cannot(have[c.ID], c.ID, "the lock cannot count how often a code is used"); err != nil {
+			if err := l.cannot(ctx, have[c.ID], c.ID, "the lock cannot count how often a code is used"); err != nil {
 				return err
 			}
 			delete(have, c.ID)
@@ -218,8 +218,11 @@ func (l *lock) greet(ctx context.Context) error {
 	return l.call(ctx, func(ctx context.Context) error { _, err := l.slots.SlotTraits(ctx); return err })
 }
 
-// cannot notes a code that the lock can never hold.
-func (l *lock) cannot(c Copy, id, why string) error {
+// cannot notes a code that the lock can never hold. One that it holds all the same is taken off it first.
+func (l *lock) cannot(ctx context.Context, c Copy, id, why string) error {
+	if c.Written && c.Slot != 0 {
+		return l.remove(ctx, c)
+	}
 	if c.State == Failed && c.Why == why {
 		return nil
 	}
@@ -242,10 +245,10 @@ func (l *lock) comes(ctx context.Context, c Copy, code access.Code, at access.Mo
 	if soon(code, at) && c.Slot == 0 && at.Trust != access.TrustFloor && !time.Now().Before(c.due) {
 		keys, err := l.k.o.Source.Keys(code.ID)
 		if err != nil {
-			return l.cannot(c, code.ID, "its digits cannot be read")
+			return l.cannot(ctx, c, code.ID, "its digits cannot be read")
 		}
 		if err := access.FamilyOf("the lock", l.traits).Check(keys); err != nil {
-			return l.cannot(c, code.ID, reason(err))
+			return l.cannot(ctx, c, code.ID, reason(err))
 		}
 		_, err = l.place(ctx, c, code.ID, keys)
 		return err
@@ -274,15 +277,17 @@ func (l *lock) add(ctx context.Context, c Copy, id string) error {
 	now := time.Now()
 	keys, err := l.k.o.Source.Keys(id)
 	switch {
+	case err != nil && c.Written: // it was removed a moment ago, or is damaged: what the lock holds is not forgotten
+		return nil
 	case err != nil:
-		return l.cannot(c, id, "its digits cannot be read")
+		return l.cannot(ctx, c, id, "its digits cannot be read")
 	case now.Before(c.due):
 		return nil
 	case c.State == Confirmed && now.Sub(c.Confirmed) < again && !c.Confirmed.After(now):
 		return nil
 	}
 	if err := access.FamilyOf("the lock", l.traits).Check(keys); err != nil {
-		return l.cannot(c, id, reason(err))
+		return l.cannot(ctx, c, id, reason(err))
 	}
 	if c.Code == "" || c.Slot == 0 {
 		if c, err = l.place(ctx, c, id, keys); err != nil || c.Slot == 0 {

@@ -22,7 +22,7 @@ func (l *lock) place(ctx context.Context, c Copy, id string, keys device.Keys) (
 		}
 		taken[other.Slot] = true
 		if have, err := l.k.o.Source.Keys(other.Code); err == nil && l.traits.OneLength && len(have) != len(keys) && other.Written {
-			return Copy{}, l.cannot(c, id, fmt.Sprintf("all codes on this lock have one length, and another one has %d digits", len(have)))
+			return Copy{}, l.cannot(ctx, c, id, fmt.Sprintf("all codes on this lock have one length, and another one has %d digits", len(have)))
 		}
 	}
 	reads := 0

@@ -193,6 +193,48 @@ func TestASlotThatWasTakenByHandBeforeItsCodeWent(t *testing.T) {
 	})
 }
 
+// A code that is on the lock and cannot be any more is taken off it: nobody forgets where it was.
+func TestACodeThatCannotBeOnTheLockAnyMore(t *testing.T) {
+	for name, change := range map[string]func(r *rig){
+		"it is removed while the lock is seen to": func(r *rig) {
+			r.b.mu.Lock()
+			delete(r.b.keys, "anna")
+			r.b.mu.Unlock()
+			r.k.Wake()
+			time.Sleep(time.Minute)
+			r.b.remove("anna")
+		},
+		"its uses are counted from now on": func(r *rig) {
+			r.b.mu.Lock()
+			r.b.codes[0].Windows = []access.Window{{Kind: access.Count, Uses: 3}}
+			r.b.mu.Unlock()
+		},
+		"the lock takes other digits now": func(r *rig) {
+			r.k.Stop()
+			r.lock.set(func() { r.lock.traits.MinDigits = 8 })
+			r.start()
+			time.Sleep(25 * time.Hour) // it is read again then
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, 5)
+				r.b.add("anna", "739154")
+				r.k.Wake()
+				time.Sleep(time.Minute)
+				r.want("anna", Confirmed, 1)
+				change(r)
+				r.k.Wake()
+				time.Sleep(time.Hour)
+				if c := r.copy("anna"); r.lock.holds("739154") != 0 || c.Written {
+					t.Errorf("it is on the lock %d times: %+v", r.lock.holds("739154"), c)
+				}
+				r.k.Stop()
+			})
+		})
+	}
+}
+
 // A restart at any moment of a removal leaves nothing on the lock and nothing in the list.
 func TestARestartInTheMiddleOfARemoval(t *testing.T) {
 	for cut := 1; cut < 5; cut++ {
