@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -175,7 +176,20 @@ func (b *book) user(i uint16, e *entry, p access.Person, codes map[string]access
 	if e.Disabled {
 		u.Status = doorlock.UserDisabled
 	}
+	if codes != nil && b.changedSince(u, own) {
+		u.WeekDays, u.YearDays = nil, nil
+		shapeOf(&u, own, limits())
+	}
 	return u
+}
+
+// changedSince reports whether the owner has given the codes of a user other times than the controller had, or has taken
+// them back: then those are shown.
+func (b *book) changedSince(u doorlock.User, own []access.Code) bool {
+	windows, revoked, err := windowsOf(u, b.house.c.Register.Zone())
+	return err == nil && slices.ContainsFunc(own, func(c access.Code) bool {
+		return c.Revoked != revoked || !reflect.DeepEqual(c.Windows, windows)
+	})
 }
 
 // maxUserName is what a user's name may have in octets (section 5.2.10.34).

@@ -367,3 +367,43 @@ func TestOnePINForTwoLocks(t *testing.T) {
 		t.Errorf("left: %+v, %+v", h.ledger.Codes(), h.ledger.People())
 	}
 }
+
+// What the owner does to a code that a controller made is what the controller sees from then on.
+func TestAnOwnerChangesWhatAControllerMade(t *testing.T) {
+	h := newPeopled(t)
+	must(t, h.setUser("front", 0, 1, "Anna", -1, -1))
+	h.setPIN("front", 0, 1, "583917", 1)
+	change := func(do func(*access.Code)) {
+		t.Helper()
+		c := h.codes("front")[0]
+		do(&c)
+		must(t, h.ledger.ChangeCode(c))
+	}
+	if u := h.user("front", 1); u.status != 1 || u.kind != uint8(doorlock.Unrestricted) {
+		t.Fatalf("%+v", u)
+	}
+	change(func(c *access.Code) {
+		c.Windows = []access.Window{{Kind: access.Dates, From: access.WallTime{Year: 2026, Month: 7, Day: 1, Hour: 15}, To: access.WallTime{Year: 2026, Month: 7, Day: 5, Hour: 11}, Zone: "Europe/Paris"}}
+	})
+	if u := h.user("front", 1); u.status != 1 || u.kind != uint8(doorlock.YearDayUser) {
+		t.Errorf("with dates %+v", u)
+	}
+	f, err := h.c.invoke("front", doorlock.ID, 0x0F, false, func(w *tlv.Writer) { w.Uint(tlv.Context(0), 1); w.Uint(tlv.Context(1), 1) })
+	must(t, err)
+	first := uint64(time.Date(2026, 7, 1, 15, 0, 0, 0, time.UTC).Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) / time.Second)
+	if f.Uint8(2) != 0 || f.Uint64(3) != first {
+		t.Errorf("its schedule: %d from %d, want from %d", f.Uint8(2), f.Uint64(3), first)
+	}
+	change(func(c *access.Code) { c.Revoked = true })
+	if u := h.user("front", 1); u.status != uint8(doorlock.UserDisabled) {
+		t.Errorf("taken back %+v", u)
+	}
+	change(func(c *access.Code) { c.Revoked, c.Windows = false, []access.Window{{Kind: access.Always}} })
+	if u := h.user("front", 1); u.status != 1 || u.kind != uint8(doorlock.Unrestricted) {
+		t.Errorf("given back %+v", u)
+	}
+	must(t, h.ledger.RemoveCode(h.codes("front")[0].ID))
+	if u := h.user("front", 1); !u.there || len(u.pins) != 0 {
+		t.Errorf("removed %+v", u)
+	}
+}
