@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-network chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
+.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-edits chaos-network chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -40,10 +40,13 @@ lint: ## golangci-lint, built from its own module
 fuzz: ## every fuzz target for FUZZFOR each
 	bash internal/fuzzall.sh $(FUZZFOR)
 
-chaos: chaos-disk chaos-process chaos-network chaos-matter chaos-years chaos-seeded ## all of the next six: docs/reliability.md
+chaos: chaos-disk chaos-process chaos-edits chaos-network chaos-matter chaos-years chaos-seeded ## all of the next seven: docs/reliability.md
 
 chaos-process: ## 1,000 kills instead of 200, stops in a warning, a pulse and before a command: LOQUET_KILLS
 	LOQUET_KILLS=$${LOQUET_KILLS:-1000} $(GO) test -count=1 -timeout 120m -v ./e2e/chaos/process
+
+chaos-edits: ## 1,000 kills while people, codes, calendars and stays are edited instead of 40: LOQUET_KILLS
+	LOQUET_KILLS=$${LOQUET_KILLS:-1000} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/edits
 
 chaos-network: ## cut and lossy networks, a network full of strangers, sessions whose phones are gone
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 30m -v ./e2e/chaos/network
