@@ -1,0 +1,201 @@
+package stays
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/homekit"
+	"github.com/loquet/loquet/e2e/world"
+	"github.com/loquet/loquet/hw/sim"
+)
+
+// TestAGuestAtEveryDoor follows one code through a house without a way out: the calendar, the keypad of the studio, a
+// Z-Wave lock behind zwave-js, and what HomeKit and Matter are shown of it, from the booking to its end.
+func TestAGuestAtEveryDoor(t *testing.T) {
+	home, elsewhere := lab.Pair(t)
+	text, err := os.ReadFile(e2e.Folder(t, "examples", "guest-stay", "loquet.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := startZWave(t, home)
+	w := world.Start(t, sim.DemoHouse(), 1)
+	config := strings.Replace(string(text), "{driver: sim}", "{driver: sim, world: "+w.Socket+"}", 1)
+	config = strings.Replace(config, "locks:\n", "locks:\n  front:\n    name: Front door\n    bolt: {driver: zwave, url: \"ws://127.0.0.1:"+zwavePort+"\", node: 2}\n", 1)
+	q := lab.Start(t, e2e.Options{Host: home, Config: config})
+	q.Await(t, "front", "secured", limit)
+	q.Await(t, "studio", "secured", limit)
+	q.Do(t, http.MethodPost, "/api/v1/clock/confirm", map[string]any{"at": time.Now()}, nil) // no network tells the time here
+
+	phone := homekit.NewPhone(t, elsewhere)
+	owner, err := phone.Pair("owner", phone.Find(t, q.Bridge(t).DeviceID).Where(), q.Bridge(t).SetupCode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := owner.Accessories(t)
+	studio := homekit.Named(t, list, "Studio").Get(t, homekit.ServiceLock, homekit.TypeCurrentLock).ID
+	front := homekit.Named(t, list, "Front door").Get(t, homekit.ServiceLock, homekit.TypeCurrentLock).ID
+	owner.Subscribe(t, studio, front)
+	eco := startEcosystem(t, elsewhere)
+	m := q.Ready(t).Matter
+	if m == nil {
+		t.Fatal("it cannot be added to Matter")
+	}
+	eco.must(t, "commission", map[string]any{"passcode": m.Passcode, "discriminator": m.Discriminator})
+	ends := map[string]int{"studio": eco.endpoint(t, "Studio"), "front": eco.endpoint(t, "Front door")}
+
+	// The booking.
+	c := &channel{}
+	home.Do(t, func() error {
+		c.Server = httptest.NewUnstartedServer(c)
+		_ = c.Listener.Close()
+		c.Listener, err = net.Listen("tcp", "127.0.0.1:0")
+		return err
+	})
+	c.Start()
+	defer c.Close()
+	today := time.Now()
+	c.says(t, today.AddDate(0, 0, -2), today.AddDate(0, 0, 3))
+	var calendar api.Calendar
+	q.Do(t, http.MethodPost, "/api/v1/calendars", api.CalendarRequest{Name: "Rue Haute", URL: c.URL + "/calendar.ics?" + secret, Doors: []string{"studio", "front"}}, &calendar)
+	guest := func() (s api.Stay) {
+		t.Helper()
+		var all []api.Stay
+		q.Do(t, http.MethodGet, "/api/v1/stays", nil, &all)
+		if len(all) == 1 {
+			s = all[0]
+		}
+		return s
+	}
+	onLock := func() (s api.Copy) {
+		for _, c := range guest().Copies {
+			if c.Where == "lock" && c.Door == "front" {
+				s = c
+			}
+		}
+		return s
+	}
+	e2e.Until(t, limit, func() string {
+		if c := onLock(); c.State != "confirmed" {
+			b, _ := json.Marshal(guest())
+			return "the guest's code to be read back from the lock: " + string(b)
+		}
+		return ""
+	})
+	slot := onLock().Slot
+	var message api.StayMessage
+	q.Do(t, http.MethodPost, "/api/v1/stays/"+guest().ID+"/message", nil, &message)
+	if got := z.slot(t, home, slot); got != message.PIN {
+		t.Fatalf("slot %d of the lock holds a code of %d digits, the guest was told one of %d", slot, len(got), len(message.PIN))
+	}
+	if s := guest(); !s.Ready || s.State != "here" {
+		t.Errorf("%+v", s)
+	}
+	for name, endpoint := range ends {
+		user := eco.lock(t, endpoint, "getUser", map[string]any{"userIndex": 1})
+		if user["userType"] != 1.0 || user["userStatus"] != 1.0 { // a user with a schedule of days
+			t.Errorf("Matter sees at %s: %v", name, user)
+		}
+		schedule := eco.lock(t, endpoint, "getYearDaySchedule", map[string]any{"yearDayIndex": 1, "userIndex": 1})
+		from, until := guest().From, guest().Until
+		// matter.js counts from 1970, on the wall of the house.
+		wall := func(at time.Time) float64 {
+			return float64(time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), 0, 0, time.UTC).Unix())
+		}
+		if schedule["localStartTime"] != wall(from) || schedule["localEndTime"] != wall(until) {
+			t.Errorf("Matter sees at %s the schedule %v, the stay is from %s until %s", name, schedule, from, until)
+		}
+	}
+
+	// The guest comes in, at the keypad and at the lock.
+	named := func(id string) api.Device {
+		t.Helper()
+		var d api.Device
+		q.Do(t, http.MethodGet, "/api/v1/devices/"+id, nil, &d)
+		return d
+	}
+	opened := func(id string, characteristic homekit.ID) {
+		t.Helper()
+		e2e.Until(t, limit, func() string {
+			if _, ok := owner.First(characteristic, homekit.LockUnsecured); !ok {
+				return "a phone to see " + id + " open"
+			}
+			return ""
+		})
+		rows := q.History(t, id)
+		if !slices.ContainsFunc(rows, func(r e2e.Row) bool { return r.Cause.Kind == "code" && r.Cause.Actor == guest().CodeID }) {
+			t.Errorf("history does not name the guest at %s: %+v", id, rows)
+		}
+	}
+	e2e.Until(t, limit, func() string {
+		if !q.Device(t, "studio-pad").Available {
+			return "a keypad that listens"
+		}
+		return ""
+	})
+	w.Type(t, "studio-pad", message.PIN+"#")
+	opened("studio", studio)
+	z.happens(t, map[string]any{"notify": 6, "user": slot})
+	z.happens(t, map[string]any{"turn": 0})
+	q.Await(t, "front", "unsecured", limit)
+	if d := named("front"); d.State.Cause.Kind != "code" || d.State.Cause.Actor != guest().CodeID || d.State.Cause.Name == "" {
+		t.Errorf("the front door was opened by %+v", d.State.Cause)
+	}
+	opened("front", front)
+	z.happens(t, map[string]any{"turn": 255})
+	q.Await(t, "studio", "secured", limit)
+
+	// The stay ends, and nothing opens any more.
+	c.says(t, today.AddDate(0, 0, -6), today.AddDate(0, 0, -1))
+	next := time.NewTicker(time.Second)
+	defer next.Stop()
+	e2e.Until(t, limit, func() string {
+		if s := guest(); s.State != "over" || onLock().Code != "" {
+			<-next.C
+			q.Do(t, http.MethodPost, "/api/v1/calendars/"+calendar.ID+"/fetch", nil, nil)
+			return "the stay to be over and off the lock: " + s.State + ", " + onLock().State
+		}
+		return ""
+	})
+	if got := z.slot(t, home, slot); got != "" {
+		t.Errorf("slot %d of the lock holds a code of %d digits after the stay", slot, len(got))
+	}
+	pulses := w.Status(t, "studio").PulsesTotal
+	w.Type(t, "studio-pad", message.PIN+"#")
+	e2e.Until(t, limit, func() string {
+		if !slices.ContainsFunc(q.History(t, "studio-pad"), func(r e2e.Row) bool { return r.Kind == "refused" && r.Code == "expired" }) {
+			return "a row that says that it is too late"
+		}
+		return ""
+	})
+	if got := w.Status(t, "studio").PulsesTotal; got != pulses {
+		t.Errorf("%d pulses after the stay", got-pulses)
+	}
+
+	// And nobody knows the guest.
+	q.Do(t, http.MethodDelete, "/api/v1/stays/"+guest().ID, nil, nil)
+	for name, endpoint := range ends {
+		if user := eco.lock(t, endpoint, "getUser", map[string]any{"userIndex": 1}); user["userStatus"] != nil {
+			t.Errorf("Matter still sees at %s: %v", name, user)
+		}
+	}
+	var people []api.Person
+	q.Do(t, http.MethodGet, "/api/v1/people", nil, &people)
+	if len(people) != 0 {
+		t.Errorf("somebody is still known: %+v", people)
+	}
+	for _, word := range []string{secret, message.PIN} {
+		if strings.Contains(q.Log(), word) {
+			t.Error("the log tells a secret")
+		}
+	}
+	eco.must(t, "end", map[string]any{})
+}
