@@ -23,7 +23,8 @@ const (
 	longest    = 15 * time.Minute
 	firstRetry = time.Minute // after a write that was not kept; twice as long each time
 	lastRetry  = 6 * time.Hour
-	mostWrites = 30 // and clears, in an hour
+	mostWrites = 30 // in an hour
+	mostClears = 60 // in an hour; beside the writes: what must not open any more does not wait for what shall
 	mostReads  = 12 // in search of a free slot, at a time
 )
 
@@ -40,6 +41,7 @@ type lock struct {
 	known   bool // traits
 	fails   int  // calls in a row
 	writes  []time.Time
+	clears  []time.Time
 	foreign map[int]time.Time // slots that hold what is not ours, and when that was seen
 
 	mu       sync.Mutex
@@ -328,7 +330,7 @@ func (l *lock) settle(ctx context.Context, c Copy, keys device.Keys, s device.Sl
 		c.Slot, c.Written, c.State, c.Why = 0, false, Failed, "another code was put into its slot at the lock"
 		c.due = time.Now().Add(retry(c.Tries))
 		return l.k.keep(c)
-	case !l.mayWrite(), c.Tries > 0 && time.Since(c.wrote) < retry(c.Tries):
+	case !within(&l.writes, mostWrites), c.Tries > 0 && time.Since(c.wrote) < retry(c.Tries):
 		return nil
 	}
 	return l.write(ctx, c, keys)
@@ -378,9 +380,9 @@ func (l *lock) unsure(c Copy, err error) error {
 	return errors.Join(err, l.k.keep(c))
 }
 
-// mayWrite bounds writes: a lock lives on batteries, and its memory wears out.
-func (l *lock) mayWrite() bool {
+// within bounds writes and clears: a lock lives on batteries, and its memory wears out.
+func within(hour *[]time.Time, most int) bool {
 	now := time.Now()
-	l.writes = slices.DeleteFunc(l.writes, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
-	return len(l.writes) < mostWrites
+	*hour = slices.DeleteFunc(*hour, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
+	return len(*hour) < most
 }

@@ -71,10 +71,10 @@ func (l *lock) remove(ctx context.Context, c Copy) error {
 	case l.traits.ReadsBack && s.Keys != "" && !l.ours(c, s.Keys): // it is somebody else's by now
 		l.foreign[c.Slot] = time.Now()
 		return l.k.forget(c)
-	case !l.mayWrite():
+	case !within(&l.clears, mostClears):
 		return nil
 	}
-	l.writes = append(l.writes, time.Now())
+	l.clears = append(l.clears, time.Now())
 	err = l.call(ctx, func(ctx context.Context) error { return l.slots.ClearSlot(ctx, c.Slot) })
 	if err != nil && !errors.Is(err, device.ErrUnsure) {
 		return l.unsure(c, err)

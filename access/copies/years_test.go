@@ -305,6 +305,29 @@ func TestALockThatSaysItIsBack(t *testing.T) {
 	})
 }
 
+// Guests who leave in the hour in which they came are off the lock when they leave: what was written does not keep
+// anything from being cleared, and is bounded.
+func TestWritesAreBoundedAndKeepNothingOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 60)
+		defer r.k.Stop()
+		now := time.Now()
+		for i := range 40 {
+			r.b.add(fmt.Sprintf("c%02d", i), device.Keys(fmt.Sprint(731000+i)), dates(now, now.Add(30*time.Minute)))
+		}
+		r.k.Wake()
+		held := func() (n int) { r.lock.set(func() { n = len(r.lock.slots) }); return n }
+		time.Sleep(29 * time.Minute)
+		if n := held(); n != mostWrites || r.lock.writes != mostWrites {
+			t.Errorf("%d codes after %d writes in half an hour, want %d", n, r.lock.writes, mostWrites)
+		}
+		time.Sleep(2 * time.Minute)
+		if n := held(); n != 0 {
+			t.Errorf("%d codes still open", n)
+		}
+	})
+}
+
 // A lock that hangs in every call, and one whose calls fail, keep no other waiting.
 func TestADeadLockHarmsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
