@@ -12,7 +12,7 @@ import (
 
 // promise is a line in the log of the disk: what the house was asked, and what it has answered.
 type promise struct {
-	What    string // start, house, add, remove, apply, row, flush, code
+	What    string // start, house, add, remove, apply, row, flush, code, edits
 	Done    bool   // acknowledged; else it was asked and may happen
 	Install string
 	ID      string // of the HomeKit bridge; of a controller
@@ -34,6 +34,7 @@ type books struct {
 	due             map[int64]bool                 // rows that must be durable
 	untold          bool                           // the disk failed before the start could be noted on it
 	codes           []string                       // names of persons who have a code
+	pages           map[string]int64               // by editor: what it knew last
 	highest         int64                          // the highest number that was given to a row
 	real            bool                           // of the built bridge: what is in its spaces is its own affair
 }
@@ -46,13 +47,14 @@ const tick = 5 * time.Millisecond
 
 func newBooks() *books {
 	return &books{pairings: map[string]bool{}, unsure: map[string]bool{}, spaces: map[string]map[string][]byte{},
-		asked: map[string][]map[string][]byte{}, rows: map[int64]promise{}, due: map[int64]bool{}}
+		asked: map[string][]map[string][]byte{}, pages: map[string]int64{}, rows: map[int64]promise{}, due: map[int64]bool{}}
 }
 
 func (b *books) clone() *books {
 	c := newBooks()
 	c.install, c.bridge, c.highest, c.real, c.codes = b.install, b.bridge, b.highest, b.real, slices.Clone(b.codes)
 	maps.Copy(c.pairings, b.pairings)
+	maps.Copy(c.pages, b.pages)
 	maps.Copy(c.unsure, b.unsure)
 	for name, all := range b.asked {
 		c.asked[name] = slices.Clone(all)
@@ -117,6 +119,8 @@ func (b *books) enter(p promise) {
 		} else {
 			delete(b.pairings, p.ID)
 		}
+	case "edits":
+		b.pages[p.ID] = p.Seq
 	case "code":
 		b.codes = append(b.codes, p.ID)
 	case "flush":

@@ -15,6 +15,7 @@ import (
 
 	"github.com/loquet/loquet/e2e"
 	"github.com/loquet/loquet/e2e/chaos/disk/forgetful"
+	"github.com/loquet/loquet/e2e/chaos/edits"
 	"github.com/loquet/loquet/e2e/world"
 	"github.com/loquet/loquet/homekit/haptest"
 	"github.com/loquet/loquet/hw/sim"
@@ -30,6 +31,7 @@ type lived struct {
 	phone   *phone
 	targets map[string]haptest.ID // by the name of the lock
 	name    string                // of the bridge's device id
+	edits   *edits.House          // nil: nobody edits
 }
 
 const fast = 20 // times as fast as real doors
@@ -267,7 +269,7 @@ func (l *lived) asFound(t *testing.T) {
 }
 
 // judge holds the numbers of the accessories against those that phones have seen.
-func (l *lived) judge(h *house, b *books, v *verdict) {
+func (l *lived) judge(h *house, b *books, state string, v *verdict) {
 	if b.install == "" {
 		return
 	}
@@ -277,6 +279,10 @@ func (l *lived) judge(h *house, b *books, v *verdict) {
 	}
 	if d := differs(l.numbers, have); d != "" {
 		v.add("numbers of accessories: %s", d)
+	}
+	if l.edits != nil {
+		l.judgeEdits(h, b, state, v)
+		return
 	}
 	ledger, err := h.store.Space("codes").List("")
 	if err != nil {

@@ -234,7 +234,7 @@ func (a *tally) look(ctx context.Context, c cut, image *forgetful.Image, folder 
 		return v
 	}
 	if a.real != nil {
-		a.real.judge(h, b, &v)
+		a.real.judge(h, b, state, &v)
 	}
 	if err := h.close(ctx); err != nil {
 		v.add("it does not close: %v", err)

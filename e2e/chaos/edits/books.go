@@ -40,6 +40,15 @@ func newBooks() *books {
 	return &books{people: map[string]api.Person{}, codes: map[string]code{}, gone: map[string]string{}}
 }
 
+func (b *books) clone() *books {
+	c := &books{people: maps.Clone(b.people), codes: maps.Clone(b.codes), gone: maps.Clone(b.gone)}
+	if b.pending != nil {
+		p := *b.pending
+		c.pending = &p
+	}
+	return c
+}
+
 // settle enters an edit: it has happened.
 func (b *books) settle(p *pending) {
 	switch p.what {

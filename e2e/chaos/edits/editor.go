@@ -30,11 +30,15 @@ const (
 	mostOfOne  = 2
 )
 
-// edit asks for one edit and enters it if it was acknowledged. dead is true when there was no answer.
-func (e *editor) edit(call caller) (dead bool, err error) {
-	p := e.next()
-	e.pending = p
+// draw chooses the next edit.
+func (e *editor) draw() {
+	e.pending = e.next()
 	e.asked++
+}
+
+// edit asks for it and enters it if it was acknowledged. dead is true when there was no answer.
+func (e *editor) edit(call caller) (dead bool, err error) {
+	p := e.pending
 	status, err := e.send(call, p)
 	if err != nil {
 		return true, nil // nobody knows
