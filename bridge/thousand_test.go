@@ -198,5 +198,6 @@ type noPads struct{}
 
 func (noPads) Doors() []string     { return nil }
 func (noPads) Ready(string) string { return "no keypad opens it" }
+func (noPads) Longest(string) int  { return 0 }
 
 var _ copies.Space = (*memory)(nil)
