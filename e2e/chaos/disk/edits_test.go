@@ -125,7 +125,7 @@ func TestEditsThroughPowerCuts(t *testing.T) {
 	all.open(t, power, cuts("edits", l.log, images, random))
 	asked, done, _ := l.edits.Counts()
 	t.Logf("LOQUET_SEED=%d: %s; %d edits asked for, %d acknowledged", seed, all.String(), asked, done)
-	if !t.Failed() && done < 20 {
+	if !t.Failed() && done < 5 {
 		t.Errorf("this has shown too little: %d edits were acknowledged", done)
 	}
 }
