@@ -14,6 +14,18 @@ type Adopter interface {
 	Accounts(ctx context.Context) ([]Account, error)
 	// RemoveAccount removes one; its device is disconnected when it returns. It wraps ErrNotFound.
 	RemoveAccount(ctx context.Context, user string) error
+	// Found lists devices that announce themselves for Home Assistant at the broker. Listing changes nothing.
+	Found(ctx context.Context) ([]Found, error)
+}
+
+// Found is a device that announced itself, and what the owner may write into the configuration for it.
+type Found struct {
+	ID      string `json:"id"`
+	Kind    string `json:"kind,omitempty" jsonschema:"enum=door,enum=lock,enum=contact,description=absent: it cannot be taken over"`
+	Name    string `json:"name"`
+	Section string `json:"section,omitempty" jsonschema:"description=for the configuration, YAML"`
+	Why     string `json:"why,omitempty" jsonschema:"description=why it cannot be taken over"`
+	Remedy  string `json:"remedy,omitempty"`
 }
 
 // AdoptRequest is the body of POST /api/v1/mqtt/accounts.
@@ -51,6 +63,7 @@ func (s *Server) adoptRoutes() []route {
 	return []route{
 		{"GET", "/api/v1/mqtt/accounts", "listAccounts", "The accounts of devices at the house's MQTT broker", nil, nil, ok([]Account{}), []int{409}, s.getAccounts},
 		{"POST", "/api/v1/mqtt/accounts", "adopt", "Makes an account for a device; the password is in this answer only", nil, AdoptRequest{}, map[int]any{201: Adoption{}}, []int{409}, s.postAdopt},
+		{"GET", "/api/v1/mqtt/found", "listFound", "Devices that announce themselves for Home Assistant at the broker, and what to write into the configuration for each", nil, nil, ok([]Found{}), []int{409}, s.getFound},
 		{"DELETE", "/api/v1/mqtt/accounts/{user}", "removeAccount", "Removes an account and disconnects its device", nil, nil, map[int]any{204: nil}, []int{404, 409}, s.deleteAccount},
 	}
 }
@@ -61,6 +74,14 @@ func (s *Server) getAccounts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return reply(w, http.StatusOK, list(accounts))
+}
+
+func (s *Server) getFound(w http.ResponseWriter, r *http.Request) error {
+	found, err := s.opts.Adopter.Found(r.Context())
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusOK, list(found))
 }
 
 func (s *Server) postAdopt(w http.ResponseWriter, r *http.Request) error {

@@ -16,7 +16,7 @@ func (a *app) adoptCommand() *cobra.Command {
 		GroupID: groupHouse,
 		Args:    noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: garadget, nuki, device, tasmota, zigbee2mqtt, list or remove", cmd}
+			return &usage{"say what: garadget, nuki, device, tasmota, zigbee2mqtt, found, list or remove", cmd}
 		},
 	}
 	blank := false
@@ -27,7 +27,7 @@ func (a *app) adoptCommand() *cobra.Command {
 		a.adoptKind("device TOPIC", "A device that keeps to a topic of its own", nil),
 		a.adoptKind("tasmota TOPIC", "A device with the Tasmota firmware, by its topic", nil),
 		a.adoptKind("zigbee2mqtt", "Zigbee2MQTT", nil),
-		a.adoptListCommand(), a.adoptRemoveCommand())
+		a.adoptFoundCommand(), a.adoptListCommand(), a.adoptRemoveCommand())
 	return cmd
 }
 

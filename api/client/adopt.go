@@ -21,6 +21,11 @@ func (c *Client) Accounts(ctx context.Context) (list []api.Account, err error) {
 	return list, c.get(ctx, "/api/v1/mqtt/accounts", &list)
 }
 
+// Found lists devices that announce themselves for Home Assistant at the house's broker.
+func (c *Client) Found(ctx context.Context) (list []api.Found, err error) {
+	return list, c.get(ctx, "/api/v1/mqtt/found", &list)
+}
+
 // RemoveAccount removes an account and disconnects its device.
 func (c *Client) RemoveAccount(ctx context.Context, user string) error {
 	return c.do(ctx, http.MethodDelete, "/api/v1/mqtt/accounts/"+url.PathEscape(user), nil, nil)

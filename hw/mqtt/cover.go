@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/loquet/loquet/device"
@@ -12,14 +14,58 @@ import (
 
 // CoverConfig are the settings of the opener driver "mqtt": a cover in Home Assistant's words, or a ratgdo.
 type CoverConfig struct {
-	Ratgdo      string `yaml:"ratgdo,omitempty" jsonschema_description:"the topic of a board with ratgdo's MQTT firmware, such as home/garage/ratgdo; it stands for all that follows"`
-	Command     string `yaml:"command,omitempty" jsonschema_description:"the topic for orders"`
-	Open        string `yaml:"open,omitempty" jsonschema_description:"the order to open; OPEN if not given"`
-	Close       string `yaml:"close,omitempty" jsonschema_description:"the order to close; CLOSE if not given"`
-	Stop        string `yaml:"stop,omitempty" jsonschema_description:"the order to stop, such as STOP; not given: it has none"`
-	State       string `yaml:"state,omitempty" jsonschema_description:"the topic on which the device says open, opening, closed, closing or stopped"`
-	Obstruction string `yaml:"obstructed,omitempty" jsonschema_description:"the topic on which it says whether something is in the way: obstructed or clear, ON or OFF"`
+	Ratgdo      string     `yaml:"ratgdo,omitempty" jsonschema_description:"the topic of a board with ratgdo's MQTT firmware, such as home/garage/ratgdo; it stands for all that follows"`
+	Command     string     `yaml:"command,omitempty" jsonschema_description:"the topic for orders"`
+	Open        string     `yaml:"open,omitempty" jsonschema_description:"the order to open; OPEN if not given"`
+	Close       string     `yaml:"close,omitempty" jsonschema_description:"the order to close; CLOSE if not given"`
+	Stop        string     `yaml:"stop,omitempty" jsonschema_description:"the order to stop, such as STOP; not given: it has none"`
+	State       string     `yaml:"state,omitempty" jsonschema_description:"the topic on which the device says open, opening, closed, closing or stopped"`
+	Position    string     `yaml:"position,omitempty" jsonschema_description:"a topic with a number instead of state: how far the door is open"`
+	OpenAt      *int       `yaml:"position_open,omitempty" jsonschema_description:"the number of a door that is open; 100 if not given"`
+	ClosedAt    *int       `yaml:"position_closed,omitempty" jsonschema_description:"the number of a door that is closed; 0 if not given"`
+	Words       CoverWords `yaml:"words,omitempty" jsonschema_description:"what the device says on state, if it has words of its own"`
+	Obstruction string     `yaml:"obstructed,omitempty" jsonschema_description:"the topic on which it says whether something is in the way: obstructed or clear, ON or OFF"`
 	Source      `yaml:",inline"`
+}
+
+// CoverWords are the words of a state.
+type CoverWords struct {
+	Open    string `yaml:"open,omitempty" jsonschema_description:"open if not given"`
+	Opening string `yaml:"opening,omitempty" jsonschema_description:"opening if not given"`
+	Closed  string `yaml:"closed,omitempty" jsonschema_description:"closed if not given"`
+	Closing string `yaml:"closing,omitempty" jsonschema_description:"closing if not given"`
+	Stopped string `yaml:"stopped,omitempty" jsonschema_description:"stopped if not given"`
+}
+
+// readings are what the words stand for; false if one stands for two.
+func (w CoverWords) readings() (map[string]device.Reading, bool) {
+	m := map[string]device.Reading{
+		cmp.Or(w.Closed, "closed"): {At: device.PlaceClosed}, cmp.Or(w.Open, "open"): {At: device.PlaceOpen}, cmp.Or(w.Stopped, "stopped"): {At: device.PlaceBetween},
+	}
+	m[cmp.Or(w.Opening, "opening")] = device.Reading{At: device.PlaceBetween, Moving: device.TargetOpen}
+	m[cmp.Or(w.Closing, "closing")] = device.Reading{At: device.PlaceBetween, Moving: device.TargetClosed}
+	return m, len(m) == 5
+}
+
+// place is what a number on the topic position says.
+func (c CoverConfig) place(value string) device.Place {
+	at, err := strconv.ParseFloat(value, 64)
+	open, closed := 100.0, 0.0
+	if c.OpenAt != nil {
+		open = float64(*c.OpenAt)
+	}
+	if c.ClosedAt != nil {
+		closed = float64(*c.ClosedAt)
+	}
+	switch {
+	case err != nil, at < min(open, closed), at > max(open, closed), at != at:
+		return device.PlaceUnknown
+	case at == closed:
+		return device.PlaceClosed
+	case at == open:
+		return device.PlaceOpen
+	}
+	return device.PlaceBetween
 }
 
 // shape fills in what the firmware decides.
@@ -41,7 +87,7 @@ func (c CoverConfig) Check() error {
 	}
 	if c.Ratgdo != "" {
 		checkTopic("ratgdo", c.Ratgdo, bad)
-		if c != (CoverConfig{Ratgdo: c.Ratgdo}) {
+		if !reflect.DeepEqual(c, CoverConfig{Ratgdo: c.Ratgdo}) {
 			bad("ratgdo", "it stands for all topics and words", "remove the others, or ratgdo")
 		}
 		return errors.Join(errs...)
@@ -50,13 +96,22 @@ func (c CoverConfig) Check() error {
 	if c.Command == "" {
 		bad("command", "there is no topic for orders", "name the device's command topic, or ratgdo:")
 	}
-	if c.State == "" {
+	if c.State != "" && c.Position != "" {
+		bad("position", "there is a state as well", "keep one of the two")
+	}
+	if _, ok := c.Words.readings(); !ok {
+		bad("words", "one word stands for two states", "give each a word of its own")
+	}
+	if c.OpenAt != nil && c.ClosedAt != nil && *c.OpenAt == *c.ClosedAt {
+		bad("position_closed", "one number stands for open and closed", "give each its own")
+	}
+	if c.State == "" && c.Position == "" {
 		bad("state", "nothing tells where the door is", "name the device's state topic: a door that nobody sees is not moved")
 	}
 	if c.Open == c.Close || c.Stop != "" && (c.Stop == c.Open || c.Stop == c.Close) {
 		bad("close", "one word stands for two orders: that is a button", "put the relay on a board whose lines loquet pulses itself (driver lines)")
 	}
-	for field, topic := range map[string]string{"command": c.Command, "state": c.State, "obstructed": c.Obstruction} {
+	for field, topic := range map[string]string{"command": c.Command, "state": c.State, "position": c.Position, "obstructed": c.Obstruction} {
 		checkTopic(field, topic, bad)
 	}
 	c.Source.check(bad)
@@ -83,6 +138,7 @@ func OpenerDriver() hw.Driver[device.Opener] {
 // Cover is a door on MQTT.
 type Cover struct {
 	config CoverConfig
+	words  map[string]device.Reading
 	link   link
 	feed   hw.Feed[device.Reading]
 	now    device.Reading // of run; without a time until the state was heard
@@ -99,7 +155,8 @@ var (
 func OpenCover(ctx context.Context, env *hw.Env, c CoverConfig) (*Cover, error) {
 	c = c.shape()
 	o := &Cover{config: c, now: device.Reading{Energised: device.No}}
-	o.link = link{source: c.Source, fields: map[string]string{c.State: c.Source.Field}, heard: o.heard, lost: o.lost}
+	o.words, _ = c.Words.readings()
+	o.link = link{source: c.Source, fields: map[string]string{cmp.Or(c.State, c.Position): c.Source.Field}, heard: o.heard, lost: o.lost}
 	if c.Obstruction != "" {
 		o.link.fields[c.Obstruction] = ""
 	}
@@ -114,10 +171,10 @@ func (o *Cover) heard(topic, value string, at time.Time) {
 		}
 		return
 	}
-	place, known := map[string]device.Reading{
-		"closed": {At: device.PlaceClosed}, "open": {At: device.PlaceOpen}, "stopped": {At: device.PlaceBetween},
-		"opening": {At: device.PlaceBetween, Moving: device.TargetOpen}, "closing": {At: device.PlaceBetween, Moving: device.TargetClosed},
-	}[value]
+	place, known := o.words[value]
+	if o.config.Position != "" {
+		place, known = device.Reading{At: o.config.place(value)}, true
+	}
 	if !known {
 		place.At = device.PlaceUnknown
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,11 +14,42 @@ import (
 
 // LockConfig are the settings of the bolt driver "mqtt": a lock in Home Assistant's words.
 type LockConfig struct {
-	Command string `yaml:"command" jsonschema:"required" jsonschema_description:"the topic for orders"`
-	Lock    string `yaml:"lock,omitempty" jsonschema_description:"the order to lock; LOCK if not given"`
-	Unlock  string `yaml:"unlock,omitempty" jsonschema_description:"the order to unlock; UNLOCK if not given"`
-	State   string `yaml:"state" jsonschema:"required" jsonschema_description:"the topic on which it says LOCKED, UNLOCKED or JAMMED (or locked, unlocked, jammed)"`
+	Command string    `yaml:"command" jsonschema:"required" jsonschema_description:"the topic for orders"`
+	Lock    string    `yaml:"lock,omitempty" jsonschema_description:"the order to lock; LOCK if not given"`
+	Unlock  string    `yaml:"unlock,omitempty" jsonschema_description:"the order to unlock; UNLOCK if not given"`
+	State   string    `yaml:"state" jsonschema:"required" jsonschema_description:"the topic on which it says LOCKED, UNLOCKED or JAMMED (or locked, unlocked, jammed)"`
+	Words   LockWords `yaml:"words,omitempty" jsonschema_description:"what the lock says on state, if it has words of its own"`
 	Source  `yaml:",inline"`
+}
+
+// LockWords are the words of a state. Those that are not given are Home Assistant's, in small or capital letters.
+type LockWords struct {
+	Locked    string `yaml:"locked,omitempty" jsonschema_description:"LOCKED if not given"`
+	Unlocked  string `yaml:"unlocked,omitempty" jsonschema_description:"UNLOCKED if not given"`
+	Locking   string `yaml:"locking,omitempty" jsonschema_description:"LOCKING if not given"`
+	Unlocking string `yaml:"unlocking,omitempty" jsonschema_description:"UNLOCKING if not given"`
+	Jammed    string `yaml:"jammed,omitempty" jsonschema_description:"JAMMED if not given"`
+}
+
+// usual is a value in the words that are used here; a word that was replaced has no meaning any more.
+func (w LockWords) usual(value string) string {
+	small := strings.ToLower(value)
+	for word, own := range map[string]string{"locked": w.Locked, "unlocked": w.Unlocked, "locking": w.Locking, "unlocking": w.Unlocking, "jammed": w.Jammed} {
+		if own != "" && value == own {
+			return word
+		}
+		if own != "" && (small == word || small == strings.TrimSuffix(word, "ed")) {
+			small = ""
+		}
+	}
+	return small
+}
+
+// twice reports whether one word stands for two states.
+func (w LockWords) twice() bool {
+	words := []string{cmp.Or(w.Locked, "LOCKED"), cmp.Or(w.Unlocked, "UNLOCKED"), cmp.Or(w.Locking, "LOCKING"), cmp.Or(w.Unlocking, "UNLOCKING"), cmp.Or(w.Jammed, "JAMMED")}
+	slices.Sort(words)
+	return len(slices.Compact(words)) < 5
 }
 
 // Check implements hw.Checker.
@@ -34,6 +66,9 @@ func (c LockConfig) Check() error {
 	}
 	if cmp.Or(c.Lock, "LOCK") == cmp.Or(c.Unlock, "UNLOCK") {
 		bad("unlock", "one word stands for both orders", "give each a word of its own")
+	}
+	if c.Words.twice() {
+		bad("words", "one word stands for two states", "give each a word of its own")
 	}
 	checkTopic("command", c.Command, bad)
 	checkTopic("state", c.State, bad)
@@ -76,7 +111,7 @@ func OpenLock(ctx context.Context, env *hw.Env, c LockConfig) (*Lock, error) {
 
 func (l *Lock) heard(_, value string, at time.Time) {
 	r := device.LockReading{Energised: device.No, Taken: at}
-	switch strings.ToLower(value) {
+	switch l.config.Words.usual(value) {
 	case "locked", "lock":
 		r.Bolt = device.BoltSecured
 	case "unlocked", "unlock":

@@ -204,6 +204,59 @@ func TestWhatIsBelieved(t *testing.T) {
 	})
 }
 
+// Of several topics that say whether the device is there, the mode decides which are needed.
+func TestPresence(t *testing.T) {
+	two := []Presence{{Topic: "barn/LWT"}, {Topic: "bridge", Online: "yes", Offline: "no", Field: "state"}}
+	for mode, want := range map[string][]device.Place{
+		// after: one is there, both are, the second is gone, the first is gone as well, the first is back
+		"":       {away, device.PlaceClosed, away, away, away},
+		"all":    {away, device.PlaceClosed, away, away, away},
+		"any":    {device.PlaceClosed, device.PlaceClosed, device.PlaceClosed, away, device.PlaceClosed},
+		"latest": {device.PlaceClosed, device.PlaceClosed, away, away, device.PlaceClosed},
+	} {
+		config := CoverConfig{Command: "barn/set", State: "barn/state", Source: Source{Presence: two, Mode: mode}}
+		cover(t, "mode "+mode, config, func(t *testing.T, w *wire, c *Cover) {
+			for i, say := range [][2]string{{"barn/LWT", "online"}, {"bridge", `{"state":"yes"}`}, {"bridge", `{"state":"no"}`}, {"barn/LWT", "offline"}, {"barn/LWT", "online"}} {
+				w.hear(say[0], say[1], false)
+				w.hear("barn/state", "closed", true)
+				if got := at(c); got != want[i] {
+					t.Errorf("after %v: %v, want %v", say, got, want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestWordsAndNumbers(t *testing.T) {
+	own := coverConfig()
+	own.Words = CoverWords{Open: "up", Closed: "down"}
+	cover(t, "words of its own", own, func(t *testing.T, w *wire, c *Cover) {
+		w.hear("barn/LWT", "online", true)
+		for word, want := range map[string]device.Place{"up": device.PlaceOpen, "down": device.PlaceClosed, "closed": device.PlaceUnknown, "stopped": device.PlaceBetween} {
+			w.hear("barn/state", word, false)
+			if got := at(c); got != want {
+				t.Errorf("%s: %v", word, got)
+			}
+		}
+	})
+	none, all := 100, 0
+	cover(t, "a number", CoverConfig{Command: "barn/set", Position: "barn/pos", OpenAt: &all, ClosedAt: &none, Source: Source{Availability: "barn/LWT"}}, func(t *testing.T, w *wire, c *Cover) {
+		w.hear("barn/LWT", "online", true)
+		for word, want := range map[string]device.Place{"0": device.PlaceOpen, "100": device.PlaceClosed, "40": device.PlaceBetween, "101": device.PlaceUnknown, "NaN": device.PlaceUnknown, "open": device.PlaceUnknown} {
+			w.hear("barn/pos", word, false)
+			if got := at(c); got != want {
+				t.Errorf("%s: %v", word, got)
+			}
+		}
+	})
+	l := LockWords{Locked: "1", Unlocked: "0"}
+	for value, want := range map[string]string{"1": "locked", "0": "unlocked", "LOCKED": "", "unlock": "", "JAMMED": "jammed"} {
+		if got := l.usual(value); got != want {
+			t.Errorf("%s is %q", value, got)
+		}
+	}
+}
+
 func TestCoverOrders(t *testing.T) {
 	cover(t, "each is sent once", CoverConfig{Ratgdo: "home/ratgdo"}, func(t *testing.T, w *wire, c *Cover) {
 		w.hear("home/ratgdo/status/availability", "online", true)

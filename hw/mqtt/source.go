@@ -1,10 +1,12 @@
 package mqtt
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,20 +24,38 @@ const (
 	askTime     = time.Second
 	maxValue    = 16 << 10
 	maxText     = 256
+	maxPresence = 8
 )
 
 // Source is how a device tells whether it is there, and how its values are read.
 type Source struct {
-	Availability string `yaml:"availability,omitempty" jsonschema_description:"the topic on which the device, or the broker for it, says whether it is online"`
-	Online       string `yaml:"online,omitempty" jsonschema_description:"what it says there when it is; online if not given"`
-	Offline      string `yaml:"offline,omitempty" jsonschema_description:"what is said there when it is not; offline if not given"`
-	Field        string `yaml:"field,omitempty" jsonschema_description:"the field of the JSON that the state is in, such as state or door.position; not given: the whole message"`
-	Ask          string `yaml:"ask,omitempty" jsonschema_description:"the topic on which the device can be asked for its state"`
-	AskFor       string `yaml:"ask_for,omitempty" jsonschema_description:"what is sent there"`
+	Availability string     `yaml:"availability,omitempty" jsonschema_description:"the topic on which the device, or the broker for it, says whether it is online"`
+	Online       string     `yaml:"online,omitempty" jsonschema_description:"what it says there when it is; online if not given"`
+	Offline      string     `yaml:"offline,omitempty" jsonschema_description:"what is said there when it is not; offline if not given"`
+	Presence     []Presence `yaml:"presence,omitempty" jsonschema_description:"several such topics, instead of availability"`
+	Mode         string     `yaml:"presence_mode,omitempty" jsonschema:"enum=all,enum=any,enum=latest" jsonschema_description:"which of several must say that it is there: all (if not given), any, or whoever spoke last (latest)"`
+	Field        string     `yaml:"field,omitempty" jsonschema_description:"the field of the JSON that the state is in, such as state or door.position; not given: the whole message"`
+	Ask          string     `yaml:"ask,omitempty" jsonschema_description:"the topic on which the device can be asked for its state"`
+	AskFor       string     `yaml:"ask_for,omitempty" jsonschema_description:"what is sent there"`
 }
 
 func (s Source) check(bad func(field, problem, remedy string)) {
-	if s.Availability == "" && s.Ask == "" {
+	if s.Availability != "" && len(s.Presence) > 0 {
+		bad("presence", "there is an availability as well", "keep one of the two")
+	}
+	if len(s.Presence) > maxPresence {
+		bad("presence", "these are too many", "keep those that matter")
+	}
+	for _, p := range s.Presence {
+		checkTopic("presence", p.Topic, bad)
+		if p.Topic == "" || cmp.Or(p.Online, "online") == cmp.Or(p.Offline, "offline") {
+			bad("presence", "one has no topic, or one word for both", "give each a topic and two words")
+		}
+	}
+	if !slices.Contains([]string{"", presenceAll, presenceAny, presenceLatest}, s.Mode) {
+		bad("presence_mode", "this is no mode", "write all, any or latest")
+	}
+	if s.Availability == "" && s.Ask == "" && len(s.Presence) == 0 {
 		bad("availability", "nothing tells whether the device is there", "name its availability topic (often .../LWT or .../availability), or ask: the topic on which it answers")
 	}
 	for field, topic := range map[string]string{"availability": s.Availability, "ask": s.Ask} {
@@ -47,6 +67,57 @@ func checkTopic(field, topic string, bad func(field, problem, remedy string)) {
 	if topic != "" && (len(topic) > maxText || strings.ContainsAny(topic, "+#\x00") || strings.HasPrefix(topic, "/") || strings.HasPrefix(topic, "$")) {
 		bad(field, "this is not the topic of one device", "write it out, without + and #")
 	}
+}
+
+// Presence is one topic on which it is said whether a device is there.
+type Presence struct {
+	Topic   string `yaml:"topic" jsonschema:"required" jsonschema_description:"the topic"`
+	Online  string `yaml:"online,omitempty" jsonschema_description:"what is said there when it is; online if not given"`
+	Offline string `yaml:"offline,omitempty" jsonschema_description:"what is said there when it is not; offline if not given"`
+	Field   string `yaml:"field,omitempty" jsonschema_description:"the field of the JSON that it is in; not given: the whole message"`
+}
+
+// Modes of several topics, in Home Assistant's words.
+const (
+	presenceAll    = "all"
+	presenceAny    = "any"
+	presenceLatest = "latest"
+)
+
+// presence are all topics on which it is said whether the device is there, with their words.
+func (s Source) presence() []Presence {
+	all := s.Presence
+	if s.Availability != "" {
+		all = []Presence{{Topic: s.Availability, Online: s.Online, Offline: s.Offline}}
+	}
+	out := make([]Presence, 0, len(all))
+	for _, p := range all {
+		p.Online, p.Offline = cmp.Or(p.Online, "online"), cmp.Or(p.Offline, "offline")
+		out = append(out, p)
+	}
+	return out
+}
+
+// there is whether the device is, by what was said on each of its topics; latest is what was said last.
+func (s Source) there(said map[string]device.Tri, latest device.Tri) device.Tri {
+	if s.Mode == presenceLatest {
+		return latest
+	}
+	count := map[device.Tri]int{}
+	for _, p := range s.presence() {
+		count[said[p.Topic]]++
+	}
+	first, second := device.No, device.Yes // all: one that is not there decides
+	if s.Mode == presenceAny {
+		first, second = device.Yes, device.No
+	}
+	switch {
+	case count[first] > 0:
+		return first
+	case count[device.Unknown] > 0:
+		return device.Unknown
+	}
+	return second
 }
 
 // read returns the value that a message holds, as text.
@@ -104,8 +175,10 @@ type link struct {
 
 	up     bool
 	online device.Tri
-	kept   map[string]string // values that wait for the device to be online
-	last   time.Time         // when something was heard live
+	here   []Presence
+	said   map[string]device.Tri // what was said on each of those topics
+	kept   map[string]string     // values that wait for the device to be online
+	last   time.Time             // when something was heard live
 	polled time.Time
 }
 
@@ -117,18 +190,15 @@ func (l *link) start(ctx context.Context, env *hw.Env, key string) error {
 	}
 	l.device, l.mqtt, l.log = env.Device(), m, env.Log
 	l.jobs, l.done, l.kept = make(chan func(context.Context)), make(chan struct{}), map[string]string{}
-	if l.source.Online == "" {
-		l.source.Online = "online"
-	}
-	if l.source.Offline == "" {
-		l.source.Offline = "offline"
-	}
+	l.here, l.said = l.source.presence(), map[string]device.Tri{}
 	var filters []string
 	for topic := range l.fields {
 		filters = append(filters, topic)
 	}
-	if l.source.Availability != "" {
-		filters = append(filters, l.source.Availability)
+	for _, p := range l.here {
+		if !slices.Contains(filters, p.Topic) {
+			filters = append(filters, p.Topic)
+		}
 	}
 	run, cancel := context.WithCancel(context.Background())
 	shared, err := hw.Share(ctx, env, "mqtt:"+key, func(context.Context) (*link, func() error, error) {
@@ -178,20 +248,14 @@ func (l *link) event(ctx context.Context, e hw.MQTTEvent) {
 			l.question(ctx)
 			return
 		}
+		clear(l.said)
 		l.away()
 		return
 	}
-	if e.Topic == l.source.Availability {
-		value, err := read(e.Payload, "")
-		switch {
-		case err != nil:
-		case value == l.source.Online:
-			l.arrive(ctx, e.Taken)
-		case value == l.source.Offline:
-			l.away()
-			l.online = device.No
+	for _, p := range l.here {
+		if e.Topic == p.Topic {
+			l.present(ctx, p, e)
 		}
-		return
 	}
 	field, ours := l.fields[e.Topic]
 	if !ours {
@@ -203,11 +267,28 @@ func (l *link) event(ctx context.Context, e hw.MQTTEvent) {
 		return
 	}
 	switch {
-	case l.source.Availability != "" && l.online != device.Yes:
+	case len(l.here) > 0 && l.online != device.Yes:
 		l.kept[e.Topic] = value
-	case e.Retained && l.source.Availability == "": // nobody says how old it is
+	case e.Retained && len(l.here) == 0: // nobody says how old it is
 	default:
 		l.believe(e.Topic, value, e.Taken)
+	}
+}
+
+// present is a message that says whether the device is there.
+func (l *link) present(ctx context.Context, p Presence, e hw.MQTTEvent) {
+	value, err := read(e.Payload, p.Field)
+	now := map[string]device.Tri{p.Online: device.Yes, p.Offline: device.No}[value]
+	if err != nil || now == device.Unknown {
+		return
+	}
+	l.said[p.Topic] = now
+	switch there := l.source.there(l.said, now); there {
+	case device.Yes:
+		l.arrive(ctx, e.Taken)
+	case device.No, device.Unknown:
+		l.away()
+		l.online = there
 	}
 }
 

@@ -95,7 +95,7 @@ func Rules() []Rule {
 			Reason: "keypads with their gates, and the ledger of people and codes behind them: they know doors only as commands"},
 		{Path: "bridge/alerts", May: []string{"access", "api", "config", "health", "hw"},
 			Reason: "what the owner is told, and how it gets there: it sees states and problems and can move nothing"},
-		{Path: "bridge/mqtt", May: []string{"api", "broker", "config", "health", "hw", "hw/garadget"},
+		{Path: "bridge/mqtt", May: []string{"api", "broker", "config", "health", "hw", "hw/garadget", "hw/mqtt/discovery"},
 			Reason: "the house's MQTT: the broker or another one, its accounts, and what is wrong with it; of devices it knows how they are adopted"},
 		{Path: "bridge/mqtt", May: []string{"api", "broker", "config", "health", "hw"},
 			Reason: "the house's MQTT: the broker or another one, its accounts, and what is wrong with it; it knows no device"},
