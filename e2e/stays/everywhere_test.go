@@ -171,7 +171,7 @@ func TestAGuestAtEveryDoor(t *testing.T) {
 	pulses := w.Status(t, "studio").PulsesTotal
 	w.Type(t, "studio-pad", message.PIN+"#")
 	e2e.Until(t, limit, func() string {
-		if !slices.ContainsFunc(q.History(t, "studio-pad"), func(r e2e.Row) bool { return r.Kind == "refused" && r.Code == "expired" }) {
+		if !slices.ContainsFunc(q.History(t, "studio-pad"), func(r e2e.Row) bool { return r.Kind == "refused" && r.Code == "outside-window" }) {
 			return "a row that says that it is too late"
 		}
 		return ""

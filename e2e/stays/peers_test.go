@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,11 +127,17 @@ func (z zwave) slot(t *testing.T, host *e2e.Host, n int) (code string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	var c *websocket.Conn
-	host.Do(t, func() (err error) {
-		c, _, err = websocket.Dial(ctx, "ws://127.0.0.1:"+zwavePort, nil)
-		return err
-	})
+	there := &http.Client{Transport: &http.Transport{DialContext: func(_ context.Context, network, address string) (conn net.Conn, err error) {
+		host.Do(t, func() error {
+			conn, err = net.Dial(network, address)
+			return err
+		})
+		return conn, err
+	}}}
+	c, _, err := websocket.Dial(ctx, "ws://127.0.0.1:"+zwavePort, &websocket.DialOptions{HTTPClient: there})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer c.CloseNow()
 	c.SetReadLimit(16 << 20)
 	for i, q := range []string{`{"messageId":"0","command":"initialize","schemaVersion":40}`,
