@@ -259,3 +259,30 @@ func TestWhoMayNotUnlockMakesNoPIN(t *testing.T) {
 		t.Errorf("user %+v", u)
 	}
 }
+
+// A PIN whose place among the credentials could not be kept is refused; asked for again it is the controller's, under the number that
+// it asked for, and there once.
+func TestAPINThatCameHalfWay(t *testing.T) {
+	h := newPeopled(t)
+	must(t, h.setUser("front", 0, 1, "Anna", -1, -1))
+	full := errors.New("the disk is full")
+	h.disk.faces.set(full)
+	if a := h.setPIN("front", 0, 4, "583917", 1); a.status == 0 {
+		t.Error("acknowledged, and not kept")
+	}
+	h.disk.faces.set(nil)
+	if u := h.user("front", 1); len(u.pins) > 1 {
+		t.Errorf("half a PIN is %+v", u)
+	}
+	if a := h.setPIN("front", 0, 4, "583917", 1); a.status != 0 {
+		t.Errorf("asked for again: %+v", a)
+	}
+	if u := h.user("front", 1); !slices.Equal(u.pins, []uint64{4}) || len(h.codes("front")) != 1 {
+		t.Errorf("%+v, %d codes", u, len(h.codes("front")))
+	}
+	must(t, h.unlock("front", "583917"))
+	must(t, h.clearPIN("front", 4))
+	if len(h.codes("front")) != 0 {
+		t.Error("the PIN is there after it was cleared")
+	}
+}

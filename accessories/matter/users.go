@@ -218,7 +218,7 @@ func (b *book) SetPIN(user, credential uint16, digits []byte, by uint8) error {
 
 // share finds the code of a PIN that this fabric gave the same person at another lock, and lets it open this one as well:
 // ecosystems give a guest one PIN for all locks, and a keypad must not meet it twice. It returns "" for a PIN that is new,
-// and the code of old for the one that this credential has.
+// the code of old for the one that this credential has, and the one that came half the way when it was asked for before.
 func (b *book) share(l Ledger, t *table, user uint16, old *pin, secret seal.Secret, wanted access.Code, revoked bool, by uint8) (string, error) {
 	m, err := l.Find(b.house.c.Register.Group, secret)
 	switch {
@@ -231,6 +231,10 @@ func (b *book) share(l Ledger, t *table, user uint16, old *pin, secret seal.Secr
 	}
 	e, other := t.Users[user], b.house.maker(m.Code.ID)
 	fabric := b.house.fabricOf(by)
+	if n := e.halfWay(m.Code.ID); old == nil && n != 0 && m.Code.Revoked == revoked && slices.Equal(m.Code.Doors, wanted.Doors) && reflect.DeepEqual(m.Code.Windows, wanted.Windows) {
+		delete(e.PINs, n)
+		return m.Code.ID, nil
+	}
 	if m.Code.Doors == nil || slices.Contains(m.Code.Doors, b.lock) || other == nil || fabric == "" || other.Creator != fabric || e.Creator != fabric ||
 		len(e.PINs) > 0 || t.of(m.Person.ID) != 0 || !sameName(l, user, e.Person, m.Person) || m.Code.Revoked != revoked || !reflect.DeepEqual(m.Code.Windows, wanted.Windows) {
 		return "", doorlock.ErrDuplicate
@@ -240,6 +244,17 @@ func (b *book) share(l Ledger, t *table, user uint16, old *pin, secret seal.Secr
 	}
 	e.Person = m.Person.ID
 	return m.Code.ID, nil
+}
+
+// halfWay is the index of a code of the user that no controller is known to have made, 0 for none: the power was cut, or the disk
+// full, before its place was kept, and who asks for it again means that one.
+func (e *entry) halfWay(code string) uint16 {
+	for n, p := range e.PINs {
+		if p.Code == code && p.Creator == "" {
+			return n
+		}
+	}
+	return 0
 }
 
 // sameName says whether a user was called as the person is, or nothing at all.

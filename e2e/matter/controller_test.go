@@ -2,6 +2,7 @@ package matter
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,6 +37,10 @@ func TestMain(m *testing.M) {
 	}
 	lab = e2e.Open()
 	defer lab.Close()
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("4") // a number is one: houses and controllers wait most of the time, whatever the processors
+	}
 	m.Run()
 }
 
