@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/loquet/loquet/api"
 )
@@ -80,7 +79,6 @@ type shown struct {
 }
 
 // judge decides whether the edit that was not answered has happened, and holds the books against what is shown.
-// mine says which people are of these books.
 func (b *books) judge(s shown) error {
 	if p := b.pending; p != nil {
 		b.pending = nil
@@ -183,7 +181,7 @@ func (b *books) fresh(id string) error {
 func differs(have api.Code, want code) string {
 	until := ""
 	for _, w := range have.Windows {
-		until = strings.Join([]string{until, w.To}, "")
+		until += w.To
 	}
 	switch {
 	case have.Person != want.person:

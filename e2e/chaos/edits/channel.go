@@ -48,7 +48,7 @@ func (c *channel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(text + "END:VCALENDAR\r\n"))
 }
 
-// add is a calendar with two bookings.
+// add makes a calendar, with a booking or two.
 func (c *channel) add(random *rand.Rand) (address string) {
 	c.mu.Lock()
 	c.last++
@@ -59,7 +59,7 @@ func (c *channel) add(random *rand.Rand) (address string) {
 	return c.URL + path + "?s=0123456789abcdef"
 }
 
-// change books in every calendar, or moves a booking.
+// changeAll books in every calendar, or moves a booking.
 func (c *channel) changeAll(random *rand.Rand) {
 	c.mu.Lock()
 	var paths []string

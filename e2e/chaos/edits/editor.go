@@ -124,9 +124,9 @@ func windows(until string) []api.Window {
 
 // next draws an edit.
 func (e *editor) next() *pending {
-	person, one := any1(e.random, e.people), code{}
+	person, one := anyKey(e.random, e.people), code{}
 	for range 3 {
-		if id := any1(e.random, e.codes); id != "" {
+		if id := anyKey(e.random, e.codes); id != "" {
 			one = e.codes[id]
 		}
 	}
@@ -173,8 +173,8 @@ func (e *editor) anyRest(c code) code {
 	return c
 }
 
-// any1 is a key of a map, or empty.
-func any1[V any](random *rand.Rand, m map[string]V) string {
+// anyKey is a key of a map, or empty.
+func anyKey[V any](random *rand.Rand, m map[string]V) string {
 	keys := make([]string, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 
 	"github.com/loquet/loquet/api"
 )
@@ -47,7 +48,7 @@ func (h *host) act(call caller, n int64) (dead bool, err error) {
 			break
 		}
 	}
-	calendar, name := any1(h.random, h.calendars), fmt.Sprintf("Flat %d", n)
+	calendar, name := anyKey(h.random, h.calendars), fmt.Sprintf("Flat %d", n)
 	switch k := h.random.IntN(12); {
 	case calendar == "" || k < 3 && len(h.calendars) < mostCalendars:
 		var made api.Calendar
@@ -191,7 +192,7 @@ func (h *host) guests(calendars map[string]api.Calendar, stays []api.Stay, s sho
 		}
 	}
 	for id := range s.people {
-		if len(id) > 5 && id[:5] == "stay-" && guests[id].ID == "" {
+		if strings.HasPrefix(id, "stay-") && guests[id].ID == "" {
 			return id + " is known, and is nobody's guest"
 		}
 	}

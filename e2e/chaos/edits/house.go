@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -153,7 +154,7 @@ func (h *House) Judge(t testing.TB, q *e2e.Loquet) {
 		seen += len(e.people)
 	}
 	for id, p := range s.people {
-		if len(id) < 5 || id[:5] != "stay-" {
+		if !strings.HasPrefix(id, "stay-") {
 			seen--
 		}
 		if p.Name == "" {
