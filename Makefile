@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-edits chaos-network chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
+.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-edits chaos-network chaos-broker chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -23,10 +23,10 @@ race: ## the same under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v '/e2e')
 
 # These judge how fast something is answered: one after another, with the machine to themselves.
-TIMED   := ./e2e/homekit ./e2e/chaos/network
+TIMED   := ./e2e/homekit ./e2e/chaos/network ./e2e/chaos/broker
 
 e2e: ## the built binary with clients nobody here wrote
-	$(GO) test -count=1 -p 2 -timeout 30m $$($(GO) list ./e2e/... | grep -v -E '/e2e/(homekit|chaos/network)$$')
+	$(GO) test -count=1 -p 2 -timeout 30m $$($(GO) list ./e2e/... | grep -v -E '/e2e/(homekit|chaos/network|chaos/broker)$$')
 	$(GO) test -count=1 -p 1 -timeout 30m $(TIMED)
 
 cross: ## the three machines loquet is made for
@@ -40,7 +40,7 @@ lint: ## golangci-lint, built from its own module
 fuzz: ## every fuzz target for FUZZFOR each
 	bash internal/fuzzall.sh $(FUZZFOR)
 
-chaos: chaos-disk chaos-process chaos-edits chaos-network chaos-matter chaos-years chaos-seeded ## all of the next seven: docs/reliability.md
+chaos: chaos-disk chaos-process chaos-edits chaos-network chaos-broker chaos-matter chaos-years chaos-seeded ## all of the next eight: docs/reliability.md
 
 chaos-process: ## 1,000 kills instead of 200, stops in a warning, a pulse and before a command: LOQUET_KILLS
 	LOQUET_KILLS=$${LOQUET_KILLS:-1000} $(GO) test -count=1 -timeout 120m -v ./e2e/chaos/process
@@ -50,6 +50,9 @@ chaos-edits: ## 1,000 kills while people, codes, calendars and stays are edited 
 
 chaos-network: ## cut and lossy networks, a network full of strangers, sessions whose phones are gone
 	LOQUET_LONG=1 $(GO) test -count=1 -timeout 30m -v ./e2e/chaos/network
+
+chaos-broker: ## an MQTT broker that dies 100 times, and two minutes of a storm in it
+	LOQUET_LONG=1 $(GO) test -count=1 -timeout 30m -v ./e2e/chaos/broker
 
 chaos-matter: ## 1,000 kills of a Matter node while it is commissioned and written to, 2,000 images of power cuts: LOQUET_KILLS, LOQUET_IMAGES
 	LOQUET_KILLS=$${LOQUET_KILLS:-1000} LOQUET_IMAGES=$${LOQUET_IMAGES:-2000} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/matter

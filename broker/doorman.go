@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -25,6 +26,8 @@ type doorman struct {
 	quiet    map[string]time.Time // who said too much, by account or address, and until when it stays out
 	kept     map[string]int       // bytes of the messages that are kept, by topic
 	keptSum  int
+
+	crush atomic.Int64 // when the house last could not take in all that is said, in ns since 1970
 }
 
 // visitor is a client that got in.
@@ -34,6 +37,7 @@ type visitor struct {
 	remote string
 	rights Rights
 	rate   rate
+	talk   talk
 }
 
 // adoption lets devices without an account in, for a while.
@@ -71,7 +75,7 @@ func (d *doorman) ID() string { return "doorman" }
 // Provides implements mochi.Hook.
 func (d *doorman) Provides(b byte) bool {
 	return bytes.IndexByte([]byte{mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPacketRead, mochi.OnSubscribe,
-		mochi.OnPublish, mochi.OnWill, mochi.OnDisconnect}, b) >= 0
+		mochi.OnPublish, mochi.OnPublishDropped, mochi.OnWill, mochi.OnDisconnect}, b) >= 0
 }
 
 // OnPacketRead implements mochi.Hook. Devices that have no account say so with empty values, which MQTT 3.1.1
@@ -245,8 +249,22 @@ func (d *doorman) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packe
 	return pk
 }
 
-// OnPublish implements mochi.Hook. A command that is to be kept, or was sent before, is no command.
-func (d *doorman) OnPublish(_ *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+// OnPublishDropped implements mochi.Hook: the house does not keep up.
+func (d *doorman) OnPublishDropped(cl *mochi.Client, _ packets.Packet) {
+	if cl.Net.Listener == forTheHouse {
+		d.crush.Store(time.Now().UnixNano())
+	}
+}
+
+// OnPublish implements mochi.Hook. A command that is to be kept, or was sent before, is no command. When the
+// house does not keep up, those who talk much are not heard: a board that says little is.
+func (d *doorman) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	if v := d.visitor(cl); v != nil {
+		now := time.Now()
+		if v.talk.much(now) && now.UnixNano()-d.crush.Load() < int64(crushTime) {
+			return pk, packets.CodeSuccessIgnore
+		}
+	}
 	if IsCommand(pk.TopicName) && (pk.FixedHeader.Retain || pk.FixedHeader.Dup) {
 		return pk, packets.CodeSuccessIgnore
 	}

@@ -25,11 +25,28 @@ type ear struct {
 	queue      []hw.MQTTEvent
 	early      []hw.MQTTEvent // came before the subscription was confirmed
 	bytes      int            // of both
-	lost       bool           // the next message comes after lost ones
+	topics     map[string]share
+	lost       bool // the next message comes after lost ones
 }
 
+// share is what one topic has of what is unread.
+type share struct{ messages, bytes int }
+
 func newEar(filters []string) *ear {
-	return &ear{filters: slices.Clone(filters), out: make(chan hw.MQTTEvent), wake: make(chan struct{}, 1)}
+	return &ear{filters: slices.Clone(filters), out: make(chan hw.MQTTEvent), wake: make(chan struct{}, 1), topics: map[string]share{}}
+}
+
+// count notes that a message came (1) or went (-1); mu is held.
+func (e *ear) count(event hw.MQTTEvent, n int) {
+	if event.Topic == "" {
+		return
+	}
+	e.bytes += n * len(event.Payload)
+	s := e.topics[event.Topic]
+	s.messages, s.bytes = s.messages+n, s.bytes+n*len(event.Payload)
+	if e.topics[event.Topic] = s; s.messages == 0 {
+		delete(e.topics, event.Topic)
+	}
 }
 
 // serve hands over what is in the queue until ctx ends.
@@ -64,7 +81,7 @@ func (e *ear) take() (hw.MQTTEvent, bool) {
 	if e.queue = e.queue[1:]; len(e.queue) == 0 {
 		e.queue = nil
 	}
-	e.bytes -= len(event.Payload)
+	e.count(event, -1)
 	if event.Topic != "" && e.lost {
 		event.Lost, e.lost = true, false
 	}
@@ -75,7 +92,8 @@ func (e *ear) wants(topic string) bool {
 	return slices.ContainsFunc(e.filters, func(f string) bool { return Matches(f, topic) })
 }
 
-// put adds a message; the oldest ones go where there are too many.
+// put adds a message; where there are too many, the oldest go of the topic that has most of them: who talks
+// much does not talk others down.
 func (e *ear) put(event hw.MQTTEvent) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -84,22 +102,32 @@ func (e *ear) put(event hw.MQTTEvent) {
 	} else {
 		e.queue = append(e.queue, event)
 	}
-	e.bytes += len(event.Payload)
+	e.count(event, 1)
 	for unread := len(e.queue) + len(e.early); unread > 1 && (unread > maxUnread || e.bytes > maxUnreadBytes); unread-- {
-		e.forget()
+		e.forget(unread > maxUnread)
 	}
 	e.ring()
 }
 
-// forget drops the oldest message.
-func (e *ear) forget() {
+// forget drops a message: of the topic with most messages, or most bytes.
+func (e *ear) forget(messages bool) {
 	e.lost = true
+	size := func(topic string) int {
+		if messages {
+			return e.topics[topic].messages
+		}
+		return e.topics[topic].bytes
+	}
+	most := 0
+	for topic := range e.topics {
+		most = max(most, size(topic))
+	}
 	for _, list := range []*[]hw.MQTTEvent{&e.queue, &e.early} {
-		i := slices.IndexFunc(*list, func(event hw.MQTTEvent) bool { return event.Topic != "" })
+		i := slices.IndexFunc(*list, func(event hw.MQTTEvent) bool { return event.Topic != "" && size(event.Topic) == most })
 		if i < 0 {
 			continue
 		}
-		e.bytes -= len((*list)[i].Payload)
+		e.count((*list)[i], -1)
 		*list = slices.Delete(*list, i, i+1)
 		return
 	}
@@ -121,11 +149,10 @@ func (e *ear) down() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.subscribed = false
-	e.early = nil
-	e.bytes = 0
-	for _, event := range e.queue {
-		e.bytes += len(event.Payload)
+	for _, event := range e.early {
+		e.count(event, -1)
 	}
+	e.early = nil
 	e.change(false)
 	e.ring()
 }

@@ -27,3 +27,25 @@ func (r *rate) allows(now time.Time, size int) bool {
 	r.bytes = min(r.bytes+passed*bytesPerSecond, bytesAtOnce) - float64(size)
 	return r.messages >= 0 && r.bytes >= 0
 }
+
+// What a device says that does not talk much, and how long those are not heard who do, after the house could
+// not take in all that was said.
+const (
+	littlePerSecond = 10
+	littleAtOnce    = 50
+	crushTime       = time.Second
+)
+
+// talk is how much more a client said than a device that says little. It belongs to the one goroutine that
+// reads from it.
+type talk struct {
+	over float64
+	at   time.Time
+}
+
+// much takes in one more message.
+func (t *talk) much(now time.Time) bool {
+	t.over = max(t.over-max(now.Sub(t.at).Seconds(), 0)*littlePerSecond, 0) + 1
+	t.at = now
+	return t.over > littleAtOnce
+}

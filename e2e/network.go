@@ -87,6 +87,9 @@ func (h *Host) Do(t testing.TB, f func() error) {
 	}
 }
 
+// Try is Do for what may fail: it may be called from any goroutine.
+func (h *Host) Try(f func() error) error { return h.do(f) }
+
 func (h *Host) do(f func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- h.visit(f) }()

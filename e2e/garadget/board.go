@@ -82,6 +82,8 @@ func beBoard(words string, in io.Reader, out io.Writer) error {
 			if off = func() {}; value == "on" {
 				on()
 			}
+		case "mute":
+			b.Mute()
 		case "wall":
 			o.Door.Wall()
 		case "put":
@@ -157,7 +159,8 @@ func StartBoard(t testing.TB, host *e2e.Host, o emulator.Options) *Board {
 	return b
 }
 
-// Do says something to the board or to its door: power on|off, wall, put 0..1, stick on|off, obstruct on|off.
+// Do says something to the board or to its door: power on|off, wall, put 0..1, stick on|off,
+// obstruct on|off, mute (the next order is obeyed, and the connection is gone before anybody hears of it).
 func (b *Board) Do(t testing.TB, words string) {
 	t.Helper()
 	if _, err := fmt.Fprintln(b.Stdin(), words); err != nil {

@@ -157,6 +157,10 @@ func (b *Board) event(ctx context.Context, e hw.MQTTEvent) {
 		}
 		return
 	}
+	if e.Lost && b.name != "" && time.Since(b.polled) >= askTime { // it may have been the board's own word
+		b.polled = time.Now()
+		b.poll(ctx, b.polled)
+	}
 	name, last, ok := split(e.Topic)
 	if !ok {
 		return

@@ -48,6 +48,7 @@ type Board struct {
 	pinged   time.Time
 	pulls    atomic.Bool
 	refused  atomic.Int64
+	mute     atomic.Bool
 }
 
 // New returns a board without power.
@@ -78,6 +79,9 @@ func New(o Options) *Board {
 
 // Refused is how often a broker did not let the board in.
 func (b *Board) Refused() int { return int(b.refused.Load()) }
+
+// Mute makes the board lose its connection with the next order: it obeys, and nobody hears of it.
+func (b *Board) Mute() { b.mute.Store(true) }
 
 // Pulls reports whether the relay pulls.
 func (b *Board) Pulls() bool { return b.pulls.Load() }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"strings"
 	"time"
 )
 
@@ -72,7 +73,11 @@ func (b *Board) lost() {
 func (b *Board) hear(m message) {
 	switch m.topic {
 	case b.topic("command"):
-		b.command(string(m.payload))
+		order := string(m.payload)
+		if (order == "open" || strings.HasPrefix(order, "close")) && b.mute.Swap(false) {
+			b.link.conn.Close()
+		}
+		b.command(order)
 	case b.topic("set-config"):
 		b.configure(m.payload)
 	}
