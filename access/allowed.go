@@ -94,14 +94,16 @@ func (q Question) Decide() Decision {
 		return no(ReasonDoor, whose, "it is not for "+q.Door)
 	}
 	now, known := q.At.certain()
+	holiday, mode := Span{}, HolidayUsual
 	if p.Kind != Owner && known {
-		if s, ok := q.House.holiday(q.Door, now); ok {
-			return no(ReasonHoliday, append([]string{whose, span("a holiday lets only owners in", s.Start, s.End)}, s.Notes...)...)
-		}
+		holiday, mode = q.House.holiday(q.Door, now)
+	}
+	if mode == HolidayOwners {
+		return no(ReasonHoliday, append([]string{whose, span("a holiday lets only owners in", holiday.Start, holiday.End)}, holiday.Notes...)...)
 	}
 	d := Decision{Allowed: true, Reason: ReasonPermanent, Why: []string{whose, "it opens " + q.Door + " at any time"}}
 	if !c.Permanent() {
-		d = q.inWindow(now, known)
+		d = q.inWindow(now, known, holiday, mode == HolidayNoWeekly)
 		d.Why = append([]string{whose, "it is for " + q.Door}, d.Why...)
 	}
 	if d.Allowed && c.Both {
@@ -130,8 +132,8 @@ type tally struct {
 	no     Decision // why the window that is open now does not let it in
 }
 
-// inWindow judges a code that is not permanent.
-func (q Question) inWindow(now time.Time, known bool) Decision {
+// inWindow judges a code that is not permanent. On a day off its weekly windows do not hold.
+func (q Question) inWindow(now time.Time, known bool, holiday Span, dayOff bool) Decision {
 	var t tally
 	for _, w := range q.Code.Windows {
 		s, ok, err := w.Next(now)
@@ -144,6 +146,8 @@ func (q Question) inWindow(now time.Time, known bool) Decision {
 			if !t.coming || s.Start.Before(t.future.Start) {
 				t.future, t.coming = s, true
 			}
+		case dayOff && w.Kind == Weekly:
+			t.no = no(ReasonHoliday, append([]string{span("on a holiday its weekly times do not hold", holiday.Start, holiday.End)}, holiday.Notes...)...)
 		default:
 			d := q.inSpan(w, s, now, known)
 			if d.Allowed {

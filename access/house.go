@@ -73,6 +73,8 @@ type HolidayMode string
 const (
 	HolidayOwners HolidayMode = "owners" // only owners come in by code
 	HolidayUsual  HolidayMode = "usual"  // everything is as on other days
+	// HolidayNoWeekly is a day off: weekly windows do not hold, so nobody comes to work; guests with dates come in.
+	HolidayNoWeekly HolidayMode = "no-weekly"
 )
 
 func (h Holiday) window() Window { return Window{Kind: Dates, From: h.From, To: h.To, Zone: h.Zone} }
@@ -82,8 +84,8 @@ func (h Holiday) Check() error {
 	switch {
 	case !validID(h.ID):
 		return fmt.Errorf("%w: the id of a holiday has 1 to %d letters, digits or dashes", ErrHouse, maxID)
-	case h.Mode != HolidayOwners && h.Mode != HolidayUsual:
-		return fmt.Errorf("%w: a holiday is of the mode %s or %s", ErrHouse, HolidayOwners, HolidayUsual)
+	case h.Mode != HolidayOwners && h.Mode != HolidayUsual && h.Mode != HolidayNoWeekly:
+		return fmt.Errorf("%w: a holiday is of the mode %s, %s or %s", ErrHouse, HolidayOwners, HolidayNoWeekly, HolidayUsual)
 	case len(h.Doors) > maxDoors || slices.ContainsFunc(h.Doors, func(d string) bool { return !validID(d) }):
 		return fmt.Errorf("%w: the doors of a holiday are not doors", ErrHouse)
 	}
@@ -107,9 +109,10 @@ func (h *Holiday) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// holiday returns the stretch of the holiday that keeps everybody but owners out of the door at a moment; ok
-// is false if there is none. Of several, the one that began last decides.
-func (h House) holiday(door string, at time.Time) (s Span, ok bool) {
+// holiday returns the stretch of the holiday at a door at a moment, and what it does; HolidayUsual if there is none. Of
+// several, the one that began last decides.
+func (h House) holiday(door string, at time.Time) (s Span, mode HolidayMode) {
+	mode = HolidayUsual
 	for _, one := range h.Holidays {
 		if one.Doors != nil && !slices.Contains(one.Doors, door) {
 			continue
@@ -118,7 +121,7 @@ func (h House) holiday(door string, at time.Time) (s Span, ok bool) {
 		if err != nil || !span.Has(at) || span.Start.Before(s.Start) {
 			continue
 		}
-		s, ok = span, one.Mode == HolidayOwners
+		s, mode = span, one.Mode
 	}
-	return s, ok
+	return s, mode
 }

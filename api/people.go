@@ -25,6 +25,10 @@ type Ledger interface {
 	SaveDoorGroup(ctx context.Context, g DoorGroup) (DoorGroup, error)
 	// RemoveDoorGroup removes a group that no code names.
 	RemoveDoorGroup(ctx context.Context, id string) error
+	Holidays(ctx context.Context) ([]Holiday, error)
+	// SaveHoliday adds a holiday, or changes the one of that id.
+	SaveHoliday(ctx context.Context, h Holiday) (Holiday, error)
+	RemoveHoliday(ctx context.Context, id string) error
 }
 
 // Keypads are the keypads of the house.
@@ -111,6 +115,27 @@ type DoorGroupRequest struct {
 	Doors []string `json:"doors" jsonschema:"required"`
 }
 
+// Holiday is a time in which codes of owners alone open, or in which weekly windows do not hold, or in which everything
+// is as on other days although a longer one says otherwise. The one that began last decides.
+type Holiday struct {
+	ID    string   `json:"id"`
+	From  string   `json:"from" jsonschema:"description=the first minute: 2026-12-24T00:00"`
+	To    string   `json:"to" jsonschema:"description=the first minute that is not in it any more"`
+	Zone  string   `json:"zone"`
+	Mode  string   `json:"mode" jsonschema:"enum=owners,enum=no-weekly,enum=usual"`
+	Doors []string `json:"doors,omitzero" jsonschema:"description=absent: all"`
+	Lock  bool     `json:"lock,omitempty" jsonschema:"description=an ecosystem put it on a lock: it is changed there"`
+}
+
+// HolidayRequest is the body of PUT /api/v1/holidays/{id}.
+type HolidayRequest struct {
+	From  string   `json:"from" jsonschema:"required"`
+	To    string   `json:"to" jsonschema:"required"`
+	Zone  string   `json:"zone,omitempty" jsonschema:"description=that of the house where it is left out"`
+	Mode  string   `json:"mode,omitempty" jsonschema:"enum=owners,enum=no-weekly,enum=usual,description=owners where it is left out"`
+	Doors []string `json:"doors,omitempty" jsonschema:"description=device ids; absent: all"`
+}
+
 // NewCode is the answer that holds a PIN that was made, the only time it is shown.
 type NewCode struct {
 	Code
@@ -138,9 +163,12 @@ type ExplainRequest struct {
 
 // Explanation says whether a code opens a door at a moment.
 type Explanation struct {
-	Allowed bool     `json:"allowed"`
-	Reason  string   `json:"reason" jsonschema:"description=a stable word"`
-	Why     []string `json:"why" jsonschema:"description=one line a thought"`
+	Allowed bool      `json:"allowed"`
+	Reason  string    `json:"reason" jsonschema:"description=a stable word"`
+	Why     []string  `json:"why" jsonschema:"description=one line a thought"`
+	At      time.Time `json:"at,omitzero" jsonschema:"description=the moment that was asked about in the time of the house"`
+	Zone    string    `json:"zone,omitempty" jsonschema:"description=of the house"`
+	Trust   string    `json:"trust,omitempty" jsonschema:"description=how far the time is known where it is about now"`
 }
 
 // KeypadInstall is until when a keypad can get its key.
@@ -166,6 +194,9 @@ func (s *Server) ledgerRoutes() []route {
 		{"GET", "/api/v1/groups", "listDoorGroups", "The groups of doors that codes can name", nil, nil, ok([]DoorGroup{}), nil, s.getGroups},
 		{"PUT", "/api/v1/groups/{id}", "saveDoorGroup", "Makes a group of doors, or changes it", nil, DoorGroupRequest{}, ok(DoorGroup{}), []int{503, 507}, s.putGroup},
 		{"DELETE", "/api/v1/groups/{id}", "removeDoorGroup", "Removes a group of doors that no code names", nil, nil, none, []int{409, 503}, s.deleteGroup},
+		{"GET", "/api/v1/holidays", "listHolidays", "The times in which only owners come in by code, or nobody by a weekly one", nil, nil, ok([]Holiday{}), nil, s.getHolidays},
+		{"PUT", "/api/v1/holidays/{id}", "saveHoliday", "Makes a holiday, or changes it", nil, HolidayRequest{}, ok(Holiday{}), []int{409, 503, 507}, s.putHoliday},
+		{"DELETE", "/api/v1/holidays/{id}", "removeHoliday", "Removes a holiday", nil, nil, none, []int{404, 409, 503}, s.deleteHoliday},
 		{"DELETE", "/api/v1/codes/{id}", "removeCode", "Removes a code at once", nil, nil, none, []int{404, 503}, s.deleteCode},
 	}
 }

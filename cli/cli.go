@@ -138,7 +138,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.startCommands()...)
 	root.AddCommand(a.devicesCommand())
 	root.AddCommand(a.moveCommands()...)
-	root.AddCommand(a.historyCommand(), a.doctorCommand(), a.clockCommand(), a.pairCommand(), a.adoptCommand(), a.peopleCommand(), a.codesCommand(), a.staysCommand(), a.calendarsCommand(), a.tokenCommand(), a.reloadCommand(), a.versionCommand(),
+	root.AddCommand(a.historyCommand(), a.doctorCommand(), a.clockCommand(), a.pairCommand(), a.adoptCommand(), a.peopleCommand(), a.codesCommand(), a.explainCommand(), a.staysCommand(), a.calendarsCommand(), a.tokenCommand(), a.reloadCommand(), a.versionCommand(),
 		a.backupCommand(), a.exportCommand())
 	root.AddCommand(a.offlineCommands()...)
 	return root

@@ -46,7 +46,7 @@ func (a *app) showClock(f api.ClockFacts) error {
 
 func clockTime(t time.Time, zone string) string {
 	text := t.Format("Monday 2 January 2006 15:04:05 MST")
-	if zone == "" {
+	if zone == "" || zone == "Local" {
 		return text
 	}
 	return fmt.Sprintf("%s (%s)", text, zone)

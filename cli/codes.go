@@ -19,7 +19,7 @@ func (a *app) codesCommand() *cobra.Command {
 		Short:   "Give people PINs and cards, and say why one opens or does not",
 		GroupID: groupHouse,
 	}, a.codesListCommand())
-	cmd.AddCommand(a.codesAddCommand(), a.codesRevokeCommand(), a.codesRemoveCommand(), a.codesExplainCommand(), a.groupsCommand())
+	cmd.AddCommand(a.codesAddCommand(), a.codesRevokeCommand(), a.codesRemoveCommand(), a.codesExplainCommand(), a.groupsCommand(), a.holidaysCommand())
 	return cmd
 }
 
@@ -241,11 +241,8 @@ func (a *app) explainCode(cmd *cobra.Command, args []string, door, at string) er
 	question := api.ExplainRequest{}
 	if at != "" {
 		var err error
-		if question.At, err = time.Parse(time.RFC3339, at); err != nil {
-			question.At, err = time.ParseInLocation("2006-01-02T15:04", at, time.Local)
-		}
-		if err != nil {
-			return &usage{"--at takes a time as 2026-07-01T15:00", cmd}
+		if question.At, err = parseTime(at); err != nil {
+			return &usage{"--at takes a time as " + sampleTime, cmd}
 		}
 	}
 	c, err := a.bridge(cmd.Context())
@@ -279,6 +276,7 @@ func (a *app) explainCode(cmd *cobra.Command, args []string, door, at string) er
 	for _, why := range e.Why {
 		a.say("  %s", why)
 	}
+	a.momentWords(e)
 	return nil
 }
 

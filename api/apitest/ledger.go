@@ -23,6 +23,8 @@ type Ledger struct {
 	asked  []api.ExplainRequest
 	made   int
 	groups []api.DoorGroup
+
+	holidays []api.Holiday
 }
 
 var (

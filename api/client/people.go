@@ -83,3 +83,18 @@ func (c *Client) SaveDoorGroup(ctx context.Context, id string, r api.DoorGroupRe
 func (c *Client) RemoveDoorGroup(ctx context.Context, id string) error {
 	return c.do(ctx, http.MethodDelete, "/api/v1/groups/"+url.PathEscape(id), nil, nil)
 }
+
+// Holidays lists the times in which only owners come in by code.
+func (c *Client) Holidays(ctx context.Context) (list []api.Holiday, err error) {
+	return list, c.get(ctx, "/api/v1/holidays", &list)
+}
+
+// SaveHoliday makes a holiday, or changes it.
+func (c *Client) SaveHoliday(ctx context.Context, id string, r api.HolidayRequest) (h api.Holiday, err error) {
+	return h, c.do(ctx, http.MethodPut, "/api/v1/holidays/"+url.PathEscape(id), r, &h)
+}
+
+// RemoveHoliday removes a holiday.
+func (c *Client) RemoveHoliday(ctx context.Context, id string) error {
+	return c.do(ctx, http.MethodDelete, "/api/v1/holidays/"+url.PathEscape(id), nil, nil)
+}

@@ -192,7 +192,10 @@ func (p *People) ExplainCode(_ context.Context, q api.ExplainRequest) (api.Expla
 	if err != nil {
 		return api.Explanation{}, explain(err)
 	}
-	out := api.Explanation{Allowed: d.Allowed, Reason: string(d.Reason), Why: d.Why}
+	out := api.Explanation{Allowed: d.Allowed, Reason: string(d.Reason), Why: d.Why, At: at.Now.In(p.Zone()), Zone: zoneName(p.Zone())}
+	if q.At.IsZero() {
+		out.Trust = trustWord(at.Trust)
+	}
 	if out.Allowed && !p.Opens(q.Door) {
 		out.Allowed, out.Reason = false, "no-keypad"
 		out.Why = append(out.Why, "but no keypad opens "+q.Door)
@@ -202,6 +205,25 @@ func (p *People) ExplainCode(_ context.Context, q api.ExplainRequest) (api.Expla
 		out.Why = append(out.Why, "but every keypad that opens "+q.Door+" takes a code before its last digit: length in the configuration")
 	}
 	return out, nil
+}
+
+// zoneName is the zone of the house; empty if nobody said which.
+func zoneName(zone *time.Location) string {
+	if zone == time.Local {
+		return ""
+	}
+	return zone.String()
+}
+
+func trustWord(t access.Trust) string {
+	switch t {
+	case access.Trusted:
+		return "trusted"
+	case access.TrustHoldover:
+		return "holdover"
+	case access.TrustFloor:
+	}
+	return "floor"
 }
 
 // tooLong reports whether a code cannot be typed to its end where a door is opened.
