@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -129,23 +130,31 @@ func exportHistory(ctx context.Context, c *client.Client, path string) (rows int
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	lines := json.NewEncoder(f)
-	for after := int64(0); ; {
-		page, err := c.History(ctx, api.HistoryQuery{After: after, OldestFirst: true, Limit: exportPage})
+	if rows, _, err = exportLines(ctx, c, f); err != nil {
+		return rows, err
+	}
+	return rows, f.Sync()
+}
+
+// exportLines writes the history as JSON lines, oldest first, and returns how many there are and the last one.
+func exportLines(ctx context.Context, c *client.Client, out io.Writer) (rows int64, last api.Row, err error) {
+	lines := json.NewEncoder(out)
+	for {
+		page, err := c.History(ctx, api.HistoryQuery{After: last.Seq, OldestFirst: true, Limit: exportPage})
 		if err != nil {
-			return rows, err
+			return rows, last, err
 		}
 		for _, r := range page {
-			if r.Seq <= after {
-				return rows, fmt.Errorf("history came out of order after row %d", after)
+			if r.Seq <= last.Seq {
+				return rows, last, fmt.Errorf("history came out of order after row %d", last.Seq)
 			}
 			if err := lines.Encode(r); err != nil {
-				return rows, err
+				return rows, last, err
 			}
-			after, rows = r.Seq, rows+1
+			last, rows = r, rows+1
 		}
 		if len(page) < exportPage {
-			return rows, f.Sync()
+			return rows, last, nil
 		}
 	}
 }

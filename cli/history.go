@@ -41,7 +41,7 @@ func (a *app) historyCommand() *cobra.Command {
 	f.IntVar(&o.limit, "limit", 50, "at most so many rows, 1 to 1000")
 	f.BoolVar(&o.follow, "follow", false, "go on with what happens from now on")
 	f.BoolVar(&o.all, "all", false, "every row, also those of relays and started moves")
-	cmd.AddCommand(a.verifyCommand())
+	cmd.AddCommand(a.verifyCommand(), a.anchorCommand(), a.historyExportCommand())
 	return a.client(a.listing(cmd))
 }
 
@@ -174,7 +174,8 @@ func (a *app) printRow(r api.Row, names map[string]string, all bool) error {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	return a.client(a.listing(&cobra.Command{
+	var kept string
+	cmd := a.client(a.listing(&cobra.Command{
 		Use:   "verify",
 		Short: "Check that no row was changed, deleted or put out of order",
 		Long: `Check that no row was changed, deleted or put out of order.
@@ -182,9 +183,25 @@ func (a *app) verifyCommand() *cobra.Command {
 With --state, where no bridge answers, the files in the folder are checked.`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			k, given := parseAnchor(kept)
+			if kept != "" && !given {
+				return &usage{"--anchor takes what loquet history anchor printed: a number, a colon, 64 digits of a hash", cmd}
+			}
 			v, err := a.verdict(cmd.Context())
 			if err != nil {
 				return err
+			}
+			if given {
+				c, err := a.bridge(cmd.Context())
+				if err == nil {
+					err = k.holds(cmd.Context(), c, v)
+				}
+				if err != nil {
+					return err
+				}
+				if !a.json {
+					a.say("Row %d is the one of the anchor.", k.Seq)
+				}
 			}
 			if a.json {
 				err = a.printJSON(v)
@@ -203,6 +220,8 @@ With --state, where no bridge answers, the files in the folder are checked.`,
 			return &Failure{Why: "the history was changed", Remedy: "compare it with a backup, and look who could write to the folder of state"}
 		},
 	}))
+	cmd.Flags().StringVar(&kept, "anchor", "", "what loquet history `anchor` printed earlier: that row must still be there (a bridge must run)")
+	return cmd
 }
 
 // verdict is that of the bridge, or of its files if it does not run.
