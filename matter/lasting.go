@@ -31,7 +31,7 @@ type Lasting struct {
 var _ net.PacketConn = (*Lasting)(nil)
 
 // NewLasting makes one of an open socket. open opens the same address again. changed hears why the socket is down, once for each
-// time and with each try that fails, and nil when it is up again; it must not wait, and nil is nobody.
+// time and with each try that fails, and nil when it is up again; it must not wait. A nil changed is nobody.
 func NewLasting(conn net.PacketConn, open func(ctx context.Context) (net.PacketConn, error), changed func(err error)) *Lasting {
 	if changed == nil {
 		changed = func(error) {}
@@ -77,7 +77,11 @@ func (l *Lasting) reopen(why error) bool {
 	for wait := firstReopen; ; wait = min(2*wait, lastReopen) {
 		conn, err := l.open(l.life)
 		if err == nil {
-			return l.replace(conn)
+			ok := l.replace(conn)
+			if ok {
+				l.changed(nil)
+			}
+			return ok
 		}
 		l.changed(err)
 		if !l.pause(wait) {
@@ -94,7 +98,6 @@ func (l *Lasting) replace(conn net.PacketConn) bool {
 		return false
 	}
 	l.conn = conn
-	l.changed(nil)
 	return true
 }
 

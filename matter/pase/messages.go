@@ -41,12 +41,12 @@ func (m ParamRequest) Bytes() ([]byte, error) {
 
 // ParseParamRequest decodes the message.
 func ParseParamRequest(b []byte) (ParamRequest, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return ParamRequest{}, err
 	}
 	m := ParamRequest{Random: f.Octets(1, 32, 32), SessionID: f.Uint16(2), PasscodeID: f.Uint16(3), HasParams: f.Bool(4)}
-	m.Params, err = params(f, 5)
+	m.Params, err = session.OptionalParams(f, 5)
 	return m, err
 }
 
@@ -72,7 +72,7 @@ func (m ParamResponse) Bytes() ([]byte, error) {
 
 // ParseParamResponse decodes the message.
 func ParseParamResponse(b []byte) (ParamResponse, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return ParamResponse{}, err
 	}
@@ -85,29 +85,8 @@ func ParseParamResponse(b []byte) (ParamResponse, error) {
 			return ParamResponse{}, err
 		}
 	}
-	m.Params, err = params(f, 5)
+	m.Params, err = session.OptionalParams(f, 5)
 	return m, err
-}
-
-func open(b []byte) (*tlv.Fields, error) {
-	e, err := tlv.Decode(b)
-	if err != nil {
-		return nil, err
-	}
-	f := tlv.OpenStruct(e)
-	return f, f.Err()
-}
-
-func params(f *tlv.Fields, n uint8) (*session.Params, error) {
-	e, ok := f.Optional(n)
-	if !ok {
-		return nil, f.Err()
-	}
-	p, err := session.ReadParams(e)
-	if err != nil {
-		return nil, err
-	}
-	return &p, f.Err()
 }
 
 // EncodeShare encodes Pake1, Pake2 or Pake3: one or two octet strings, numbered from 1.
@@ -123,7 +102,7 @@ func EncodeShare(parts ...[]byte) ([]byte, error) {
 
 // ParseShare decodes Pake1, Pake2 or Pake3, whose octet strings have these sizes.
 func ParseShare(b []byte, sizes ...int) ([][]byte, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return nil, err
 	}

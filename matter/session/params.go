@@ -73,11 +73,15 @@ func ReadParams(e tlv.Element) (Params, error) {
 	return p, f.Err()
 }
 
-// OptionalParams reads the parameters in member n of a handshake message, or returns the defaults.
-func OptionalParams(f *tlv.Fields, n uint8) (Params, error) {
+// OptionalParams reads parameters that may be the member n of a message; nil where there are none.
+func OptionalParams(f *tlv.Fields, n uint8) (*Params, error) {
 	e, ok := f.Optional(n)
 	if !ok {
-		return DefaultParams(), nil
+		return nil, f.Err()
 	}
-	return ReadParams(e)
+	p, err := ReadParams(e)
+	if err != nil {
+		return nil, err
+	}
+	return &p, f.Err()
 }

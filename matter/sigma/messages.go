@@ -43,13 +43,13 @@ func (m sigma1) bytes() ([]byte, error) {
 }
 
 func parseSigma1(b []byte) (sigma1, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return sigma1{}, err
 	}
 	m := sigma1{random: f.Octets(1, randomSize, randomSize), sessionID: f.Uint16(2), destination: f.Octets(3, 32, 32),
 		ephemeral: f.Octets(4, crypto.PublicKeySize, crypto.PublicKeySize)}
-	if m.params, err = params(f, 5); err != nil {
+	if m.params, err = session.OptionalParams(f, 5); err != nil {
 		return sigma1{}, err
 	}
 	id, hasID := f.OptionalOctets(6, resumptionSize, resumptionSize)
@@ -84,13 +84,13 @@ func (m sigma2) bytes() ([]byte, error) {
 }
 
 func parseSigma2(b []byte) (sigma2, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return sigma2{}, err
 	}
 	m := sigma2{random: f.Octets(1, randomSize, randomSize), sessionID: f.Uint16(2),
 		ephemeral: f.Octets(3, crypto.PublicKeySize, crypto.PublicKeySize), sealed: f.Octets(4, crypto.TagSize, maxSealed)}
-	m.params, err = params(f, 5)
+	m.params, err = session.OptionalParams(f, 5)
 	return m, err
 }
 
@@ -104,7 +104,7 @@ func sigma3(sealed []byte) ([]byte, error) {
 }
 
 func parseSigma3(b []byte) ([]byte, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return nil, err
 	}
@@ -132,12 +132,12 @@ func (m sigma2Resume) bytes() ([]byte, error) {
 }
 
 func parseSigma2Resume(b []byte) (sigma2Resume, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return sigma2Resume{}, err
 	}
 	m := sigma2Resume{resumptionID: f.Octets(1, resumptionSize, resumptionSize), mic: f.Octets(2, micSize, micSize), sessionID: f.Uint16(3)}
-	m.params, err = params(f, 4)
+	m.params, err = session.OptionalParams(f, 4)
 	return m, err
 }
 
@@ -165,7 +165,7 @@ func (m identity) bytes() ([]byte, error) {
 }
 
 func parseIdentity(b []byte, withID bool) (identity, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return identity{}, err
 	}
@@ -191,25 +191,4 @@ func (m identity) signed(own, peer []byte) ([]byte, error) {
 	w.Octets(tlv.Context(4), peer)
 	w.End()
 	return w.Finish()
-}
-
-func open(b []byte) (*tlv.Fields, error) {
-	e, err := tlv.Decode(b)
-	if err != nil {
-		return nil, err
-	}
-	f := tlv.OpenStruct(e)
-	return f, f.Err()
-}
-
-func params(f *tlv.Fields, n uint8) (*session.Params, error) {
-	e, ok := f.Optional(n)
-	if !ok {
-		return nil, f.Err()
-	}
-	p, err := session.ReadParams(e)
-	if err != nil {
-		return nil, err
-	}
-	return &p, f.Err()
 }

@@ -161,7 +161,7 @@ func (r resumption) bytes() ([]byte, error) {
 }
 
 func parseResumption(b []byte) (resumption, error) {
-	f, err := open(b)
+	f, err := tlv.OpenMessage(b)
 	if err != nil {
 		return resumption{}, err
 	}

@@ -20,6 +20,16 @@ type Fields struct {
 // OpenStruct reads the members of a structure.
 func OpenStruct(e Element) *Fields { return &Fields{e: e, err: e.want(TypeStruct)} }
 
+// OpenMessage decodes a message that is one structure, and reads its members.
+func OpenMessage(b []byte) (*Fields, error) {
+	e, err := Decode(b)
+	if err != nil {
+		return nil, err
+	}
+	f := OpenStruct(e)
+	return f, f.Err()
+}
+
 // OpenList reads the tagged members of a list, such as a path.
 func OpenList(e Element) *Fields { return &Fields{e: e, err: e.want(TypeList)} }
 
