@@ -12,6 +12,7 @@ import (
 	"github.com/loquet/loquet/hw/mqtt"
 	"github.com/loquet/loquet/hw/nuki"
 	"github.com/loquet/loquet/hw/osdp"
+	"github.com/loquet/loquet/hw/secplus"
 	"github.com/loquet/loquet/hw/shelly"
 	"github.com/loquet/loquet/hw/sim"
 	"github.com/loquet/loquet/hw/tasmota"
@@ -28,6 +29,7 @@ func Openers() *hw.Registry[device.Opener] {
 		esphome.OpenerDriver(),
 		lines.OpenerDriver(),
 		mqtt.OpenerDriver(),
+		secplus.Driver(),
 	)
 }
 

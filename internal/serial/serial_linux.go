@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,4 +83,18 @@ func speeds() map[int]uint32 {
 		1200: unix.B1200, 2400: unix.B2400, 4800: unix.B4800, 9600: unix.B9600, 19200: unix.B19200,
 		38400: unix.B38400, 57600: unix.B57600, 115200: unix.B115200, 230400: unix.B230400,
 	}
+}
+
+// Break holds the line low for so long at least, once what was written has left the machine.
+func (p *Port) Break(d time.Duration) error {
+	return p.control(func(fd int) error {
+		if err := unix.IoctlSetInt(fd, unix.TCSBRK, 1); err != nil {
+			return err
+		}
+		if err := unix.IoctlSetInt(fd, unix.TIOCSBRK, 0); err != nil {
+			return err
+		}
+		time.Sleep(d)
+		return unix.IoctlSetInt(fd, unix.TIOCCBRK, 0)
+	})
 }

@@ -2,7 +2,10 @@
 
 package serial
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 var errOnlyLinux = errors.New("serial ports are supported on Linux only")
 
@@ -14,3 +17,6 @@ func (p *Port) Close() error { return p.f.Close() }
 
 // Drain is refused.
 func (p *Port) Drain() error { return errOnlyLinux }
+
+// Break is refused.
+func (p *Port) Break(time.Duration) error { return errOnlyLinux }
