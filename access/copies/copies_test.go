@@ -141,7 +141,7 @@ func (b *lockbox) WriteSlot(_ context.Context, n int, keys device.Keys) error {
 	did, err := b.answers()
 	b.writes++
 	for _, have := range b.slots {
-		did = did && !(b.refuses && have == keys)
+		did = did && (!b.refuses || have != keys)
 	}
 	if did {
 		b.slots[n] = keys

@@ -144,7 +144,7 @@ func (l *lock) step(ctx context.Context) error {
 	}
 	codes, err := l.k.o.Source.Codes()
 	if err != nil {
-		return nil // the board tells already
+		return nil //nolint:nilerr // the board tells already
 	}
 	have := l.k.of(l.id)
 	at := l.k.o.Clock.Moment()

@@ -111,14 +111,6 @@ func (c *Calendar) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (c Calendar) zone() *time.Location {
-	zone, err := time.LoadLocation(c.Zone)
-	if err != nil {
-		return time.UTC // Check refuses it
-	}
-	return zone
-}
-
 func (c Calendar) ahead() time.Duration {
 	days := c.Ahead
 	if days == 0 {
