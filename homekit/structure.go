@@ -57,7 +57,7 @@ func buildStructure(as []*accessory.A, old *structure) (*structure, error) {
 		return nil, fmt.Errorf("the first accessory has id %d: it must be 1", as[0].Id)
 	}
 	st := &structure{units: map[uint64]*unit{}, attrs: map[ID]*attribute{}}
-	e := &encoder{st: st, text: []byte(`{"accessories":[`)}
+	e := &encoder{st: st, text: []byte(`{"accessories":[`), known: map[string][]byte{}}
 	for i, a := range as {
 		if st.units[a.Id] != nil {
 			return nil, fmt.Errorf("accessory id %d is used twice", a.Id)
@@ -89,14 +89,25 @@ func buildStructure(as []*accessory.A, old *structure) (*structure, error) {
 
 // encoder writes the answer of GET /accessories with holes for the values.
 type encoder struct {
-	st   *structure
-	text []byte
-	ids  map[uint64]bool // of the present accessory
+	st    *structure
+	text  []byte
+	ids   map[uint64]bool   // of the present accessory
+	known map[string][]byte // a house has many devices of few kinds, and what is said of them is kept once
 }
 
 func (e *encoder) cut(value *attribute) {
-	e.st.parts = append(e.st.parts, part{slices.Clone(e.text), value})
+	e.st.parts = append(e.st.parts, part{e.keep(e.text), value})
 	e.text = e.text[:0]
+}
+
+// keep returns bytes that stay as they are: those of an equal text before, or a copy.
+func (e *encoder) keep(text []byte) []byte {
+	b, ok := e.known[string(text)]
+	if !ok {
+		b = slices.Clone(text)
+		e.known[string(b)] = b
+	}
+	return b
 }
 
 func (e *encoder) claim(id uint64) error {
@@ -185,6 +196,7 @@ func (e *encoder) service(u *unit, s *service.S) error {
 		if err != nil {
 			return fmt.Errorf("characteristic %d (type %s): %w", c.Id, c.Type, err)
 		}
+		a.typeJSON, a.permsJSON, a.metaJSON, a.value = e.keep(a.typeJSON), e.keep(a.permsJSON), e.keep(a.metaJSON), e.keep(a.value)
 		e.st.attrs[a.ID] = a
 		e.characteristic(a)
 	}

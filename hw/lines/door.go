@@ -166,21 +166,28 @@ func (d *Door) watch(ctx context.Context, out chan device.Reading) {
 		if !ok {
 			return
 		}
-		if !heard || d.closed.there() && s.closed == device.Unknown || d.open.there() && s.open == device.Unknown ||
-			d.obstructed.there() && s.obstructed == device.Unknown {
-			continue
+		if heard {
+			s.fault = faults(broken[:]...)
+			d.tell(out, &s)
 		}
-		s.fault = faults(broken[:]...)
-		taken := s.base.Taken
-		if d.senses() {
-			taken = time.Now() // contacts are watched: what they said last holds until they say otherwise
-		}
-		if p, ok := d.opener.(presentDoor); ok {
-			taken = time.Now()
-			s.base = p.present()
-		}
-		hw.Offer(out, s.reading(taken))
 	}
+}
+
+// tell gives a reading once every contact was heard. It is no part of watch, whose stack each door holds while it rests.
+func (d *Door) tell(out chan device.Reading, s *seen) {
+	if d.closed.there() && s.closed == device.Unknown || d.open.there() && s.open == device.Unknown ||
+		d.obstructed.there() && s.obstructed == device.Unknown {
+		return
+	}
+	taken := s.base.Taken
+	if d.senses() {
+		taken = time.Now() // contacts are watched: what they said last holds until they say otherwise
+	}
+	if p, ok := d.opener.(presentDoor); ok {
+		taken = time.Now()
+		s.base = p.present()
+	}
+	hw.Offer(out, s.reading(taken))
 }
 
 func (d *Door) senses() bool { return d.closed.there() || d.open.there() }

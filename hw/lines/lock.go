@@ -162,21 +162,28 @@ func (l *Lock) watch(ctx context.Context, out chan device.LockReading) {
 		if !ok {
 			return
 		}
-		if !heard || l.door.there() && f.door == device.Unknown || l.secured.there() && f.secured == device.Unknown ||
-			l.unsecured.there() && f.unsecured == device.Unknown {
-			continue
+		if heard {
+			f.fault = faults(broken[:]...)
+			l.tell(out, &f)
 		}
-		f.fault = faults(broken[:]...)
-		taken := f.base.Taken
-		if l.senses() {
-			taken = time.Now()
-		}
-		if p, ok := l.bolt.(presentBolt); ok {
-			taken = time.Now()
-			f.base = p.present()
-		}
-		hw.Offer(out, f.reading(taken))
 	}
+}
+
+// tell gives a reading once every contact was heard. It is no part of watch, whose stack each lock holds while it rests.
+func (l *Lock) tell(out chan device.LockReading, f *felt) {
+	if l.door.there() && f.door == device.Unknown || l.secured.there() && f.secured == device.Unknown ||
+		l.unsecured.there() && f.unsecured == device.Unknown {
+		return
+	}
+	taken := f.base.Taken
+	if l.senses() {
+		taken = time.Now()
+	}
+	if p, ok := l.bolt.(presentBolt); ok {
+		taken = time.Now()
+		f.base = p.present()
+	}
+	hw.Offer(out, f.reading(taken))
 }
 
 func (l *Lock) senses() bool { return l.secured.there() || l.unsecured.there() || l.door.there() }
