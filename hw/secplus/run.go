@@ -13,6 +13,7 @@ const (
 	betweenTime = 150 * time.Millisecond // from press to release, and between two commands
 	pauseTime   = 100 * time.Millisecond // within a frame: longer, and it is over
 	askEvery    = 500 * time.Millisecond // until it answers
+	askAgain    = 2 * time.Second        // when it has answered before
 	giveUpAfter = 60                     // questions; then it is asked seldom
 	askSeldom   = time.Minute
 	quietFor    = 5 * time.Minute // without a word it is asked
@@ -242,9 +243,13 @@ func (k *keeper) ask() {
 		k.broken(err)
 		return
 	}
-	k.timer.Reset(askEvery)
-	if k.asks > giveUpAfter {
+	switch {
+	case k.asks > giveUpAfter:
 		k.timer.Reset(askSeldom)
+	case k.up:
+		k.timer.Reset(askAgain)
+	default:
+		k.timer.Reset(askEvery)
 	}
 }
 
