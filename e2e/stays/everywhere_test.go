@@ -21,6 +21,7 @@ import (
 // TestAGuestAtEveryDoor follows one code through a house without a way out: the calendar, the keypad of the studio, a
 // Z-Wave lock behind zwave-js, and what HomeKit and Matter are shown of it, from the booking to its end.
 func TestAGuestAtEveryDoor(t *testing.T) {
+	t.Parallel()
 	home, elsewhere := lab.Pair(t)
 	text, err := os.ReadFile(e2e.Folder(t, "examples", "guest-stay", "loquet.yaml"))
 	if err != nil {

@@ -61,6 +61,7 @@ func (c *channel) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 
 // A guest books, is told the code, comes in, and does not after the stay was moved away.
 func TestAGuestOfACalendar(t *testing.T) {
+	t.Parallel()
 	lab.NeedNetworks(t) // without a way out
 	text, err := os.ReadFile(e2e.Folder(t, "examples", "guest-stay", "loquet.yaml"))
 	if err != nil {
