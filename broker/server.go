@@ -160,12 +160,18 @@ func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
 	}
 	s.mu.Lock()
 	m, closing := s.mochi, s.closing
+	if !closing {
+		m.Listeners.ClientsWg.Add(1) // the library counts it later, when it may wait for the last one already
+	}
 	s.mu.Unlock()
 	if closing {
 		return nil, errors.New("the broker is closed")
 	}
 	ours, theirs := net.Pipe()
-	go func() { _ = m.EstablishConnection(forTheHouse, theirs) }() // its end is heard at the other end
+	go func() {
+		defer m.Listeners.ClientsWg.Done()
+		_ = m.EstablishConnection(forTheHouse, theirs) // its end is heard at the other end
+	}()
 	return ours, nil
 }
 
