@@ -67,7 +67,7 @@ func TestHostileFilesEndSoon(t *testing.T) {
 		for _, before := range []string{"", "doors:\n  "} {
 			start := time.Now()
 			_, _, err := config.ReadBytes("x", []byte((before + text)[:min(size, len(before)+len(text))]), catalog())
-			if d := time.Since(start); d > 10*time.Second {
+			if d := time.Since(start); d > time.Minute { // a hundred times as long as it takes; what grows with the square takes hours
 				t.Errorf("%s after %q took %v", name, before, d)
 			}
 			if err != nil && len(err.Error()) > 1<<20 {

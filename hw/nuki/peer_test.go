@@ -288,7 +288,7 @@ func connected(t *testing.T) rig {
 	return r
 }
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // upon waits for something that happens soon.
 func (r rig) upon(t *testing.T, what string, ok func() bool) {

@@ -18,7 +18,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // plug puts a simulated reader on a port.
 func plug(t *testing.T, r *reader) Config {

@@ -139,8 +139,10 @@ func TestStrangeValues(t *testing.T) {
 	r := open(t, newPeer(t))
 	r.at(t, device.BoltSecured)
 	for _, strange := range []any{"255", 255.5, -1, 300, nil, true, map[string]any{"a": 1}} {
+		r.change(func() { r.mode = 254 }) // it is asked, and does not know better
 		r.value(98, "currentMode", strange)
 		r.at(t, device.BoltUnknown)
+		r.change(func() { r.mode = 255 })
 		r.value(98, "currentMode", 255)
 		r.at(t, device.BoltSecured)
 	}

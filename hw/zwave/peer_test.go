@@ -357,7 +357,7 @@ func open(t *testing.T, p *peer) rig {
 	return rig{p, env, lock}
 }
 
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // until waits for a reading, over ends of the connection.
 func (r rig) until(t *testing.T, what string, ok func(device.LockReading) bool) device.LockReading {
