@@ -30,7 +30,7 @@ type Found struct {
 
 // AdoptRequest is the body of POST /api/v1/mqtt/accounts.
 type AdoptRequest struct {
-	Kind  string `json:"kind" jsonschema:"required,enum=garadget,enum=device,enum=tasmota,enum=zigbee2mqtt,enum=nuki,description=what it is"`
+	Kind  string `json:"kind" jsonschema:"required,enum=garadget,enum=device,enum=tasmota,enum=homeassistant,enum=zigbee2mqtt,enum=nuki,description=what it is"`
 	Topic string `json:"topic,omitempty" jsonschema:"description=device and tasmota: the topic that it has for itself"`
 	ID    string `json:"id,omitempty" jsonschema:"description=nuki: the lock's Nuki ID in hexadecimal digits"`
 	Blank bool   `json:"blank,omitempty" jsonschema:"description=garadget: for 15 minutes, let one board in that has no account, and give it this one"`

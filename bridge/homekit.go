@@ -99,6 +99,7 @@ func (a *App) show(id string, d api.Device) {
 	a.matter.Show(id)
 	a.stream.State(d)
 	a.alerts.Seen(d)
+	a.mqtt.Show(d)
 }
 
 func (a *App) stopDevices(context.Context) error {

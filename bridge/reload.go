@@ -195,6 +195,7 @@ func (a *App) adopt(units []*unit.Unit) {
 	a.mu.Lock()
 	a.units = units
 	a.mu.Unlock()
+	a.mqtt.Apply(unit.Views(units, a.zone.Load()))
 	if a.slots != nil {
 		a.slots.Set(unit.Slots(units))
 	}

@@ -36,6 +36,8 @@ type ClientOptions struct {
 	User string
 	// Password is asked before each connection; nil: there is none.
 	Password func() ([]byte, error)
+	// Will is what the broker keeps and says on this topic when the connection ends; empty: nothing.
+	WillTopic, Will string
 	// Changed hears of each new connection (nil) and why there is none; it must not wait.
 	Changed func(err error)
 	// Denied hears of a topic that the broker does not let the house read (on), and when that is over:
@@ -146,6 +148,9 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 	if len(password) > 0 {
 		hello.PasswordFlag, hello.Password = true, password
 	}
+	if c.options.WillTopic != "" {
+		hello.WillMessage = &paho.WillMessage{Retain: true, Topic: c.options.WillTopic, Payload: []byte(c.options.Will)}
+	}
 	answer, err := l.paho.Connect(ctx, hello)
 	if answer != nil && (answer.ReasonCode == 0x86 || answer.ReasonCode == 0x87) { // MQTT 5 3.2.2.2
 		return nil, ErrCredentials
@@ -170,7 +175,11 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 	c.options.Changed(nil)
 	select {
 	case <-ctx.Done():
-		_ = l.paho.Disconnect(&paho.Disconnect{}) // it is going anyway
+		bye := &paho.Disconnect{}
+		if c.options.WillTopic != "" {
+			bye.ReasonCode = 0x04 // and say what is left behind (MQTT 5 3.14.2.1)
+		}
+		_ = l.paho.Disconnect(bye) // it is going anyway
 		l.drop(ctx.Err())
 	case <-l.paho.Done():
 		l.drop(errors.New("the connection ended"))
@@ -188,8 +197,22 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 
 // Publish implements hw.MQTT.
 func (c *Client) Publish(ctx context.Context, topic string, payload []byte) error {
-	if topic == "" || len(topic) > maxTopic || strings.ContainsAny(topic, "+#\x00") || len(payload) > maxPublished {
-		return fmt.Errorf("publish to %.80q: not a topic, or too much to say", topic)
+	expiry := messageExpiry
+	return c.publish(ctx, &paho.Publish{Topic: topic, Payload: payload, Properties: &paho.PublishProperties{MessageExpiry: &expiry}})
+}
+
+// Keep publishes something that is so, which the broker keeps for whoever comes later; an empty payload takes it
+// away. It is refused on topics that devices take orders on.
+func (c *Client) Keep(ctx context.Context, topic string, payload []byte) error {
+	if IsCommand(topic) {
+		return fmt.Errorf("keep at %.80q: orders are never kept", topic)
+	}
+	return c.publish(ctx, &paho.Publish{Topic: topic, Payload: payload, Retain: true})
+}
+
+func (c *Client) publish(ctx context.Context, m *paho.Publish) error {
+	if m.Topic == "" || len(m.Topic) > maxTopic || strings.ContainsAny(m.Topic, "+#\x00") || len(m.Payload) > maxPublished {
+		return fmt.Errorf("publish to %.80q: not a topic, or too much to say", m.Topic)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
@@ -200,9 +223,7 @@ func (c *Client) Publish(ctx context.Context, topic string, payload []byte) erro
 	if l == nil {
 		return fmt.Errorf("%w: there is no connection to the MQTT broker", device.ErrUnavailable)
 	}
-	expiry := messageExpiry
-	_, err := l.paho.Publish(ctx, &paho.Publish{Topic: topic, Payload: payload, Properties: &paho.PublishProperties{MessageExpiry: &expiry}})
-	if err != nil {
+	if _, err := l.paho.Publish(ctx, m); err != nil {
 		// a packet that was cut short is none: the broker never acts on it
 		return fmt.Errorf("%w: the connection to the MQTT broker broke: %w", device.ErrUnavailable, err)
 	}

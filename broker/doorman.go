@@ -17,6 +17,7 @@ type doorman struct {
 	mochi.HookBase
 	server   *mochi.Server
 	accounts *Accounts
+	own      []string
 	told     func(Notice)
 
 	mu       sync.RWMutex
@@ -65,7 +66,7 @@ const (
 )
 
 func newDoorman(server *mochi.Server, o ServerOptions) *doorman {
-	return &doorman{server: server, accounts: o.Accounts, told: o.Told, visitors: map[*mochi.Client]*visitor{},
+	return &doorman{server: server, accounts: o.Accounts, own: o.Own, told: o.Told, visitors: map[*mochi.Client]*visitor{},
 		changes: map[string]*changes{}, quiet: map[string]time.Time{}, kept: map[string]int{}}
 }
 
@@ -106,7 +107,7 @@ func (d *doorman) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) boo
 		d.told(Notice{Kind: Refused, Client: plain(cl.ID), Remote: cl.Net.Remote, Detail: why})
 		return false
 	}
-	if pk.Connect.WillFlag && (!v.may(pk.Connect.WillTopic, true) || IsCommand(pk.Connect.WillTopic)) {
+	if pk.Connect.WillFlag && (!v.may(pk.Connect.WillTopic, true) || d.ours(pk.Connect.WillTopic) || IsCommand(pk.Connect.WillTopic)) {
 		cl.Properties.Will = mochi.Will{} // nobody asks about it again; and no device falls silent with an order
 	}
 	if g, ok := cl.Net.Conn.(*guest); ok {
@@ -225,7 +226,12 @@ func (d *doorman) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 		return true
 	}
 	v := d.visitor(cl)
-	return v != nil && v.may(topic, write)
+	return v != nil && v.may(topic, write) && (!write || !d.ours(topic))
+}
+
+// ours reports whether only the house writes a topic.
+func (d *doorman) ours(topic string) bool {
+	return slices.ContainsFunc(d.own, func(f string) bool { return Matches(f, topic) })
 }
 
 func (v *visitor) may(topic string, write bool) bool {

@@ -29,6 +29,7 @@ const (
 type ServerOptions struct {
 	Listen   string // "192.168.1.5:1883"
 	Accounts *Accounts
+	Own      []string // filters of topics that the house alone writes, whatever an account may
 	// Told hears what the owner should know; it must not wait.
 	Told func(Notice)
 	Log  zerolog.Logger

@@ -16,7 +16,7 @@ func (a *app) adoptCommand() *cobra.Command {
 		GroupID: groupHouse,
 		Args:    noSuchCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usage{"say what: garadget, nuki, device, tasmota, zigbee2mqtt, found, list or remove", cmd}
+			return &usage{"say what: garadget, nuki, device, tasmota, homeassistant, zigbee2mqtt, found, list or remove", cmd}
 		},
 	}
 	blank := false
@@ -26,6 +26,7 @@ func (a *app) adoptCommand() *cobra.Command {
 		a.adoptKind("nuki ID", "A Nuki lock, by its Nuki ID: prints the values for its app", nil),
 		a.adoptKind("device TOPIC", "A device that keeps to a topic of its own", nil),
 		a.adoptKind("tasmota TOPIC", "A device with the Tasmota firmware, by its topic", nil),
+		a.adoptKind("homeassistant", "Home Assistant, to see what the house publishes", nil),
 		a.adoptKind("zigbee2mqtt", "Zigbee2MQTT", nil),
 		a.adoptFoundCommand(), a.adoptListCommand(), a.adoptRemoveCommand())
 	return cmd

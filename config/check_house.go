@@ -131,6 +131,7 @@ func cutPort(s string) (host, port string, found bool) {
 
 func (k *checker) broker(m MQTT) {
 	at := path{"mqtt"}
+	k.oneOf("bad-publish", at.sub("publish"), "something that can be published", m.Publish, PublishStates)
 	switch {
 	case m.Listen == "" && m.URL == "":
 		k.fail("mqtt-which", at, "this says neither where the built-in broker listens nor where another one is",

@@ -84,7 +84,11 @@ type MQTT struct {
 	URL          string `yaml:"url" jsonschema_description:"another broker instead, such as mqtt://broker.local:1883"`
 	User         string `yaml:"user" jsonschema_description:"the user at the other broker"`
 	PasswordFile string `yaml:"password_file" jsonschema_description:"a file that holds the password, and nothing else"`
+	Publish      string `yaml:"publish" jsonschema:"enum=states" jsonschema_description:"states: doors, locks and contacts are shown at the broker, as Home Assistant finds them; nothing is if not given"`
 }
+
+// PublishStates is the word for a house that shows its devices at the broker, and takes no orders there.
+const PublishStates = "states"
 
 // Board is a provider of lines.
 type Board struct {

@@ -54,12 +54,14 @@ func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 	case "tasmota":
 		return broker.Rights{Write: []string{"stat/" + r.Topic + "/#", "tele/" + r.Topic + "/#", r.Topic + "/stat/#", r.Topic + "/tele/#"},
 			Read: []string{"cmnd/" + r.Topic + "/#", r.Topic + "/cmnd/#"}, Packet: small}, true, nil
+	case "homeassistant":
+		return broker.Rights{Write: []string{"homeassistant/status"}, Read: []string{"homeassistant/#", "loquet/#"}, Packet: small}, false, nil
 	case "zigbee2mqtt":
 		all := []string{"zigbee2mqtt/#", "homeassistant/#"}
 		return broker.Rights{Write: all, Read: all, Packet: large}, false, nil
 	}
 	return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That cannot be adopted", Field: "kind",
-		Why: fmt.Sprintf("there is no kind %.30q", r.Kind), Remedy: "garadget, nuki, device, tasmota or zigbee2mqtt"}
+		Why: fmt.Sprintf("there is no kind %.30q", r.Kind), Remedy: "garadget, nuki, device, tasmota, homeassistant or zigbee2mqtt"}
 }
 
 // elsewhere says that accounts are made at the other broker.

@@ -102,7 +102,7 @@ func TestKinds(t *testing.T) {
 		{api.AdoptRequest{Kind: "nuki"}, false},
 		{api.AdoptRequest{Kind: "nuki", ID: "2BB2857+"}, false},
 		{api.AdoptRequest{Kind: "nuki", ID: "+"}, false},
-		{api.AdoptRequest{Kind: "homeassistant"}, false},
+		{api.AdoptRequest{Kind: "homeassistant"}, true},
 		{api.AdoptRequest{Kind: "toaster"}, false},
 	} {
 		_, err := h.Adopt(t.Context(), c.r)

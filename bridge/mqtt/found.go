@@ -57,7 +57,7 @@ func (h *House) Found(ctx context.Context) ([]api.Found, error) {
 func inOrder(found map[string]api.Found) []api.Found {
 	var out []api.Found
 	for _, f := range found {
-		if parts := strings.Split(f.ID, "/"); len(parts) == 3 && parts[1] == ownNode {
+		if parts := strings.Split(f.ID, "/"); len(parts) == 3 && strings.HasPrefix(parts[1], nodePrefix) {
 			continue
 		}
 		out = append(out, f)
@@ -70,6 +70,3 @@ func inOrder(found map[string]api.Found) []api.Found {
 	})
 	return out
 }
-
-// ownNode is under which this house announces its own doors.
-const ownNode = "loquet"

@@ -60,11 +60,11 @@ func TestFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	announce(t, h, n, map[string]string{
-		"homeassistant/cover/barn/config":          `{"name":"Barn","cmd_t":"barn/set","stat_t":"barn/state","avty_t":"barn/LWT"}`,
-		"homeassistant/cover/node/odd/config":      `{"cmd_t":"barn/set","stat_t":"barn/state","val_tpl":"{{ states(\"x\") }}"}`,
-		"homeassistant/cover/loquet/garage/config": `{"cmd_t":"barn/set","stat_t":"barn/state","avty_t":"barn/LWT"}`,
-		"homeassistant/light/barn/config":          `{}`,
-		"homeassistant/status":                     `online`,
+		"homeassistant/cover/barn/config":            `{"name":"Barn","cmd_t":"barn/set","stat_t":"barn/state","avty_t":"barn/LWT"}`,
+		"homeassistant/cover/node/odd/config":        `{"cmd_t":"barn/set","stat_t":"barn/state","val_tpl":"{{ states(\"x\") }}"}`,
+		"homeassistant/cover/loquet-x/garage/config": `{"cmd_t":"barn/set","stat_t":"barn/state","avty_t":"barn/LWT"}`,
+		"homeassistant/light/barn/config":            `{}`,
+		"homeassistant/status":                       `online`,
 	})
 	found, err := h.Found(t.Context())
 	if err != nil || len(found) != 2 {

@@ -23,6 +23,7 @@ import (
 // Options say which broker. Config is nil in a house without MQTT.
 type Options struct {
 	Config  *config.MQTT
+	Install string // the identity of the house, for what it publishes
 	Storage broker.Storage
 	Board   *health.Board
 	Log     zerolog.Logger
@@ -34,6 +35,7 @@ type House struct {
 	accounts *broker.Accounts
 	server   *broker.Server // nil with another broker
 	client   *broker.Client
+	shown    *publisher // nil where nothing is published
 
 	life   context.Context
 	cancel context.CancelFunc
@@ -61,6 +63,10 @@ func Open(o Options) (*House, error) {
 	}
 	h := &House{options: o, told: map[trouble]last{}, boards: map[string]string{}}
 	c := broker.ClientOptions{ID: clientID, Changed: h.changed, Denied: h.denied, Log: o.Log}
+	publish, node := o.Config.Publish == config.PublishStates, nodeOf(o.Install)
+	if publish {
+		c.WillTopic, c.Will = statusTopic(node), "offline"
+	}
 	if err := h.choose(&c); err != nil {
 		return nil, err
 	}
@@ -75,6 +81,11 @@ func Open(o Options) (*House, error) {
 		})
 		h.all.Go(func() { h.meet(ctx) })
 	}
+	if publish {
+		h.shown = newPublisher(node, h.client.Keep, o.Log)
+		events := h.client.Listen(ctx, announcements+"/+/"+node+"/+/config", "loquet/"+node+"/+/+")
+		h.all.Go(func() { h.shown.run(ctx, events) })
+	}
 	h.all.Go(func() { h.client.Run(ctx) })
 	h.all.Go(func() { h.forget(ctx) })
 	return h, nil
@@ -88,7 +99,7 @@ func (h *House) choose(c *broker.ClientOptions) error {
 			return err
 		}
 		h.accounts = accounts
-		h.server = broker.NewServer(broker.ServerOptions{Listen: h.options.Config.Listen, Accounts: accounts, Told: h.notice, Log: h.options.Log})
+		h.server = broker.NewServer(broker.ServerOptions{Listen: h.options.Config.Listen, Accounts: accounts, Own: ownTopics(nodeOf(h.options.Install)), Told: h.notice, Log: h.options.Log})
 		c.Dial = h.server.Dial
 		return nil
 	}

@@ -224,3 +224,12 @@ func (u *Unit) Release() error {
 	}
 	return nil
 }
+
+// Views are the units as the API shows them.
+func Views(units []*Unit, zone *time.Location) []api.Device {
+	out := make([]api.Device, 0, len(units))
+	for _, u := range units {
+		out = append(out, u.View(zone))
+	}
+	return out
+}
