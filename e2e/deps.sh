@@ -55,10 +55,13 @@ install() { # folder what
   echo "deps: installing $2 into e2e/$1/node_modules (npm ci, no scripts)"
   npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error
 }
-if command -v npm >/dev/null; then
-  install homekit/node "hap-controller 0.10.2"
-  install matter/node "matter.js 0.17.9 (146 MB)"
-  install zwave/node "zwave-js 15.29.0 and its server (98 MB)"
+if command -v npm >/dev/null; then # side by side: most of it is waiting for the network
+  install homekit/node "hap-controller 0.10.2" & homekit=$!
+  install matter/node "matter.js 0.17.9 (146 MB)" & matter=$!
+  install zwave/node "zwave-js 15.29.0 and its server (98 MB)" & zwave=$!
+  wait $homekit
+  wait $matter
+  wait $zwave
 else
   echo "deps: without npm there is no HomeKit and no Matter controller and no Z-Wave to test with"
 fi
