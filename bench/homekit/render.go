@@ -214,7 +214,7 @@ func (rs results) peerTable(b *strings.Builder) {
 		return
 	}
 	slices.Sort(servers)
-	fmt.Fprintf(b, "\nThe figures themselves: the median over the runs of each run's p50 / p99 (n in one run).\n\n| | %s |\n|---%s|\n",
+	fmt.Fprintf(b, "\nThe figures themselves: the median over the runs of each run's p50 / p99 (n in one run). Memory is what the kernel\ncalls VmRSS at the end. In the first pause five seconds after its start loquet gives back once what it mapped of its\nprogram file until then; what is used again, is mapped again.\n\n| | %s |\n|---%s|\n",
 		strings.Join(servers, " | "), strings.Repeat("|---", len(servers)))
 	for _, m := range metrics {
 		fmt.Fprintf(b, "| %s, %s |", m, units[m])
