@@ -38,6 +38,27 @@ func (l *Ledger) whole() error {
 func (l *Ledger) SavePerson(p access.Person) (access.Person, error) {
 	l.edit.Lock()
 	defer l.done()
+	return l.savePerson(p)
+}
+
+// ChangePerson changes a person who is there, and nobody who was removed meanwhile: ErrNobody. The other errors are
+// those of SavePerson.
+func (l *Ledger) ChangePerson(id string, change func(*access.Person)) (access.Person, error) {
+	l.edit.Lock()
+	defer l.done()
+	l.mu.RLock()
+	p, known := l.people[id]
+	l.mu.RUnlock()
+	if !known {
+		return access.Person{}, ErrNobody
+	}
+	change(&p)
+	p.ID = id
+	return l.savePerson(p)
+}
+
+// savePerson is SavePerson for whoever holds edit.
+func (l *Ledger) savePerson(p access.Person) (access.Person, error) {
 	if p.ID == "" {
 		p.ID = newID()
 	}

@@ -74,29 +74,29 @@ func (p *People) AddPerson(_ context.Context, r api.PersonRequest) (api.Person, 
 }
 
 // ChangePerson implements api.Ledger.
-func (p *People) ChangePerson(ctx context.Context, id string, c api.PersonChange) (api.Person, error) {
+func (p *People) ChangePerson(_ context.Context, id string, c api.PersonChange) (api.Person, error) {
 	l, err := p.open()
 	if err != nil {
 		return api.Person{}, err
 	}
-	all, err := p.People(ctx)
-	if err != nil {
-		return api.Person{}, err
-	}
-	for _, was := range all {
-		if was.ID != id {
-			continue
-		}
+	person, err := l.ChangePerson(id, func(was *access.Person) {
 		if c.Name != nil {
 			was.Name = *c.Name
 		}
 		if c.Kind != nil {
-			was.Kind = *c.Kind
+			was.Kind = access.PersonKind(*c.Kind)
 		}
-		person, err := l.SavePerson(access.Person{ID: was.ID, Name: was.Name, Kind: access.PersonKind(was.Kind)})
-		return personOf(person, was.Codes), explain(err)
+	})
+	if err != nil {
+		return api.Person{}, explain(err)
 	}
-	return api.Person{}, explain(ledger.ErrNobody)
+	codes := 0
+	for _, k := range l.Codes() {
+		if k.Person == id {
+			codes++
+		}
+	}
+	return personOf(person, codes), nil
 }
 
 // RemovePerson implements api.Ledger.

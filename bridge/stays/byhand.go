@@ -126,8 +126,8 @@ func (s *Stays) enter(i int, stay feeds.Stay, c feeds.Calendar) (api.Stay, error
 func (s *Stays) rename(l *ledger.Ledger, stay feeds.Stay) {
 	for _, p := range l.People() {
 		if p.ID == stay.Person && stay.Name != "" && p.Name != stay.Name {
-			p.Name = stay.Name
-			_, _ = l.SavePerson(p) // a name that is not kept opens no door less
+			// A name that is not kept opens no door less.
+			_, _ = l.ChangePerson(p.ID, func(p *access.Person) { p.Name = stay.Name })
 		}
 	}
 }
