@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/invopop/jsonschema"
 )
@@ -93,11 +94,11 @@ func operation(rt route, schemas object) (object, error) {
 	return op, nil
 }
 
-var pathParam = regexp.MustCompile(`\{(\w+)\}`)
+var pathParam = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{(\w+)\}`) })
 
 func parameters(rt route) []any {
 	var params []any
-	for _, m := range pathParam.FindAllStringSubmatch(rt.path, -1) {
+	for _, m := range pathParam().FindAllStringSubmatch(rt.path, -1) {
 		schema := object{"type": "string"}
 		if m[1] == "event" {
 			schema["enum"] = SimEvents()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -81,10 +82,10 @@ func (s *source) excerpt(line, column int) string {
 }
 
 // A password in an address is not shown: the stars keep the caret in its place.
-var inAddress = regexp.MustCompile(`//[^/@\s"']*@`)
+var inAddress = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`//[^/@\s"']*@`) })
 
 func show(line string, wide int) string {
-	line = inAddress.ReplaceAllStringFunc(line, func(s string) string {
+	line = inAddress().ReplaceAllStringFunc(line, func(s string) string {
 		return "//" + strings.Repeat("*", utf8.RuneCountInString(s)-3) + "@"
 	})
 	line = strings.ReplaceAll(strings.TrimRight(line, " \t\r"), "\t", " ")

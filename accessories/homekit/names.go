@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -47,10 +48,10 @@ func cut(name string, most int) string {
 	return strings.TrimFunc(name, func(r rune) bool { return !letter(r) })
 }
 
-var threeNumbers = regexp.MustCompile(`^\d{1,5}(\.\d{1,5}){0,2}`)
+var threeNumbers = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{1,5}(\.\d{1,5}){0,2}`) })
 
 // revision makes a firmware revision of a version: numbers with dots, because Apple Home refuses
 // "dev" or "v1.2" (HAP R2 9.40).
 func revision(version string) string {
-	return cmp.Or(threeNumbers.FindString(strings.TrimPrefix(version, "v")), "0.0.0")
+	return cmp.Or(threeNumbers().FindString(strings.TrimPrefix(version, "v")), "0.0.0")
 }

@@ -47,7 +47,7 @@ func main() {
 
 func bench() error {
 	var o options
-	parts := flag.String("part", "peers,pulses,stall,scale", "what to measure; start: cold starts alone")
+	parts := flag.String("part", "peers,pulses,stall,scale,stays", "what to measure; start: cold starts alone")
 	servers := flag.String("servers", "loquet,hap-nodejs,homebridge", "of the part peers: who is measured")
 	sizes := flag.String("sizes", "10,50,150,500,1500", "of the part scale: how many doors and locks")
 	flag.IntVar(&o.runs, "runs", 5, "how often the peers are measured, interleaved")
@@ -80,7 +80,7 @@ func bench() error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context, *options) error
-	}{{"start", starts}, {"peers", peers}, {"pulses", pulses}, {"stall", stall}, {"scale", scale}} {
+	}{{"start", starts}, {"peers", peers}, {"pulses", pulses}, {"stall", stall}, {"scale", scale}, {"stays", stays}} {
 		if !slices.Contains(o.parts, part.name) {
 			continue
 		}

@@ -140,6 +140,7 @@ func (rs results) page(b *strings.Builder) {
 	rs.peerTable(b)
 	rs.pulseTable(b)
 	rs.scaleTable(b)
+	rs.staysTable(b)
 	rs.matterPage(b)
 }
 

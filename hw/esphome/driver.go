@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
@@ -30,8 +31,8 @@ type Config struct {
 }
 
 var (
-	macText    = regexp.MustCompile(`^[0-9A-F]{12}$`)
-	entityText = regexp.MustCompile(`^[a-z0-9_-]{1,120}$`)
+	macText    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-F]{12}$`) })
+	entityText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9_-]{1,120}$`) })
 )
 
 // Check implements hw.Checker.
@@ -43,14 +44,14 @@ func (c Config) Check() error {
 	if host, port, err := net.SplitHostPort(c.address()); err != nil || host == "" || port == "" || strings.ContainsAny(c.Host, "/@ ") {
 		add("host", "this is not the address of a device", "write 192.168.1.70, or 192.168.1.70:6053")
 	}
-	if !macText.MatchString(normal(c.MAC)) {
+	if !macText().MatchString(normal(c.MAC)) {
 		add("mac", "a MAC address has twelve digits", "read it in the device's log or on its page, such as A8:03:2A:B1:23:45")
 	}
 	if (c.KeyFile != "") == c.Plain {
 		add("key_file", "the connection is encrypted with a key, or everybody in the network can operate the device",
 			"name the file with the key that the device's own configuration has under api: encryption:, or write plain: true")
 	}
-	if !entityText.MatchString(c.Entity) {
+	if !entityText().MatchString(c.Entity) {
 		add("entity", "this is not the object id of an entity", "write the entity's name in small letters, with _ for blanks: garage_door")
 	}
 	return errors.Join(errs...)

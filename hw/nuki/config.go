@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
@@ -17,12 +18,12 @@ type Config struct {
 }
 
 // IDs of locks are 32 bits.
-var idText = regexp.MustCompile(`^[0-9A-F]{8}$`)
+var idText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-F]{8}$`) })
 
 // ID returns a Nuki ID as it stands in topics, and whether it is one.
 func ID(text string) (string, bool) {
 	id := strings.ToUpper(text)
-	return id, idText.MatchString(id)
+	return id, idText().MatchString(id)
 }
 
 // Check implements hw.Checker.

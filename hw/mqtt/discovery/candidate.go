@@ -19,7 +19,7 @@ type Candidate struct {
 	Remedy  string // and what to do about it
 }
 
-var idText = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+var idText = pattern(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Parse reads one message. Its topic is prefix/component/[node/]object/config. It is false for what is no
 // announcement of something that could belong to a door.
@@ -33,7 +33,7 @@ func Parse(prefix, topic string, payload []byte) (Candidate, bool) {
 		return Candidate{}, false
 	}
 	for _, p := range parts {
-		if !idText.MatchString(p) {
+		if !idText().MatchString(p) {
 			return Candidate{}, false
 		}
 	}

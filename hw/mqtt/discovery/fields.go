@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Bounds of one message.
@@ -113,11 +114,16 @@ func (f fields) topic(name, base string) (string, error) {
 	return t, nil
 }
 
+// pattern is compiled when it is first used: most houses never do, and each would be compiled at every start.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // path is one step of a template.
 var (
-	template = regexp.MustCompile(`^\{\{-?\s*(.*?)\s*-?\}\}$`)
-	steps    = regexp.MustCompile(`^(\.[A-Za-z_][A-Za-z0-9_]*|\[\s*'[A-Za-z0-9_ -]+'\s*\]|\[\s*"[A-Za-z0-9_ -]+"\s*\])`)
-	inside   = regexp.MustCompile(`[A-Za-z0-9_ -]*[A-Za-z0-9_-]`)
+	template = pattern(`^\{\{-?\s*(.*?)\s*-?\}\}$`)
+	steps    = pattern(`^(\.[A-Za-z_][A-Za-z0-9_]*|\[\s*'[A-Za-z0-9_ -]+'\s*\]|\[\s*"[A-Za-z0-9_ -]+"\s*\])`)
+	inside   = pattern(`[A-Za-z0-9_ -]*[A-Za-z0-9_-]`)
 )
 
 // field reads a template into the name of the field that it takes: empty for {{ value }}. Everything else than
@@ -128,7 +134,7 @@ func (f fields) field(name string) (string, error) {
 		return "", err
 	}
 	no := refuse(byHand, "%s is a template that is not understood: %.80q", name, text)
-	m := template.FindStringSubmatch(strings.TrimSpace(text))
+	m := template().FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return "", no
 	}
@@ -148,11 +154,11 @@ func (f fields) field(name string) (string, error) {
 	}
 	var path []string
 	for rest != "" {
-		step := steps.FindString(rest)
+		step := steps().FindString(rest)
 		if step == "" || len(path) >= maxTopics {
 			return "", no
 		}
-		path = append(path, inside.FindString(strings.Trim(step, `.[]'" `)))
+		path = append(path, inside().FindString(strings.Trim(step, `.[]'" `)))
 		rest = rest[len(step):]
 	}
 	return strings.Join(path, "."), nil

@@ -3,7 +3,6 @@ package discovery
 import (
 	"encoding/json"
 	"math"
-	"regexp"
 	"strconv"
 )
 
@@ -209,7 +208,7 @@ func contact(c *Candidate, f fields, base string) error {
 	return nil
 }
 
-var tasmotaTopic = regexp.MustCompile(`^cmnd/([A-Za-z0-9_-]{1,64})/POWER[0-9]*$`)
+var tasmotaTopic = pattern(`^cmnd/([A-Za-z0-9_-]{1,64})/POWER[0-9]*$`)
 
 // bareSwitch is never taken over: nothing says that the relay ends its pulse by itself.
 func bareSwitch(_ *Candidate, f fields, base string) error {
@@ -218,7 +217,7 @@ func bareSwitch(_ *Candidate, f fields, base string) error {
 		return err
 	}
 	const why = "a bare switch: a relay in the network must end its pulse by itself, and nothing here says that it does"
-	if m := tasmotaTopic.FindStringSubmatch(command); m != nil {
+	if m := tasmotaTopic().FindStringSubmatch(command); m != nil {
 		return refuse("it is a Tasmota: boards: {relay: {driver: tasmota, topic: "+m[1]+"}}, docs/hardware/tasmota.md", why)
 	}
 	return refuse("use a board that has a timer: Tasmota (driver tasmota), Shelly (driver shelly), ESPHome", why)
