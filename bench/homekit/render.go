@@ -57,33 +57,43 @@ func targets() []target {
 	}
 }
 
-// values of a metric, one a run, in the order of the runs.
+// values of a metric, one a run, in the order of the runs. With those of part "peers" go those of part "start": the
+// same starts, without what comes after them.
 func (rs results) values(part, server, metric string, p99 bool) []float64 {
+	vs := rs.alone(part, server, metric, p99)
+	if part == "peers" {
+		vs = append(vs, rs.alone("start", server, metric, p99)...)
+	}
+	return vs
+}
+
+func (rs results) alone(part, server, metric string, p99 bool) []float64 {
 	var vs []float64
 	for _, r := range rs {
-		alone := part == "peers" && r.Part == "start" // the same starts, without what comes after them
-		if r.Part != part && !alone || r.Server != server || r.Metric != metric {
-			continue
-		}
-		if p99 {
+		switch {
+		case r.Part != part || r.Server != server || r.Metric != metric:
+		case p99:
 			vs = append(vs, r.P99)
-		} else {
+		default:
 			vs = append(vs, r.P50)
 		}
 	}
 	return vs
 }
 
-// ratios of loquet to a peer, within each run.
+// ratios of loquet to a peer, within each run of the parts in which both were.
 func (rs results) ratios(peer, metric string, p99 bool) []float64 {
-	ours, theirs := rs.values("peers", "loquet", metric, p99), rs.values("peers", peer, metric, p99)
-	if len(ours) != len(theirs) {
-		return nil
+	var all []float64
+	for _, part := range []string{"peers", "start"} {
+		ours, theirs := rs.alone(part, "loquet", metric, p99), rs.alone(part, peer, metric, p99)
+		if len(ours) != len(theirs) {
+			continue
+		}
+		for i := range ours {
+			all = append(all, ours[i]/theirs[i])
+		}
 	}
-	for i := range ours {
-		ours[i] /= theirs[i]
-	}
-	return ours
+	return all
 }
 
 // number prints three digits that count.
