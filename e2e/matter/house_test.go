@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -108,6 +109,13 @@ func TestTheHouse(t *testing.T) {
 	front := first.named(t, "Front door", doorLock, lockState)
 	if got := first.everywhere(t, doorLock, lockState)[front]; got != lockLocked {
 		t.Errorf("the front door is %s", got)
+	}
+	// What could have been kept back on the way, or said again, moves no bolt (Matter 1.4 5.2.10: timed only; status 0xC6).
+	if _, err := first.do(t, "untimed", map[string]any{"endpoint": front, "cluster": "DoorLock", "command": "unlockDoor"}); err == nil || !strings.Contains(err.Error(), "198") {
+		t.Errorf("an untimed order: %v", err)
+	}
+	if s := q.Sim(t, "front"); s.Pulses != 0 {
+		t.Errorf("%d pulses of an untimed order", s.Pulses)
 	}
 	if err := first.lock(t, front, "unlockDoor"); err != nil {
 		t.Fatal(err)

@@ -95,6 +95,12 @@ const verbs = {
     }
     return (await client.commands[command](Object.keys(request).length ? request : undefined)) ?? {};
   },
+  // untimed invokes a command that has to be timed as if it had not to be.
+  async untimed({ endpoint, cluster, command }) {
+    const kind = clusters[cluster].Complete ?? clusters[cluster];
+    const client = await node.getInteractionClient();
+    return (await client.invoke({ endpointId: endpoint, clusterId: kind.id, command: kind.commands[command], request: {}, skipValidation: true })) ?? {};
+  },
   // write writes an attribute by its name.
   async write({ endpoint, cluster, attribute, value }) {
     const kind = clusters[cluster];
