@@ -2,8 +2,12 @@ package zwave
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
@@ -225,7 +229,13 @@ func TestTheDriverBeginsAnew(t *testing.T) {
 	r := open(t, newPeer(t))
 	r.at(t, device.BoltSecured)
 	r.change(func() { r.mode, r.bolt = 0, "unlocked" })
+	before := r.connected()
 	r.event(map[string]any{"source": "driver", "event": "driver ready"})
+	for end := time.Now().Add(patience); slices.ContainsFunc(r.connected(), func(c *websocket.Conn) bool { return slices.Contains(before, c) }) || len(r.connected()) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not connect again")
+		}
+	}
 	r.at(t, device.BoltUnsecured)
 	r.event(map[string]any{"source": "controller", "event": "status changed", "status": 1})
 	r.away(t)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -277,6 +279,13 @@ func (p *peer) node() map[string]any {
 	return map[string]any{"nodeId": 2, "status": p.status, "ready": p.ready, "isListening": false, "isFrequentListening": json.RawMessage(p.frequent), "values": values, "deviceConfig": map[string]any{}}
 }
 
+// connected are the connections there are.
+func (p *peer) connected() []*websocket.Conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.conns))
+}
+
 // event tells all who listen.
 func (p *peer) event(e map[string]any) {
 	p.mu.Lock()
@@ -383,16 +392,7 @@ func (r rig) at(t *testing.T, at device.BoltPosition) device.LockReading {
 
 func (r rig) away(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for ctx.Err() == nil {
-		if _, err := r.lock.present(); err != nil {
-			return
-		}
-		for range r.lock.Readings(ctx) {
-		}
-	}
-	t.Fatal("the lock is still there")
+	r.refuses(t, "")
 }
 
 // refuses waits until orders are refused for a reason.
