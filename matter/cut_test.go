@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,11 +129,12 @@ func cutOnce(t *testing.T, owned bool, after int) (complete bool) {
 		h.await(t, "commissionable", count("_matterc._udp", 1))
 	}
 	c := mattertest.NewController(t, n, "phone", mattertest.NewAuthority(t, 0xFAB2, false), 2)
-	var image *memory.Store
-	cutAfter(n, "phone", after, func() { image = h.store.Clone() })
+	var taken atomic.Pointer[memory.Store] // the cut comes on the goroutine of whoever sends that datagram
+	cutAfter(n, "phone", after, func() { taken.Store(h.store.Clone()) })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	s, err := c.Commission(ctx, t, h.conn.LocalAddr(), h.Setup().Passcode, 6)
-	if err == nil && image == nil {
+	synctest.Wait() // the node's last words to it are out
+	if err == nil && taken.Load() == nil {
 		_, err = c.Subscribe(ctx, s, 0, 60)
 	}
 	cancel()
@@ -155,6 +157,7 @@ func cutOnce(t *testing.T, owned bool, after int) (complete bool) {
 	n.Drop(nil)
 	h.serves(t, n, c, "speaker", complete)
 	h.Stop()
+	image := taken.Load()
 	if image == nil {
 		return complete
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -195,9 +196,9 @@ func TestASlowHandlerAcknowledgesFirst(t *testing.T) {
 // TestLostAcknowledgement: the question is repeated because its answer is lost; it is answered again, not handled again.
 func TestLostAcknowledgement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		handled := 0
-		p := start(t, mattertest.Weather{}, func(ctx context.Context, ex *mrp.Exchange, first mrp.Message) { handled++ }, mrp.Config{})
-		lost := 0
+		var handled atomic.Int32
+		p := start(t, mattertest.Weather{}, func(ctx context.Context, ex *mrp.Exchange, first mrp.Message) { handled.Add(1) }, mrp.Config{})
+		lost := 0 // under the lock of the network
 		p.net.Drop(func(from, to string, _ []byte) bool {
 			if from == "server" && lost < 2 {
 				lost++
@@ -213,8 +214,10 @@ func TestLostAcknowledgement(t *testing.T) {
 		if err := ex.Send(t.Context(), 8, nil, true); err != nil {
 			t.Error(err)
 		}
-		if handled != 1 || lost != 2 {
-			t.Errorf("handled %d times, %d acknowledgements lost", handled, lost)
+		synctest.Wait()
+		p.net.Drop(nil)
+		if handled.Load() != 1 || lost != 2 {
+			t.Errorf("handled %d times, %d acknowledgements lost", handled.Load(), lost)
 		}
 	})
 }
