@@ -14,10 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/loquet/loquet/bench/figures"
 )
@@ -62,32 +59,16 @@ func bench() error {
 	}
 	o.parts, o.servers = strings.Split(*parts, ","), strings.Split(*servers, ",")
 	o.doors, o.locks = 75, 74 // with the bridge itself 150 accessories, the most of one bridge
-	for _, text := range strings.Split(*sizes, ",") {
-		n := 0
-		if _, err := fmt.Sscan(text, &n); err != nil {
-			return fmt.Errorf("-sizes %q: %w", text, err)
-		}
-		o.sizes = append(o.sizes, n)
-	}
 	var err error
+	if o.sizes, err = figures.Sizes(*sizes); err != nil {
+		return err
+	}
 	if o.binary, err = figures.Enter(o.binary); err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	o.out = figures.NewReport(os.Stdout)
-	o.out.Machine("")
-	for _, part := range []struct {
-		name string
-		run  func(context.Context, *options) error
-	}{{"start", starts}, {"peers", peers}, {"pulses", pulses}, {"stall", stall}, {"scale", scale}, {"stays", stays}} {
-		if !slices.Contains(o.parts, part.name) {
-			continue
-		}
-		if err := part.run(ctx, &o); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
-		}
+	part := func(name string, run func(context.Context, *options) error) figures.Part {
+		return figures.Part{Name: name, Run: func(ctx context.Context) error { return run(ctx, &o) }}
 	}
-	o.out.Machine("")
-	return nil
+	return o.out.Run("", o.parts, []figures.Part{part("start", starts), part("peers", peers), part("pulses", pulses), part("stall", stall), part("scale", scale), part("stays", stays)})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/loquet/loquet/bench/figures"
 	"github.com/loquet/loquet/homekit/haptest"
 )
 
@@ -139,7 +140,7 @@ func short(t string) string {
 
 // settled waits until the locks are known to be secured: until then a write is not "already there".
 func (h *home) settled(ctx context.Context, c *haptest.Client) error {
-	return within(ctx, 20*time.Second, func() error {
+	return figures.Within(ctx, 20*time.Second, func() error {
 		for _, l := range []device{h.locks[0], h.locks[len(h.locks)-1]} {
 			got, err := c.Get(l.current)
 			if err != nil {
@@ -277,7 +278,7 @@ func (h *home) fanOut(ctx context.Context, n int) ([]time.Duration, error) {
 // change lets something stand in the way of the first door, or not any more.
 func (h *home) change(ctx context.Context, obstructed bool) error {
 	if h.api == "" {
-		_, err := h.stdin.Write([]byte("\n"))
+		_, err := h.Stdin.Write([]byte("\n"))
 		return err
 	}
 	event := "clear"

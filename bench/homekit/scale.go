@@ -65,7 +65,7 @@ func (o *options) size(ctx context.Context, n int) error {
 		started.addr = at
 		h.server = &started
 	}
-	err = within(ctx, o.startLimit(), func() error {
+	err = figures.Within(ctx, o.startLimit(), func() error {
 		c, err := homes[0].session(ctx, homes[0].controllers[0])
 		if err == nil {
 			err = c.Close()
@@ -75,7 +75,7 @@ func (o *options) size(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := say(metricStart, "ms", figures.One(sinceMS(again.began))); err != nil {
+	if err := say(metricStart, "ms", figures.One(sinceMS(again.Began))); err != nil {
 		return err
 	}
 	if err := again.await(ctx); err != nil { // the later bridges too

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/loquet/loquet/bench/figures"
 )
 
 // kind is a server that can be started.
@@ -31,12 +29,8 @@ type command struct {
 // server is a running one.
 type server struct {
 	command
-	kind  kind
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	began time.Time
-	ended chan struct{} // closed when it has ended
-	log   *os.File
+	*figures.Process
+	kind kind
 }
 
 const (
@@ -90,111 +84,34 @@ func (k kind) start(o *options, dir string, prefix ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{command: c, kind: k, ended: make(chan struct{})}
-	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
+	p, err := figures.Start(dir, append(prefix, c.args...)...)
+	if err != nil {
 		return nil, err
 	}
-	args := append(prefix, c.args...)
-	s.cmd = exec.Command(args[0], args[1:]...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	s.began = time.Now()
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		defer close(s.ended)
-		_ = s.cmd.Wait() // how it ended is in its log
-	}()
-	return s, nil
+	return &server{command: c, Process: p, kind: k}, nil
 }
 
 // stop ends a server as a service manager would.
-func (s *server) stop() error {
-	defer s.log.Close()
-	if err := syscall.Kill(s.pid(), syscall.SIGTERM); err != nil {
-		return err
-	}
-	limit := time.NewTimer(20 * time.Second)
-	defer limit.Stop()
-	select {
-	case <-s.ended:
-		return nil
-	case <-limit.C:
-		return errors.Join(fmt.Errorf("%s did not end", s.kind.name), s.cmd.Process.Kill())
-	}
-}
+func (s *server) stop() error { return s.Stop(s.pid()) }
 
 // pid is that of the server itself, also where a tracer started it.
 func (s *server) pid() int {
 	if r, err := s.readReady(); err == nil && r.PID != 0 {
 		return r.PID
 	}
-	return s.cmd.Process.Pid
+	return s.PID()
 }
 
-type readyFile struct {
-	PID     int `json:"pid"`
-	HomeKit []struct {
-		Addr string `json:"addr"`
-		Code string `json:"setup_code"`
-	} `json:"homekit"`
-}
-
-func (s *server) readReady() (r readyFile, err error) {
+func (s *server) readReady() (figures.Ready, error) {
 	if s.ready == "" {
-		return r, errors.New("there is no ready file")
+		return figures.Ready{}, errors.New("there is no ready file")
 	}
-	text, err := os.ReadFile(s.ready)
-	if err != nil {
-		return r, err
-	}
-	return r, json.Unmarshal(text, &r)
-}
-
-// within asks until an answer comes without an error.
-func within(ctx context.Context, limit time.Duration, ask func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := ask()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("not within %v: %w", limit, err)
-		}
-	}
+	return figures.ReadReady(s.ready)
 }
 
 // await waits for the listener and, where it is not fixed, the code.
 func (s *server) await(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-s.ended:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	err := s.answers(ctx)
-	if err != nil {
-		said, _ := os.ReadFile(s.log.Name())
-		return fmt.Errorf("%s: %w: it said: %s", s.kind.name, err, said)
-	}
-	return nil
-}
-
-func (s *server) answers(ctx context.Context) error {
-	return within(ctx, 60*time.Second, func() error {
+	err := s.Until(ctx, 60*time.Second, func() error {
 		if s.ready == "" {
 			c, err := dial(ctx, s.addr)
 			if err == nil {
@@ -212,4 +129,8 @@ func (s *server) answers(ctx context.Context) error {
 		s.addr, s.code = r.HomeKit[0].Addr, r.HomeKit[0].Code
 		return nil
 	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.kind.name, err)
+	}
+	return nil
 }

@@ -87,12 +87,12 @@ func (h *home) restart(ctx context.Context, o *options, dir string) (float64, er
 	if h.server, err = h.kind.start(o, dir); err != nil {
 		return 0, err
 	}
-	err = within(ctx, o.startLimit(), func() error {
+	err = figures.Within(ctx, o.startLimit(), func() error {
 		c, err := h.session(ctx, h.controllers[0])
 		if err == nil {
 			err = c.Close()
 		}
 		return err
 	})
-	return sinceMS(h.began), err
+	return sinceMS(h.Began), err
 }

@@ -67,7 +67,7 @@ func bothLoquet(ctx context.Context, o *options, run int) (float64, error) {
 	if err := o.ask(ctx, s, v, like); err != nil {
 		return 0, err
 	}
-	return figures.Status(s.cmd.Process.Pid, "VmRSS") / 1000, nil
+	return figures.Status(s.PID(), "VmRSS") / 1000, nil
 }
 
 func hapNodeJS(ctx context.Context, o *options, _ int) (float64, error) {
@@ -88,9 +88,9 @@ func hapNodeJS(ctx context.Context, o *options, _ int) (float64, error) {
 		return 0, err
 	}
 	if err := phone(ctx, hapCode, o.samples); err != nil {
-		return 0, fmt.Errorf("%w; it said: %s", err, s.said())
+		return 0, fmt.Errorf("%w; it said: %s", err, s.Said())
 	}
-	return figures.Status(s.cmd.Process.Pid, "VmRSS") / 1000, nil
+	return figures.Status(s.PID(), "VmRSS") / 1000, nil
 }
 
 // phone pairs with a HomeKit bridge and reads all of it, again and again.

@@ -13,10 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/loquet/loquet/bench/figures"
 )
@@ -51,34 +48,18 @@ func bench() error {
 	flag.StringVar(&o.binary, "loquet", "", "the binary; it is built when none is given")
 	flag.Parse()
 	o.parts = strings.Split(*parts, ",")
-	for _, text := range strings.Split(*sizes, ",") {
-		n := 0
-		if _, err := fmt.Sscan(text, &n); err != nil {
-			return fmt.Errorf("-sizes %q: %w", text, err)
-		}
-		o.sizes = append(o.sizes, n)
-	}
 	var err error
+	if o.sizes, err = figures.Sizes(*sizes); err != nil {
+		return err
+	}
 	if o.binary, err = figures.Enter(o.binary); err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	o.out = figures.NewReport(os.Stdout)
-	o.out.Machine("./bench/matter")
-	for _, part := range []struct {
-		name string
-		run  func(context.Context, *options) error
-	}{{"peers", peers}, {"scale", scale}, {"both", both}} {
-		if !slices.Contains(o.parts, part.name) {
-			continue
-		}
-		if err := part.run(ctx, &o); err != nil {
-			return fmt.Errorf("%s: %w", part.name, err)
-		}
+	part := func(name string, run func(context.Context, *options) error) figures.Part {
+		return figures.Part{Name: name, Run: func(ctx context.Context) error { return run(ctx, &o) }}
 	}
-	o.out.Machine("./bench/matter")
-	return nil
+	return o.out.Run("./bench/matter", o.parts, []figures.Part{part("peers", peers), part("scale", scale), part("both", both)})
 }
 
 // peers measures the two one after another in each run, each time in another order.

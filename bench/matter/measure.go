@@ -92,9 +92,9 @@ func (o *options) measure(ctx context.Context, k kind, like figures.Record) (flo
 	defer v.tb.end()
 	defer s.stop()
 	if err := o.ask(ctx, s, v, like); err != nil {
-		return 0, fmt.Errorf("%w; it said: %s", err, s.said())
+		return 0, fmt.Errorf("%w; it said: %s", err, s.Said())
 	}
-	memory := figures.Status(s.cmd.Process.Pid, "VmRSS") / 1000
+	memory := figures.Status(s.PID(), "VmRSS") / 1000
 	return memory, o.say(like, metricMemory, "MB", figures.One(memory))
 }
 
@@ -114,7 +114,7 @@ func (o *options) inUse(ctx context.Context, k kind, dir string, like figures.Re
 		return nil, nil, errors.Join(err, s.stop())
 	}
 	if err := v.add(ctx, o, s, like); err != nil {
-		return nil, nil, errors.Join(err, errors.New(s.said()), s.stop())
+		return nil, nil, errors.Join(err, errors.New(s.Said()), s.stop())
 	}
 	if err := s.stop(); err != nil {
 		return nil, nil, err
@@ -123,9 +123,9 @@ func (o *options) inUse(ctx context.Context, k kind, dir string, like figures.Re
 		return nil, nil, err
 	}
 	if err := v.back(ctx, s); err != nil {
-		return nil, nil, errors.Join(err, errors.New(s.said()), s.stop())
+		return nil, nil, errors.Join(err, errors.New(s.Said()), s.stop())
 	}
-	return s, v, o.say(like, metricStart, "ms", figures.One(float64(time.Since(s.began))/1e6))
+	return s, v, o.say(like, metricStart, "ms", figures.One(float64(time.Since(s.Began))/1e6))
 }
 
 // add commissions a server and gives each lock a user with a PIN.
@@ -135,7 +135,7 @@ func (v *visitor) add(ctx context.Context, o *options, s *server, like figures.R
 		return err
 	}
 	began := time.Now()
-	err = within(ctx, 2*time.Minute, func() error {
+	err = figures.Within(ctx, 2*time.Minute, func() error {
 		limited, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		v.on, err = v.Commission(limited, v.tb, v.to, code, node)
@@ -206,7 +206,7 @@ func (v *visitor) back(ctx context.Context, s *server) error {
 	if err := s.listens(ctx); err != nil {
 		return err
 	}
-	return within(ctx, 2*time.Minute, func() (err error) {
+	return figures.Within(ctx, 2*time.Minute, func() (err error) {
 		limited, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
 		v.on, err = v.CASE(limited, v.to, node)
@@ -260,7 +260,7 @@ func (v *visitor) settled(ctx context.Context) error {
 // state waits until a lock is in a state.
 func (v *visitor) state(ctx context.Context, lock uint16, want uint64) error {
 	at := model.Change{Endpoint: lock, Cluster: doorLock, Attribute: lockState}
-	return within(ctx, 20*time.Second, func() error {
+	return figures.Within(ctx, 20*time.Second, func() error {
 		r, err := v.Read(ctx, v.on, at)
 		if err != nil {
 			return err

@@ -3,19 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/loquet/loquet/bench/figures"
 	"github.com/loquet/loquet/matter/model"
 )
 
@@ -37,14 +35,10 @@ type kind struct {
 
 // server is a running one.
 type server struct {
-	kind  kind
-	dir   string
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	began time.Time
-	ended chan struct{} // closed when it has ended
-	log   *os.File
-	http  *http.Client // loquet's socket
+	*figures.Process
+	kind kind
+	dir  string
+	http *http.Client // loquet's socket
 }
 
 // loquet is a house whose locks are in Matter, and one door of which the photo-eye can be covered; beside them more doors and locks
@@ -77,7 +71,7 @@ func matterJS(locks int) kind {
 	return kind{name: "matter.js", locks: locks, begin: func(_ *options, dir string) ([]string, error) {
 		return []string{"node", peersAt + "/matter-js.mjs", filepath.Join(dir, "state"), fmt.Sprint(port), fmt.Sprint(locks)}, nil
 	}, watch: model.Change{Cluster: doorLock, Attribute: doorState}, turn: func(s *server, _ bool) error {
-		_, err := io.WriteString(s.stdin, "turn\n")
+		_, err := io.WriteString(s.Stdin, "turn\n")
 		return err
 	}}
 }
@@ -110,45 +104,22 @@ func (k kind) start(o *options, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{kind: k, dir: dir, ended: make(chan struct{})}
-	s.http = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	p, err := figures.Start(dir, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &server{Process: p, kind: k, dir: dir, http: &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "state", "loquet.sock"))
-	}}}
-	if s.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
-		return nil, err
-	}
-	s.cmd = exec.Command(args[0], args[1:]...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if s.stdin, err = s.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	s.began = time.Now()
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		defer close(s.ended)
-		_ = s.cmd.Wait() // how it ended is in its log
-	}()
-	return s, nil
+	}}}}, nil
 }
 
 // stop ends a server as a service manager would.
 func (s *server) stop() error {
-	defer s.log.Close()
 	s.http.CloseIdleConnections()
-	if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGTERM); err != nil {
-		return err
+	if err := s.Stop(s.PID()); err != nil {
+		return fmt.Errorf("%s: %w", s.kind.name, err)
 	}
-	limit := time.NewTimer(30 * time.Second)
-	defer limit.Stop()
-	select {
-	case <-s.ended:
-		return nil
-	case <-limit.C:
-		return errors.Join(fmt.Errorf("%s did not end", s.kind.name), s.cmd.Process.Kill())
-	}
+	return nil
 }
 
 // passcode waits for the one of the server.
@@ -156,20 +127,11 @@ func (s *server) passcode(ctx context.Context) (uint32, error) {
 	if s.kind.name != "loquet" {
 		return 20202021, s.listens(ctx)
 	}
-	var ready struct {
-		Matter *struct {
-			Passcode uint32 `json:"passcode"`
-		} `json:"matter"`
-	}
-	err := within(ctx, 2*time.Minute, func() error {
-		text, err := os.ReadFile(filepath.Join(s.dir, "ready.json"))
-		if err == nil {
-			err = json.Unmarshal(text, &ready)
+	ready, err := s.readReady(ctx, func(r figures.Ready) error {
+		if r.Matter == nil {
+			return errors.New("it cannot be added")
 		}
-		if err == nil && ready.Matter == nil {
-			err = errors.New("it cannot be added")
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return 0, err
@@ -179,25 +141,27 @@ func (s *server) passcode(ctx context.Context) (uint32, error) {
 
 // setupCode waits for the HomeKit code of loquet.
 func (s *server) setupCode(ctx context.Context) (string, error) {
-	var ready struct {
-		HomeKit []struct {
-			Code string `json:"setup_code"`
-		} `json:"homekit"`
-	}
-	err := within(ctx, time.Minute, func() error {
-		text, err := os.ReadFile(filepath.Join(s.dir, "ready.json"))
-		if err == nil {
-			err = json.Unmarshal(text, &ready)
+	ready, err := s.readReady(ctx, func(r figures.Ready) error {
+		if len(r.HomeKit) == 0 || r.HomeKit[0].Code == "" {
+			return errors.New("it cannot be paired")
 		}
-		if err == nil && (len(ready.HomeKit) == 0 || ready.HomeKit[0].Code == "") {
-			err = errors.New("it cannot be paired")
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return "", err
 	}
 	return ready.HomeKit[0].Code, nil
+}
+
+// readReady waits for the file that loquet writes when it is ready, and until there is in it what is asked for.
+func (s *server) readReady(ctx context.Context, has func(figures.Ready) error) (ready figures.Ready, err error) {
+	err = s.Until(ctx, 2*time.Minute, func() (err error) {
+		if ready, err = figures.ReadReady(filepath.Join(s.dir, "ready.json")); err != nil {
+			return err
+		}
+		return has(ready)
+	})
+	return ready, err
 }
 
 // listens waits until the server has the port of Matter.
@@ -213,12 +177,7 @@ func (s *server) hears(ctx context.Context) error {
 
 // has waits for a line in one of the tables of sockets.
 func (s *server) has(ctx context.Context, line string, tables ...string) error {
-	return within(ctx, 2*time.Minute, func() error {
-		select {
-		case <-s.ended:
-			return errors.New("it ended: " + s.said())
-		default:
-		}
+	return s.Until(ctx, 2*time.Minute, func() error {
 		for _, table := range tables {
 			if text, err := os.ReadFile(table); err == nil && bytes.Contains(text, []byte(line)) {
 				return nil
@@ -226,32 +185,4 @@ func (s *server) has(ctx context.Context, line string, tables ...string) error {
 		}
 		return errors.New("nobody has the port")
 	})
-}
-
-// said is what the server wrote.
-func (s *server) said() string {
-	text, err := os.ReadFile(s.log.Name())
-	if err != nil {
-		return err.Error()
-	}
-	return string(text[max(0, len(text)-2000):])
-}
-
-// within asks until an answer comes without an error.
-func within(ctx context.Context, limit time.Duration, ask func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := ask()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("not within %v: %w", limit, err)
-		}
-	}
 }
