@@ -41,6 +41,7 @@ type Lock struct {
 
 	mu      sync.Mutex // of what orders need
 	session *session   // nil while the lock does not answer
+	downs   uint64     // how often it was said not to answer
 	why     string
 	sleeps  bool
 	hides   bool // it holds codes and does not show them
@@ -74,17 +75,19 @@ type (
 	went    struct{ why string }       // and it is not
 	fetched struct {                   // all that the server knows of the node
 		session *session
+		downs   uint64 // when it was asked for
 		node    *nodeState
 		at      uint64
 		err     error
 	}
 	asked struct { // what the lock said, over the radio
 		session *session
+		downs   uint64 // when it was asked
 		mode    json.RawMessage
 		at      uint64
 		taken   time.Time
 		err     error
-		reply   chan device.LockReading // nil: nobody waits
+		reply   chan device.LockReading // nil: nobody waits; closed when the answer is worth nothing any more
 	}
 	ordered struct{ target device.BoltTarget } // an order goes out
 )
@@ -135,6 +138,7 @@ func (l *Lock) Throw(ctx context.Context, target device.BoltTarget) error {
 
 // RefreshBolt implements device.BoltRefresher: it asks the lock over the radio.
 func (l *Lock) RefreshBolt(ctx context.Context) (device.LockReading, error) {
+	downs := l.fallen() // first: a lock that goes and comes between the two is asked before it came
 	s, err := l.present()
 	if err != nil {
 		return device.LockReading{}, l.fail("ask", err)
@@ -142,14 +146,17 @@ func (l *Lock) RefreshBolt(ctx context.Context) (device.LockReading, error) {
 	if l.asleep() {
 		return device.LockReading{}, l.fail("ask", errSleeps)
 	}
-	a := l.ask(ctx, s)
+	a := l.ask(ctx, s, downs)
 	if a.err != nil {
 		return device.LockReading{}, l.fail("ask", questionError(a.err))
 	}
 	a.reply = make(chan device.LockReading, 1)
 	l.tell(a)
 	select {
-	case r := <-a.reply:
+	case r, ok := <-a.reply:
+		if !ok {
+			return device.LockReading{}, l.fail("ask", errAway)
+		}
 		return r, nil
 	case <-ctx.Done():
 		return device.LockReading{}, l.fail("ask", ctx.Err())
@@ -158,9 +165,11 @@ func (l *Lock) RefreshBolt(ctx context.Context) (device.LockReading, error) {
 	}
 }
 
+var errAway = fmt.Errorf("%w: it went away while it was asked", device.ErrUnavailable)
+
 // ask asks the lock where its bolt is.
-func (l *Lock) ask(ctx context.Context, s *session) asked {
-	a := asked{session: s, taken: time.Now()}
+func (l *Lock) ask(ctx context.Context, s *session, downs uint64) asked {
+	a := asked{session: s, downs: downs, taken: time.Now()}
 	result, err := s.call(ctx, "node.poll_value", arguments{
 		"nodeId":  l.node,
 		"valueId": arguments{"commandClass": ccDoorLock, "endpoint": l.endpoint, "property": "currentMode"},
@@ -186,9 +195,19 @@ func (l *Lock) set(s *session, why string, v *view) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.session, l.why = s, why
+	if s == nil {
+		l.downs++
+	}
 	if v != nil {
 		l.sleeps = v.sleeps
 	}
+}
+
+// fallen is how often the lock was said not to answer: what was asked before the last time is old.
+func (l *Lock) fallen() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.downs
 }
 
 func (l *Lock) present() (*session, error) {

@@ -47,6 +47,7 @@ type peer struct {
 	thought  map[int]bool                                 // users that the server takes to be there
 	refuse   func(command string) (answer map[string]any) // instead of the usual answer; nil: the usual one
 	heard    []string
+	hold     func(command string) // an answer waits for it; nil: none does
 }
 
 func newPeer(t *testing.T) *peer {
@@ -96,10 +97,13 @@ func (p *peer) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		p.mu.Lock()
-		answer := p.answer(ctx, c, q)
+		answer, hold := p.answer(ctx, c, q), p.hold
 		p.mu.Unlock()
 		if answer == nil {
 			continue
+		}
+		if hold != nil {
+			hold(text(q["command"]))
 		}
 		answer["type"], answer["messageId"] = "result", text(q["messageId"])
 		if p.send(ctx, c, answer) != nil {

@@ -75,12 +75,12 @@ func (k *keeper) message(m any) {
 
 // fetch asks the server what it knows; the answer comes as a message.
 func (k *keeper) fetch() {
-	s := k.session
+	s, downs := k.session, k.fallen()
 	go func() {
 		ctx, cancel := context.WithTimeout(k.ctx, fetchWithin)
 		defer cancel()
 		result, err := s.call(ctx, "node.get_state", arguments{"nodeId": k.node})
-		f := fetched{session: s, err: err}
+		f := fetched{session: s, downs: downs, err: err}
 		if err == nil {
 			f.at = result.at
 			f.node, f.err = parseNode(result.Result, k.node)
@@ -92,6 +92,9 @@ func (k *keeper) fetch() {
 func (k *keeper) fetched(f fetched) {
 	switch {
 	case f.session != k.session:
+		return
+	case f.downs != k.fallen(): // it is older than what made it go; whether that is over, nobody may tell
+		k.later()
 		return
 	case f.err != nil:
 		k.down("the zwave-js-server does not tell about it: " + questionError(f.err).Error())
@@ -127,16 +130,19 @@ func (k *keeper) consider() {
 }
 
 func (k *keeper) askLock() {
-	s := k.session
+	s, downs := k.session, k.fallen()
 	go func() {
 		ctx, cancel := context.WithTimeout(k.ctx, askWithin)
 		defer cancel()
-		k.tell(k.ask(ctx, s))
+		k.tell(k.ask(ctx, s, downs))
 	}()
 }
 
 func (k *keeper) asked(a asked) {
-	if a.session != k.session {
+	if a.session != k.session || a.downs != k.fallen() { // it was asked before it was gone
+		if a.reply != nil {
+			close(a.reply)
+		}
 		return
 	}
 	if a.err != nil {
