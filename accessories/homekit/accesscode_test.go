@@ -31,7 +31,7 @@ func (h *home) ready(ids ...string) {
 	h.t.Helper()
 	for _, i := range h.items {
 		if i.Lock != nil {
-			h.turn(i.Lock, device.BoltSecured)
+			h.Turn(i.Lock, device.BoltSecured)
 		}
 	}
 	h.settle()
@@ -302,8 +302,8 @@ func TestWhoMaySeeCodes(t *testing.T) {
 		{admin, access.RoleOperate, nil, false}, {admin, access.RoleNone, nil, false},
 		{user, access.RoleManage, nil, true}, {user, access.RoleOperate, nil, false}, {user, access.RoleLockOnly, nil, false}, {user, access.RoleView, nil, false},
 	} {
+		h.Give(access.Controller{ID: tc.c.Controller.ID, Role: tc.role, Doors: tc.doors})
 		h.mu.Lock()
-		h.roles[tc.c.Controller.ID] = access.Controller{ID: tc.c.Controller.ID, Role: tc.role, Doors: tc.doors}
 		h.refused = nil
 		h.mu.Unlock()
 		for _, order := range [][]byte{{1, 1, codeList}, orderOf(codeRead, listedCode{number: 1}), orderOf(codeAdd, listedCode{pin: "12"}), orderOf(codeRemove, listedCode{number: 77})} {
@@ -318,9 +318,7 @@ func TestWhoMaySeeCodes(t *testing.T) {
 		}
 		h.mu.Unlock()
 	}
-	h.mu.Lock()
-	clear(h.roles)
-	h.mu.Unlock()
+	h.Forget()
 	if _, status := h.ask(user, "front", []byte{1, 1, codeList}); status != -70401 {
 		t.Errorf("a user of the home: %d", status)
 	}

@@ -35,7 +35,7 @@ func TestAControllerIsAhead(t *testing.T) {
 	}
 	c := next.admin(mainBridge)
 	gate := next.door("gate", nil)
-	next.openers["gate"].Put(device.PlaceClosed)
+	next.Openers["gate"].Put(device.PlaceClosed)
 	if err := next.read(); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestAControllerIsAhead(t *testing.T) {
 	if err := next.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	next.await("the gate is seen closed", func() bool { return currentDoor(gate.State().Position) == doorClosed })
+	next.Await("the gate is seen closed", func() bool { return currentDoor(gate.State().Position) == doorClosed })
 	close(settled)
 	r, err := c.ReadResponse()
 	if want := fmt.Sprintf(`{"characteristics":[{"aid":%d,"iid":%d,"value":1}]}`, id.AID, id.IID); err != nil || string(r.Body) != want {

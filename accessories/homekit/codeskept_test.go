@@ -33,7 +33,7 @@ func TestCodesOutliveARestart(t *testing.T) {
 	h, p = codesHome(t, d, "front")
 	h.sessions[mainBridge] = session
 	h.open()
-	h.await("announced", func() bool { return h.configNumber(mainBridge) != "" })
+	h.Await("announced", func() bool { return h.configNumber(mainBridge) != "" })
 	if got := h.configNumber(mainBridge); got != number {
 		t.Errorf("configuration number %s, was %s", got, number)
 	}
@@ -122,7 +122,7 @@ func TestWhereCodesAreShown(t *testing.T) {
 	}
 	iids := maps.Clone(place.IIDs)
 	h.ready()
-	h.put(h.items[1].Door, device.PlaceClosed, device.PositionClosed)
+	h.Put(h.items[1].Door, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	for _, id := range []string{"plain", "gate"} {
 		if got := h.pins(c, id); len(got) != 0 {

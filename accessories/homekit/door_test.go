@@ -17,7 +17,7 @@ func (h *home) awaitValue(c *haptest.Client, id haptest.ID, want string) {
 			h.t.Logf("%v was last %s, want %s", id, last, want)
 		}
 	}()
-	h.await("value", func() bool {
+	h.Await("value", func() bool {
 		last = h.value(c, id)
 		return last == want
 	})
@@ -52,20 +52,20 @@ func TestWhatADoorShows(t *testing.T) {
 		{device.PlaceOpen, device.PositionOpen, "0", "0"},
 		{device.PlaceClosed, device.PositionClosed, "1", "1"},
 	} {
-		h.put(d, step.at, step.seen)
+		h.Put(d, step.at, step.seen)
 		h.awaitValue(c, current, step.current)
 		h.awaitValue(c, target, step.target)
 	}
 
-	h.openers["gate"].Change(func(r *device.Reading) { r.Obstructed = device.Yes })
+	h.Openers["gate"].Change(func(r *device.Reading) { r.Obstructed = device.Yes })
 	h.awaitValue(c, h.id("gate", "door/obstructed"), "true")
 	h.awaitValue(c, h.id("gate", "obstruction/state"), "1")
-	h.openers["gate"].Change(func(r *device.Reading) { r.Obstructed = device.No })
+	h.Openers["gate"].Change(func(r *device.Reading) { r.Obstructed = device.No })
 	h.awaitValue(c, h.id("gate", "door/obstructed"), "false")
 	h.awaitValue(c, h.id("gate", "obstruction/state"), "0")
 
 	// It goes away: what was last seen stays in the list, reads and writes say that nobody answers.
-	h.openers["gate"].Disconnect()
+	h.Openers["gate"].Disconnect()
 	h.awaitValue(c, current, "-70402")
 	if got, _ := h.list(c).value(current); got != "1" {
 		t.Errorf("a door that went away is listed as %s", got)
@@ -73,10 +73,10 @@ func TestWhatADoorShows(t *testing.T) {
 	if got := h.write(c, target, 0); got != -70402 {
 		t.Errorf("write to a door that went away: %d", got)
 	}
-	if n := len(h.openers["gate"].Triggers()); n != 0 {
+	if n := len(h.Openers["gate"].Triggers()); n != 0 {
 		t.Errorf("%d triggers", n)
 	}
-	h.openers["gate"].Connect()
+	h.Openers["gate"].Connect()
 	h.awaitValue(c, current, "1")
 }
 
@@ -97,7 +97,7 @@ func TestWritesBecomeCommands(t *testing.T) {
 	h := newHome(t, nil)
 	d := h.door("gate", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	current, target := h.id("gate", "door/current"), h.id("gate", "door/target")
 	if err := c.Subscribe(true, current, target); err != nil {
@@ -110,17 +110,17 @@ func TestWritesBecomeCommands(t *testing.T) {
 	}
 	h.awaitValue(c, current, "0")
 	want := device.Cause{Kind: device.CauseHomeKit, Actor: c.Controller.ID, Place: h.bridge(mainBridge).DeviceID}
-	rows := h.journal.Rows(device.EntryIntent)
+	rows := h.Journal.Rows(device.EntryIntent)
 	if len(rows) != 1 || rows[0].Action != device.ActionOpen || rows[0].Cause != want {
 		t.Errorf("%+v, want one open by %+v", rows, want)
 	}
 	if got := h.write(c, target, 0); got != 0 { // there already: no edge
 		t.Errorf("open again: %d", got)
 	}
-	if n := len(h.openers["gate"].Triggers()); n != 1 {
+	if n := len(h.Openers["gate"].Triggers()); n != 1 {
 		t.Errorf("%d triggers", n)
 	}
-	if wrong := h.openers["gate"].Violations(); len(wrong) > 0 {
+	if wrong := h.Openers["gate"].Violations(); len(wrong) > 0 {
 		t.Error(wrong)
 	}
 }
@@ -130,14 +130,14 @@ func TestPositionAndTargetTravelTogether(t *testing.T) {
 	h := newHome(t, nil)
 	d := h.door("gate", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	current, target := h.id("gate", "door/current"), h.id("gate", "door/target")
 	h.awaitValue(c, current, "1")
 	if err := c.Subscribe(true, current, target); err != nil {
 		t.Fatal(err)
 	}
-	h.openers["gate"].Put(device.PlaceOpen) // somebody used the wall button
+	h.Openers["gate"].Put(device.PlaceOpen) // somebody used the wall button
 	e, err := c.NextEvent(patience)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +159,7 @@ func TestLockOutIsTheLockOfTheGarage(t *testing.T) {
 	h := newHome(t, nil)
 	d := h.door("gate", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	lock, shown, target := h.id("gate", "door/lock-target"), h.id("gate", "door/lock-current"), h.id("gate", "door/target")
 	h.awaitValue(c, shown, "0")
@@ -175,7 +175,7 @@ func TestLockOutIsTheLockOfTheGarage(t *testing.T) {
 	if got := h.write(c, target, 0); got != -70401 {
 		t.Errorf("open while locked out: %d", got)
 	}
-	if n := len(h.openers["gate"].Triggers()); n != 0 {
+	if n := len(h.Openers["gate"].Triggers()); n != 0 {
 		t.Errorf("%d triggers", n)
 	}
 	if got := h.write(c, lock, 0); got != 0 {
@@ -189,8 +189,8 @@ func TestTimedWrites(t *testing.T) {
 	strict := h.door("strict", nil)
 	loose := h.door("loose", func(i *Item) { i.Timed = false })
 	h.open()
-	h.put(strict, device.PlaceClosed, device.PositionClosed)
-	h.put(loose, device.PlaceClosed, device.PositionClosed)
+	h.Put(strict, device.PlaceClosed, device.PositionClosed)
+	h.Put(loose, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	h.awaitValue(c, h.id("strict", "door/current"), "1")
 	h.awaitValue(c, h.id("loose", "door/current"), "1")
@@ -204,7 +204,7 @@ func TestTimedWrites(t *testing.T) {
 		t.Errorf("lock-out without a prepare: %d", got)
 	}
 	h.awaitValue(c, h.id("loose", "door/current"), "0")
-	if n := len(h.openers["strict"].Triggers()); n != 0 {
+	if n := len(h.Openers["strict"].Triggers()); n != 0 {
 		t.Errorf("%d triggers of the door that wants a prepare", n)
 	}
 	perms := map[haptest.ID]string{}
@@ -226,9 +226,9 @@ func TestIdentify(t *testing.T) {
 	l := h.lock("front", nil) // its fake has nothing to show
 	h.contact("window", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
-	h.turn(l, device.BoltSecured)
-	h.sensors["window"].Set(device.No)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
+	h.Turn(l, device.BoltSecured)
+	h.Sensors["window"].Set(device.No)
 	c := h.admin(mainBridge)
 	h.awaitValue(c, h.id("gate", "door/current"), "1")
 	h.awaitValue(c, h.id("front", "lock/current"), "1")
@@ -239,10 +239,10 @@ func TestIdentify(t *testing.T) {
 			t.Errorf("identify %s: %d", dev, got)
 		}
 	}
-	if n := h.openers["gate"].Identifies(); n != 1 {
+	if n := h.Openers["gate"].Identifies(); n != 1 {
 		t.Errorf("the gate showed itself %d times", n)
 	}
-	if n := len(h.openers["gate"].Triggers()) + len(h.bolts["front"].Throws()); n != 0 {
+	if n := len(h.Openers["gate"].Triggers()) + len(h.Bolts["front"].Throws()); n != 0 {
 		t.Errorf("identify moved something %d times", n)
 	}
 }
@@ -252,15 +252,15 @@ func TestRefusalReachesTheController(t *testing.T) {
 	h := newHome(t, nil)
 	d := h.door("gate", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	h.awaitValue(c, h.id("gate", "door/current"), "1")
-	h.openers["gate"].Fail(device.ErrUnavailable)
+	h.Openers["gate"].Fail(device.ErrUnavailable)
 	if got := h.write(c, h.id("gate", "door/target"), 0); got != -70402 {
 		t.Errorf("a driver that fails: %d", got)
 	}
 	h.awaitValue(c, h.id("gate", "door/target"), "1") // the target goes back to what is true
-	h.openers["gate"].Fail(nil)
+	h.Openers["gate"].Fail(nil)
 	if got := h.write(c, h.id("gate", "door/target"), 0); got == 0 {
 		t.Error("the same target is not held off after a failure")
 	}

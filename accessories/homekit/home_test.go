@@ -3,23 +3,19 @@ package homekit
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
-	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/accessories/hometest"
 	"github.com/loquet/loquet/device"
-	"github.com/loquet/loquet/device/devicetest"
 	"github.com/loquet/loquet/homekit"
 	"github.com/loquet/loquet/homekit/haptest"
 )
 
-// patience is far above what anything here takes, for a machine that is busy.
-const patience = 20 * time.Second
+const patience = hometest.Patience
 
 // disk is what outlives a house: the numbers and what each server keeps.
 type disk struct {
@@ -46,20 +42,15 @@ func (d *disk) space(bridge string) *haptest.Memory {
 // home is a House with devices that are faked at the driver.
 type home struct {
 	*House
-	t       *testing.T
-	disk    *disk
-	journal *devicetest.Journal
-	items   []Item
+	*hometest.Home
+	t     *testing.T
+	disk  *disk
+	items []Item
 
 	mu       sync.Mutex
-	wake     chan struct{} // closed and replaced at each change
 	ads      map[string]homekit.Advertisement
 	goodbyes []string
 	troubles []string
-	roles    map[string]access.Controller // by controller
-	openers  map[string]*devicetest.Opener
-	bolts    map[string]*devicetest.Bolt
-	sensors  map[string]*devicetest.Sensor
 	sessions map[string]session // admins, by bridge
 	refused  []device.Entry     // what roles did not allow; guarded by mu
 	people   *people            // nil: no codes
@@ -75,13 +66,12 @@ func newHome(t *testing.T, d *disk) *home {
 	if d == nil {
 		d = newDisk()
 	}
-	h := &home{t: t, disk: d, journal: &devicetest.Journal{}, wake: make(chan struct{}), ads: map[string]homekit.Advertisement{},
-		roles: map[string]access.Controller{}, openers: map[string]*devicetest.Opener{}, bolts: map[string]*devicetest.Bolt{},
-		sensors: map[string]*devicetest.Sensor{}, sessions: map[string]session{}}
+	h := &home{t: t, disk: d, ads: map[string]homekit.Advertisement{}, sessions: map[string]session{}}
+	h.Home = hometest.New(t, func(id string) { h.Changed(id) })
 	h.House = New(Options{
 		About: About{Install: "11112222", Firmware: "v1.4.0-rc1"}, Name: "Villa Rose", Addr: "127.0.0.1:0", Numbers: d.numbers,
 		Space:     func(bridge string) homekit.Storage { return d.space(bridge) },
-		Advertise: h.advertised, Rules: h, Changed: h.changed, Refused: h.refuses, Trouble: h.trouble, Log: zerolog.Nop(),
+		Advertise: h.advertised, Rules: h, Changed: h.Wake, Refused: h.refuses, Trouble: h.trouble, Log: zerolog.Nop(),
 		Codes: d.codes, Register: func() *Register { return h.people.register() },
 	})
 	return h
@@ -94,13 +84,6 @@ func (h *home) refuses(e device.Entry) {
 	h.refused = append(h.refused, e)
 }
 
-func (h *home) changed() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	close(h.wake)
-	h.wake = make(chan struct{})
-}
-
 func (h *home) advertised(bridge string, a homekit.Advertisement) {
 	h.mu.Lock()
 	if a.Port == 0 {
@@ -110,90 +93,20 @@ func (h *home) advertised(bridge string, a homekit.Advertisement) {
 		h.ads[bridge] = a
 	}
 	h.mu.Unlock()
-	h.changed()
+	h.Wake()
 }
 
 func (h *home) trouble(bridge string, err error) {
 	h.mu.Lock()
 	h.troubles = append(h.troubles, fmt.Sprintf("%s: %v", bridge, err))
 	h.mu.Unlock()
-	h.changed()
-}
-
-// May implements Rules with the rules of the house.
-func (h *home) May(_, controller string, admin bool, action device.Action, id string) error {
-	h.mu.Lock()
-	c, ok := h.roles[controller]
-	h.mu.Unlock()
-	if !ok {
-		c = access.Controller{ID: controller, Role: access.DefaultRole(admin)}
-	}
-	return access.May(c, action, id)
-}
-
-// MayGiveCodes implements Rules likewise.
-func (h *home) MayGiveCodes(_, controller string, admin bool, id string) error {
-	h.mu.Lock()
-	c, ok := h.roles[controller]
-	h.mu.Unlock()
-	if !ok {
-		c = access.Controller{ID: controller, Role: access.DefaultRole(admin)}
-	}
-	return access.MayGiveCodes(c, id)
-}
-
-// await waits until something holds, looking again at each change.
-func (h *home) await(what string, holds func() bool) {
-	h.t.Helper()
-	deadline := time.After(patience)
-	for {
-		h.mu.Lock()
-		wake := h.wake
-		h.mu.Unlock()
-		if holds() {
-			return
-		}
-		select {
-		case <-wake:
-		case <-deadline:
-			h.t.Fatalf("%s: not in time", what)
-		}
-	}
-}
-
-func run(t *testing.T, d interface {
-	Run(ctx context.Context) error
-}) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := d.Run(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("device: %v", err)
-		}
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-	})
-}
-
-func gateTraits() device.DoorTraits {
-	return device.DoorTraits{Drive: device.DriveCommanded, SensesClosed: true, SensesOpen: true, Refreshes: true}
+	h.Wake()
 }
 
 // door adds a sliding gate that is closed from afar and takes 100 ms.
 func (h *home) door(id string, change func(*Item)) *device.Door {
 	h.t.Helper()
-	o := &devicetest.Opener{ID: id, Traits: gateTraits(), Travel: 100 * time.Millisecond, Journal: h.journal}
-	h.openers[id] = o
-	d, err := device.NewDoor(device.DoorConfig{ID: id, Name: id, Kind: device.KindGateSliding, Traits: o.Traits, RemoteClose: device.RemoteCloseDeclared}, o,
-		device.Deps[device.DoorState]{Journal: h.journal, Memory: &devicetest.Memory{}, Publish: func(device.DoorState) { h.Changed(id); h.changed() }})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	run(h.t, d)
+	d := h.Gate(id, hometest.GateTraits())
 	h.add(Item{Name: id, Timed: true, Door: d}, change)
 	return d
 }
@@ -201,29 +114,14 @@ func (h *home) door(id string, change func(*Item)) *device.Door {
 // lock adds a commanded lock with a contact on its door.
 func (h *home) lock(id string, change func(*Item)) *device.Lock {
 	h.t.Helper()
-	traits := device.BoltTraits{Drive: device.BoltDriveCommanded, SensesBolt: true, SensesDoor: true}
-	b := &devicetest.Bolt{ID: id, Traits: traits, Turn: 50 * time.Millisecond, Journal: h.journal}
-	h.bolts[id] = b
-	l, err := device.NewLock(device.LockConfig{ID: id, Name: id, Traits: traits}, b,
-		device.Deps[device.LockState]{Journal: h.journal, Memory: &devicetest.Memory{}, Publish: func(device.LockState) { h.Changed(id); h.changed() }})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	run(h.t, l)
+	l := h.Lock(id)
 	h.add(Item{Name: id, Timed: true, Lock: l, LockFace: LockFace{DoorSensor: true}}, change)
 	return l
 }
 
 func (h *home) contact(id string, change func(*Item)) *device.Contact {
 	h.t.Helper()
-	s := &devicetest.Sensor{}
-	h.sensors[id] = s
-	c, err := device.NewContact(device.ContactConfig{ID: id, Name: id}, s,
-		device.Deps[device.ContactState]{Journal: h.journal, Memory: &devicetest.Memory{}, Publish: func(device.ContactState) { h.Changed(id); h.changed() }})
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	run(h.t, c)
+	c := h.Contact(id)
 	h.add(Item{Name: id, Contact: c}, change)
 	return c
 }
@@ -420,17 +318,4 @@ func (l listed) aids() []uint64 {
 		out = append(out, a.AID)
 	}
 	return out
-}
-
-// put sets a door down and waits until it is seen there.
-func (h *home) put(d *device.Door, at device.Place, seen device.Position) {
-	h.t.Helper()
-	h.openers[d.ID()].Put(at)
-	h.await(d.ID()+" "+seen.String(), func() bool { return d.State().Available && d.State().Position == seen })
-}
-
-func (h *home) turn(l *device.Lock, at device.BoltPosition) {
-	h.t.Helper()
-	h.bolts[l.ID()].Change(func(r *device.LockReading) { r.Bolt, r.DoorOpen = at, device.No })
-	h.await(l.ID()+" "+at.String(), func() bool { return l.State().Available && l.State().Bolt == at })
 }

@@ -106,7 +106,7 @@ func TestNumbersOutliveEverything(t *testing.T) {
 	h.lock("front", nil)
 	h.contact("window", nil)
 	h.open()
-	h.await("announced", func() bool { return h.configNumber(mainBridge) == "1" })
+	h.Await("announced", func() bool { return h.configNumber(mainBridge) == "1" })
 	first := h.places()
 	h.stop()
 
@@ -119,16 +119,16 @@ func TestNumbersOutliveEverything(t *testing.T) {
 	if !maps.Equal(first, h.places()) {
 		t.Error("another order changed the numbers")
 	}
-	h.await("announced", func() bool { return h.configNumber(mainBridge) == "1" })
+	h.Await("announced", func() bool { return h.configNumber(mainBridge) == "1" })
 
 	gate := h.items[2]
 	h.without("gate") // gone
 	h.show()
-	h.await("announced", func() bool { return h.configNumber(mainBridge) == "2" })
+	h.Await("announced", func() bool { return h.configNumber(mainBridge) == "2" })
 	h.show() // nothing new
 	h.door("side", nil)
 	h.show()
-	h.await("announced", func() bool { return h.configNumber(mainBridge) == "3" })
+	h.Await("announced", func() bool { return h.configNumber(mainBridge) == "3" })
 	if side := h.places()["side"]; slices.Contains(slices.Collect(maps.Values(first)), side) || strings.HasPrefix(side, "main1") || strings.HasPrefix(side, "main3 ") {
 		t.Errorf("a new device has a number that was used: %s", side)
 	}
@@ -146,7 +146,7 @@ func TestOwnTileInsteadOfTheBridge(t *testing.T) {
 	l := h.lock("front", nil)
 	h.door("gate", nil)
 	h.open()
-	h.turn(l, device.BoltSecured)
+	h.Turn(l, device.BoltSecured)
 	c := h.admin(mainBridge)
 	inBridge := h.id("front", "lock/target")
 	if _, ok := h.list(c).value(inBridge); !ok || len(h.Bridges()) != 1 {
@@ -163,7 +163,7 @@ func TestOwnTileInsteadOfTheBridge(t *testing.T) {
 	if _, ok := h.list(c).value(inBridge); ok {
 		t.Error("the lock is in the bridge as well")
 	}
-	h.await("announced as a lock", func() bool {
+	h.Await("announced as a lock", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		return slices.Contains(h.ads[own].TXT, "ci=6") && slices.Contains(h.ads[mainBridge].TXT, "ci=2")
@@ -206,14 +206,14 @@ func TestReloadKeepsSessionsAndSubscriptions(t *testing.T) {
 	h := newHome(t, nil)
 	d := h.door("gate", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	current := h.id("gate", "door/current")
 	h.awaitValue(c, current, "1")
 	if err := c.Subscribe(true, current); err != nil {
 		t.Fatal(err)
 	}
-	h.await("announced", func() bool { return h.configNumber(mainBridge) == "1" })
+	h.Await("announced", func() bool { return h.configNumber(mainBridge) == "1" })
 
 	h.items[0].Name = "Back gate" // a name is no change of structure
 	h.show()
@@ -222,11 +222,11 @@ func TestReloadKeepsSessionsAndSubscriptions(t *testing.T) {
 	}
 	h.lock("front", nil)
 	h.show()
-	h.await("announced", func() bool { return h.configNumber(mainBridge) == "2" })
+	h.Await("announced", func() bool { return h.configNumber(mainBridge) == "2" })
 	if aids := h.list(c).aids(); len(aids) != 3 {
 		t.Errorf("%v", aids)
 	}
-	h.openers["gate"].Put(device.PlaceOpen)
+	h.Openers["gate"].Put(device.PlaceOpen)
 	for {
 		e, err := c.NextEvent(patience)
 		if err != nil {
@@ -247,7 +247,7 @@ func TestANewDeviceIsNeverShownOpenByMistake(t *testing.T) {
 	for k := range 20 {
 		id := fmt.Sprintf("gate-%d", k)
 		d := h.door(id, nil)
-		h.put(d, device.PlaceClosed, device.PositionClosed)
+		h.Put(d, device.PlaceClosed, device.PositionClosed)
 		stop, seen := make(chan struct{}), make(chan string)
 		go func() {
 			wrong := ""
@@ -283,11 +283,11 @@ func TestChangedNeverWaitsForTheHouse(t *testing.T) {
 	h := newHome(t, nil)
 	d := h.door("gate", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	h.awaitValue(c, h.id("gate", "door/current"), "1")
 	h.House.mu.Lock()
-	h.put(d, device.PlaceOpen, device.PositionOpen)
+	h.Put(d, device.PlaceOpen, device.PositionOpen)
 	h.House.mu.Unlock()
 	h.awaitValue(c, h.id("gate", "door/current"), "0")
 }
@@ -316,7 +316,7 @@ func TestTheNewestStateIsTheLastShown(t *testing.T) {
 	}()
 	for k := range 8 {
 		open := []device.Tri{device.No, device.Yes}[k%2]
-		h.sensors["window"].Set(open)
+		h.Sensors["window"].Set(open)
 		h.awaitValue(c, h.id("window", "contact/state"), fmt.Sprint(k%2))
 	}
 	close(stop)
@@ -393,7 +393,7 @@ func TestHiddenDevicesKeepTheirPlace(t *testing.T) {
 	d := h.door("gate", nil)
 	h.lock("front", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	at := h.id("gate", "door/current")
 	gate := h.items[0]
@@ -402,7 +402,7 @@ func TestHiddenDevicesKeepTheirPlace(t *testing.T) {
 	if r, err := c.Get(at); err != nil || *r[0].Status != -70409 {
 		t.Errorf("%v %+v", err, r)
 	}
-	h.put(d, device.PlaceOpen, device.PositionOpen) // its actor goes on telling
+	h.Put(d, device.PlaceOpen, device.PositionOpen) // its actor goes on telling
 	h.items = append(h.items, gate)
 	h.show()
 	if got := h.id("gate", "door/current"); got != at {
@@ -434,12 +434,12 @@ func TestAServerThatEndsIsOpenedAgain(t *testing.T) {
 	h := newHome(t, nil)
 	d := h.door("gate", nil)
 	h.open()
-	h.put(d, device.PlaceClosed, device.PositionClosed)
+	h.Put(d, device.PlaceClosed, device.PositionClosed)
 	c := h.admin(mainBridge)
 	h.awaitValue(c, h.id("gate", "door/current"), "1")
 	before := h.bridge(mainBridge)
 	breakListener(t, before.Addr)
-	h.await("trouble and its end", func() bool {
+	h.Await("trouble and its end", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		return len(h.troubles) > 1 && strings.HasPrefix(h.troubles[len(h.troubles)-2], "main: homekit: accept") && h.troubles[len(h.troubles)-1] == "main: <nil>"
@@ -461,7 +461,7 @@ func TestStopIsForGood(t *testing.T) {
 	h.door("gate", nil)
 	h.open()
 	addr := h.bridge(mainBridge).Addr
-	h.await("announced", func() bool { return h.configNumber(mainBridge) != "" })
+	h.Await("announced", func() bool { return h.configNumber(mainBridge) != "" })
 	h.stop()
 	h.stop()
 	if err := h.SetItems(context.Background(), h.items); !errors.Is(err, errStopped) {

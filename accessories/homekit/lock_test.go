@@ -20,13 +20,13 @@ func TestWhatALockShows(t *testing.T) {
 			t.Errorf("unheard %v is listed as %s, want %s", id, got, want)
 		}
 	}
-	h.turn(l, device.BoltSecured)
+	h.Turn(l, device.BoltSecured)
 	for id, want := range map[haptest.ID]string{current: "1", target: "1", door: "0"} {
 		h.awaitValue(c, id, want)
 	}
-	h.bolts["front"].Door(device.Yes)
+	h.Bolts["front"].Door(device.Yes)
 	h.awaitValue(c, door, "1")
-	h.turn(l, device.BoltUnsecured)
+	h.Turn(l, device.BoltUnsecured)
 	for id, want := range map[haptest.ID]string{current: "0", target: "0"} {
 		h.awaitValue(c, id, want)
 	}
@@ -36,7 +36,7 @@ func TestLockLastKnownAction(t *testing.T) {
 	h := newHome(t, nil)
 	l := h.lock("front", nil)
 	h.open()
-	h.turn(l, device.BoltSecured)
+	h.Turn(l, device.BoltSecured)
 	c := h.admin(mainBridge)
 	action, target := h.id("front", "management/action"), h.id("front", "lock/target")
 	h.awaitValue(c, h.id("front", "lock/current"), "1")
@@ -47,10 +47,10 @@ func TestLockLastKnownAction(t *testing.T) {
 		t.Fatalf("unlock: %d", got)
 	}
 	h.awaitValue(c, action, "7") // unsecured remotely
-	if rows := h.journal.Rows(device.EntryIntent); len(rows) != 1 || rows[0].Cause.Actor != c.Controller.ID || rows[0].Action != device.ActionUnlock {
+	if rows := h.Journal.Rows(device.EntryIntent); len(rows) != 1 || rows[0].Cause.Actor != c.Controller.ID || rows[0].Action != device.ActionUnlock {
 		t.Errorf("%+v", rows)
 	}
-	h.turn(l, device.BoltSecured) // by hand
+	h.Turn(l, device.BoltSecured) // by hand
 	h.awaitValue(c, action, "9")
 	e, err := c.NextEvent(patience)
 	if err != nil {
@@ -65,10 +65,10 @@ func TestAJammedLock(t *testing.T) {
 	h := newHome(t, nil)
 	l := h.lock("front", nil)
 	h.open()
-	h.turn(l, device.BoltSecured)
+	h.Turn(l, device.BoltSecured)
 	c := h.admin(mainBridge)
 	h.awaitValue(c, h.id("front", "lock/current"), "1")
-	h.bolts["front"].Put(device.BoltJammed)
+	h.Bolts["front"].Put(device.BoltJammed)
 	h.awaitValue(c, h.id("front", "lock/current"), "2")
 }
 
@@ -77,7 +77,7 @@ func TestLockControlPointAcceptsNothing(t *testing.T) {
 	h := newHome(t, nil)
 	l := h.lock("front", nil)
 	h.open()
-	h.turn(l, device.BoltSecured)
+	h.Turn(l, device.BoltSecured)
 	c := h.admin(mainBridge)
 	h.awaitValue(c, h.id("front", "lock/current"), "1")
 	id := h.id("front", "management/control")
@@ -86,7 +86,7 @@ func TestLockControlPointAcceptsNothing(t *testing.T) {
 			t.Errorf("%x: %d", raw, got)
 		}
 	}
-	if n := len(h.bolts["front"].Throws()); n != 0 {
+	if n := len(h.Bolts["front"].Throws()); n != 0 {
 		t.Errorf("%d throws", n)
 	}
 }
@@ -96,13 +96,13 @@ func TestBattery(t *testing.T) {
 	l := h.lock("front", func(i *Item) { i.LockFace.Battery = true })
 	h.lock("back", nil)
 	h.open()
-	h.turn(l, device.BoltSecured)
+	h.Turn(l, device.BoltSecured)
 	c := h.admin(mainBridge)
 	level, low := h.id("front", "battery/level"), h.id("front", "battery/low")
-	h.bolts["front"].Change(func(r *device.LockReading) { r.Battery = device.Battery{Known: true, Percent: 64} })
+	h.Bolts["front"].Change(func(r *device.LockReading) { r.Battery = device.Battery{Known: true, Percent: 64} })
 	h.awaitValue(c, level, "64")
 	h.awaitValue(c, low, "0")
-	h.bolts["front"].Change(func(r *device.LockReading) { r.Battery = device.Battery{Known: true, Percent: 4, Low: true} })
+	h.Bolts["front"].Change(func(r *device.LockReading) { r.Battery = device.Battery{Known: true, Percent: 4, Low: true} })
 	h.awaitValue(c, level, "4")
 	h.awaitValue(c, low, "1")
 	if got := h.value(c, h.id("front", "battery/charging")); got != "2" {
@@ -122,12 +122,12 @@ func TestContact(t *testing.T) {
 	if got, _ := h.list(c).value(state); got != "1" {
 		t.Errorf("a contact that nobody heard is listed as %s", got)
 	}
-	h.sensors["window"].Set(device.No)
+	h.Sensors["window"].Set(device.No)
 	h.awaitValue(c, state, "0")
 	h.awaitValue(c, active, "true")
-	h.sensors["window"].Set(device.Yes)
+	h.Sensors["window"].Set(device.Yes)
 	h.awaitValue(c, state, "1")
-	h.sensors["window"].Set(device.Unknown)
+	h.Sensors["window"].Set(device.Unknown)
 	h.awaitValue(c, active, "false")
 	h.awaitValue(c, state, "1")
 }

@@ -51,10 +51,10 @@ func TestEveryRoleEveryOperationEveryDevice(t *testing.T) {
 	gate, drive := h.door("gate", nil), h.door("drive", nil)
 	front, tile := h.lock("front", nil), h.lock("tile", func(i *Item) { i.LockFace.OwnTile = true })
 	h.open()
-	h.put(gate, device.PlaceClosed, device.PositionClosed)
-	h.put(drive, device.PlaceClosed, device.PositionClosed)
-	h.turn(front, device.BoltSecured)
-	h.turn(tile, device.BoltSecured)
+	h.Put(gate, device.PlaceClosed, device.PositionClosed)
+	h.Put(drive, device.PlaceClosed, device.PositionClosed)
+	h.Turn(front, device.BoltSecured)
+	h.Turn(tile, device.BoltSecured)
 	words := map[string]string{"gate": mainBridge, "drive": mainBridge, "front": mainBridge, "tile": ownBridge("tile")}
 	admins := map[string]*haptest.Client{mainBridge: h.admin(mainBridge), ownBridge("tile"): h.admin(ownBridge("tile"))}
 	h.awaitValue(admins[mainBridge], h.id("drive", "door/current"), "1")
@@ -65,7 +65,7 @@ func TestEveryRoleEveryOperationEveryDevice(t *testing.T) {
 	asked := func(id string) int {
 		n := 0
 		// What an earlier, permitted order comes to in the end is written later.
-		for _, r := range h.journal.Rows(device.EntryWarning, device.EntryIntent, device.EntryRefused) {
+		for _, r := range h.Journal.Rows(device.EntryWarning, device.EntryIntent, device.EntryRefused) {
 			if r.Cause.Actor == id {
 				n++
 			}
@@ -79,12 +79,10 @@ func TestEveryRoleEveryOperationEveryDevice(t *testing.T) {
 			if !p.admin {
 				c = h.user(admins[bridge], bridge)
 			}
-			h.mu.Lock()
-			delete(h.roles, c.Controller.ID)
+			h.Forget()
 			if p.given {
-				h.roles[c.Controller.ID] = access.Controller{ID: c.Controller.ID, Role: p.role, Doors: p.doors}
+				h.Give(access.Controller{ID: c.Controller.ID, Role: p.role, Doors: p.doors})
 			}
-			h.mu.Unlock()
 			for dev, ops := range operations {
 				if words[dev] != bridge {
 					continue

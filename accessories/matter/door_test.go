@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loquet/loquet/accessories/hometest"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/device/devicetest"
 	"github.com/loquet/loquet/matter/cluster"
@@ -42,7 +43,7 @@ func newGate(t *testing.T, shape Shape, change func(*device.DoorConfig)) *gate {
 	must(t, err)
 	g.house, err = New(g.config(Item{Name: "Gate", Door: g.door, DoorFace: DoorFace{Shape: shape}}))
 	must(t, err)
-	run(t, g.door)
+	hometest.Run(t, g.door)
 	t.Cleanup(g.house.Close)
 	return g
 }

@@ -164,7 +164,7 @@ func TestWhatOpensIsTimed(t *testing.T) {
 			t.Errorf("%s %#x: %v", tt.id, tt.command, err)
 		}
 	}
-	if n := len(h.bolts["front"].Throws()) + len(h.openers["gate"].Triggers()); n != 0 {
+	if n := len(h.Bolts["front"].Throws()) + len(h.Openers["gate"].Triggers()); n != 0 {
 		t.Errorf("%d moves", n)
 	}
 }
@@ -211,8 +211,8 @@ func TestIdentifyMovesNothing(t *testing.T) {
 		must(t, err)
 	}
 	h.Close() // what it does by itself has ended
-	if n := h.openers["garage"].Identifies(); n == 0 || len(h.openers["garage"].Triggers()) != 0 {
-		t.Errorf("%d times shown, %d triggers", n, len(h.openers["garage"].Triggers()))
+	if n := h.Openers["garage"].Identifies(); n == 0 || len(h.Openers["garage"].Triggers()) != 0 {
+		t.Errorf("%d times shown, %d triggers", n, len(h.Openers["garage"].Triggers()))
 	}
 }
 
@@ -234,8 +234,8 @@ func TestDevicesComeAndGo(t *testing.T) {
 	if e := h.devices(); len(e) != len(before) || e[0].ID() != before[0].ID() {
 		t.Errorf("%d endpoints", len(e))
 	}
-	h.openers["garage"].Put(device.PlaceClosed)
-	h.await("shown again", func() bool { return h.items[0].Door.State().Position == device.PositionClosed })
+	h.Openers["garage"].Put(device.PlaceClosed)
+	h.Await("shown again", func() bool { return h.items[0].Door.State().Position == device.PositionClosed })
 	h.Close()
 	if err := h.SetItems(nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("closed: %v", err)

@@ -2,20 +2,16 @@ package matter
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"maps"
 	"net"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 
-	"github.com/loquet/loquet/access"
+	"github.com/loquet/loquet/accessories/hometest"
 	"github.com/loquet/loquet/device"
-	"github.com/loquet/loquet/device/devicetest"
 	stack "github.com/loquet/loquet/matter"
 	"github.com/loquet/loquet/matter/cluster"
 	"github.com/loquet/loquet/matter/mattertest"
@@ -24,8 +20,7 @@ import (
 	"github.com/loquet/loquet/matter/tlv"
 )
 
-// patience is far above what anything here takes, for a machine that is busy.
-const patience = 30 * time.Second
+const patience = hometest.Patience
 
 // memory is what outlives a house.
 type memory struct {
@@ -81,22 +76,17 @@ func newDisk() *disk { return &disk{newMemory(), newMemory()} }
 // home is a House on a Matter node in a network in memory, with devices that are faked at the driver.
 type home struct {
 	*House
+	*hometest.Home
 	t       *testing.T
 	disk    *disk
 	server  *stack.Server
 	network *mattertest.Network
 	conn    *mattertest.Conn
-	journal *devicetest.Journal
 	logs    *lockedBuffer
 	items   []Item
 	stop    func()
 
-	mu      sync.Mutex
-	wake    chan struct{}                // closed and replaced at each change
-	roles   map[string]access.Controller // by node id
-	openers map[string]*devicetest.Opener
-	bolts   map[string]*devicetest.Bolt
-	sensors map[string]*devicetest.Sensor
+	mu sync.Mutex // guards House while it is opened
 }
 
 // lockedBuffer is a log that several goroutines write.
@@ -129,15 +119,15 @@ func newHome(t *testing.T, d *disk) *home {
 	if d == nil {
 		d = newDisk()
 	}
-	h := &home{t: t, disk: d, journal: &devicetest.Journal{}, wake: make(chan struct{}), logs: &lockedBuffer{}, network: mattertest.NewNetwork(mattertest.Weather{}, 1),
-		roles: map[string]access.Controller{}, openers: map[string]*devicetest.Opener{}, bolts: map[string]*devicetest.Bolt{}, sensors: map[string]*devicetest.Sensor{}}
+	h := &home{t: t, disk: d, logs: &lockedBuffer{}, network: mattertest.NewNetwork(mattertest.Weather{}, 1)}
+	h.Home = hometest.New(t, h.told)
 	h.conn = h.network.Listen("house")
 	var err error
 	h.server, err = stack.New(stack.Config{Storage: d.server, Conns: []net.PacketConn{h.conn}, Fabrics: 5,
 		ParseAddr: func(s string) (net.Addr, error) { return mattertest.Addr(s), nil },
 		Product: cluster.Product{VendorName: "loquet", ProductName: "Bridge", VendorID: 0xFFF1, ProductID: 0x8000, HardwareVersionText: "1",
 			SoftwareVersionText: "1.0", SerialNumber: "S1", UniqueID: "U1", Label: "Villa Rose"},
-		Advertise: func([]stack.Advertisement) { h.told("") },
+		Advertise: func([]stack.Advertisement) { h.Wake() },
 		Failed:    func(err error) { h.logs.Write([]byte(err.Error() + "\n")) }}) //nolint:errcheck // a buffer takes everything
 	must(t, err)
 	return h
@@ -172,70 +162,14 @@ func (h *home) told(id string) {
 	if house != nil {
 		house.Changed(id)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	close(h.wake)
-	h.wake = make(chan struct{})
-}
-
-// May implements Rules with the rules of the house.
-func (h *home) May(_, controller string, admin bool, action device.Action, id string) error {
-	h.mu.Lock()
-	c, ok := h.roles[controller]
-	h.mu.Unlock()
-	if !ok {
-		c = access.Controller{ID: controller, Role: access.DefaultRole(admin)}
-	}
-	return access.May(c, action, id)
-}
-
-// await waits until something holds, looking again at each change.
-func (h *home) await(what string, holds func() bool) {
-	h.t.Helper()
-	deadline := time.After(patience)
-	for {
-		h.mu.Lock()
-		wake := h.wake
-		h.mu.Unlock()
-		if holds() {
-			return
-		}
-		select {
-		case <-wake:
-		case <-deadline:
-			h.t.Fatalf("%s: not in time", what)
-		}
-	}
-}
-
-func run(t *testing.T, d interface {
-	Run(ctx context.Context) error
-}) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := d.Run(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("device: %v", err)
-		}
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-	})
 }
 
 // door adds a sliding gate that is closed from afar and takes 100 ms.
 func (h *home) door(id string, change func(*Item)) *device.Door {
 	h.t.Helper()
-	traits := device.DoorTraits{Drive: device.DriveCommanded, SensesClosed: true, SensesOpen: true, Refreshes: true, Stops: true}
-	o := &devicetest.Opener{ID: id, Traits: traits, Travel: 100 * time.Millisecond, Journal: h.journal}
-	h.openers[id] = o
-	d, err := device.NewDoor(device.DoorConfig{ID: id, Name: id, Kind: device.KindGateSliding, Traits: traits, RemoteClose: device.RemoteCloseDeclared}, o,
-		device.Deps[device.DoorState]{Journal: h.journal, Memory: &devicetest.Memory{}, Publish: func(device.DoorState) { h.told(id) }})
-	must(h.t, err)
-	run(h.t, d)
+	traits := hometest.GateTraits()
+	traits.Stops = true
+	d := h.Gate(id, traits)
 	h.add(Item{Name: id, Door: d}, change)
 	return d
 }
@@ -243,25 +177,14 @@ func (h *home) door(id string, change func(*Item)) *device.Door {
 // lock adds a commanded lock with a contact on its door.
 func (h *home) lock(id string, change func(*Item)) *device.Lock {
 	h.t.Helper()
-	traits := device.BoltTraits{Drive: device.BoltDriveCommanded, SensesBolt: true, SensesDoor: true}
-	b := &devicetest.Bolt{ID: id, Traits: traits, Turn: 50 * time.Millisecond, Journal: h.journal}
-	h.bolts[id] = b
-	l, err := device.NewLock(device.LockConfig{ID: id, Name: id, Traits: traits}, b,
-		device.Deps[device.LockState]{Journal: h.journal, Memory: &devicetest.Memory{}, Publish: func(device.LockState) { h.told(id) }})
-	must(h.t, err)
-	run(h.t, l)
+	l := h.Lock(id)
 	h.add(Item{Name: id, Lock: l}, change)
 	return l
 }
 
 func (h *home) contact(id string, change func(*Item)) *device.Contact {
 	h.t.Helper()
-	s := &devicetest.Sensor{}
-	h.sensors[id] = s
-	c, err := device.NewContact(device.ContactConfig{ID: id, Name: id}, s,
-		device.Deps[device.ContactState]{Journal: h.journal, Memory: &devicetest.Memory{}, Publish: func(device.ContactState) { h.told(id) }})
-	must(h.t, err)
-	run(h.t, c)
+	c := h.Contact(id)
 	h.add(Item{Name: id, Contact: c}, change)
 	return c
 }
@@ -283,7 +206,7 @@ type guest struct {
 // controller commissions the node as a new fabric.
 func (h *home) controller() *guest {
 	h.t.Helper()
-	h.await("a way in", h.server.Commissionable)
+	h.Await("a way in", h.server.Commissionable)
 	c := mattertest.NewController(h.t, h.network, "controller", mattertest.NewAuthority(h.t, 0xFAB1, false), 0x1122)
 	s, err := c.Commission(h.t.Context(), h.t, h.conn.LocalAddr(), h.server.Setup().Passcode, 7)
 	must(h.t, err)

@@ -17,11 +17,11 @@ func everything(t *testing.T) *home {
 	h.door("gate", nil)
 	h.lock("front", nil)
 	h.contact("letterbox", nil)
-	h.openers["gate"].Put(device.PlaceClosed)
-	h.bolts["front"].Put(device.BoltSecured)
-	h.bolts["front"].Door(device.No)
-	h.sensors["letterbox"].Set(device.No)
-	h.await("first readings", func() bool {
+	h.Openers["gate"].Put(device.PlaceClosed)
+	h.Bolts["front"].Put(device.BoltSecured)
+	h.Bolts["front"].Door(device.No)
+	h.Sensors["letterbox"].Set(device.No)
+	h.Await("first readings", func() bool {
 		return h.items[0].Door.State().Position == device.PositionClosed && h.items[1].Lock.State().Bolt == device.BoltSecured &&
 			h.items[1].Lock.State().DoorOpen == device.No && h.items[2].Contact.State().Open == device.No
 	})
@@ -46,14 +46,14 @@ func TestAControllerOpensALockAndAGate(t *testing.T) {
 	if _, err := c.invoke("front", doorlock.ID, 1, true, nil); err != nil {
 		t.Fatal(err)
 	}
-	h.await("unlocked", func() bool { return h.items[1].Lock.State().Bolt == device.BoltUnsecured })
+	h.Await("unlocked", func() bool { return h.items[1].Lock.State().Bolt == device.BoltUnsecured })
 	if s := c.number("front", doorlock.ID, 0); s != uint64(doorlock.Unlocked) {
 		t.Errorf("lock state %d", s)
 	}
 	if _, err := c.invoke("gate", cluster.WindowCoveringID, 0, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	h.await("open", func() bool { return h.items[0].Door.State().Position == device.PositionOpen })
+	h.Await("open", func() bool { return h.items[0].Door.State().Position == device.PositionOpen })
 	if closed, err := c.read("gate/contact", cluster.BooleanStateID, 0).Bool(); err != nil || closed {
 		t.Errorf("contact: %v %v", closed, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/loquet/loquet/accessories/hometest"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/device/devicetest"
 	"github.com/loquet/loquet/matter/doorlock"
@@ -42,7 +43,7 @@ func newLatch(t *testing.T, traits device.BoltTraits, change func(*Config)) *lat
 	}
 	l.house, err = New(c)
 	must(t, err)
-	run(t, l.lock)
+	hometest.Run(t, l.lock)
 	t.Cleanup(l.house.Close)
 	return l
 }

@@ -30,8 +30,8 @@ func TestWrongPINsAndTheLockOut(t *testing.T) {
 	if err := h.unlock("front", "583917"); !errors.Is(err, model.Failure) {
 		t.Errorf("the right PIN, too late: %v", err)
 	}
-	if h.noticed(NoticeClosed) != 1 || len(h.bolts["front"].Throws())+len(h.bolts["back"].Throws()) != 0 {
-		t.Errorf("notices %+v, throws %v", h.notices, h.bolts["front"].Throws())
+	if h.noticed(NoticeClosed) != 1 || len(h.Bolts["front"].Throws())+len(h.Bolts["back"].Throws()) != 0 {
+		t.Errorf("notices %+v, throws %v", h.notices, h.Bolts["front"].Throws())
 	}
 	must(t, h.unlock("front", "")) // a lock-out of PINs keeps no controller out that needs none
 	if logs := h.logs.String(); strings.Contains(logs, "583917") || strings.Contains(logs, "111119") {
@@ -244,9 +244,7 @@ func TestACodeThatCountsOpensAtTheKeypadOnly(t *testing.T) {
 // TestWhoMayNotUnlockMakesNoPIN: the owner of the house decides about controllers, an ecosystem's administrator does not.
 func TestWhoMayNotUnlockMakesNoPIN(t *testing.T) {
 	h := newPeopled(t)
-	h.mu.Lock()
-	h.roles["0000000000001122"] = access.Controller{ID: "0000000000001122", Role: access.RoleLockOnly}
-	h.mu.Unlock()
+	h.Give(access.Controller{ID: "0000000000001122", Role: access.RoleLockOnly})
 	if err := h.setUser("front", 0, 1, "Anna", -1, -1); !errors.Is(err, model.UnsupportedAccess) {
 		t.Errorf("set user: %v", err)
 	}

@@ -46,10 +46,10 @@ func newPeopled(t *testing.T) *peopled {
 	h.ledger = openLedger(t, h.people)
 	for _, id := range []string{"front", "back"} {
 		h.lock(id, func(i *Item) { i.LockFace.Codes = true })
-		h.bolts[id].Put(device.BoltSecured)
-		h.bolts[id].Door(device.No)
+		h.Bolts[id].Put(device.BoltSecured)
+		h.Bolts[id].Door(device.No)
 	}
-	h.await("first readings", func() bool {
+	h.Await("first readings", func() bool {
 		return h.items[0].Lock.State().Bolt == device.BoltSecured && h.items[1].Lock.State().Bolt == device.BoltSecured
 	})
 	h.open(func(c *Config) {
@@ -234,7 +234,7 @@ func TestAUserIsAPersonAndACredentialACode(t *testing.T) {
 		t.Error("it opens the other lock")
 	}
 	must(t, h.unlock("front", "583917"))
-	h.await("unlocked", func() bool { return h.items[0].Lock.State().Bolt == device.BoltUnsecured })
+	h.Await("unlocked", func() bool { return h.items[0].Lock.State().Bolt == device.BoltUnsecured })
 	if c := h.items[0].Lock.State().Cause; c.Kind != device.CauseMatter || c.Place != codes[0].ID {
 		t.Errorf("cause %+v", c)
 	}

@@ -65,6 +65,7 @@ func Rules() []Rule {
 		{Path: "hw/hwtest", May: []string{"hw", "device"}, Reason: "the suite each driver passes knows no driver"},
 		{Path: "hw/...", May: []string{"hw", "device", "internal/..."},
 			Reason: "drivers never import each other"},
+		{Path: "accessories/hometest", May: []string{"access", "device", "device/devicetest"}, Reason: "the house that the tests of both protocols show"},
 		{Path: "accessories/homekit", May: []string{"device", "access", "access/seal", "homekit", "internal/..."},
 			Reason: "the only place that knows both doors and HomeKit"},
 		{Path: "accessories/matter", May: []string{"device", "access", "access/seal", "matter/...", "internal/..."},
