@@ -187,13 +187,14 @@ func TestAway(t *testing.T) {
 	r.at(t, device.BoltUnsecured)
 	r.wire.Cut()
 	r.refuses(t, "broker")
+	connections := func() (n int) {
+		r.do(func() { n = len(r.conns) })
+		return n
+	}
+	r.upon(t, "the broker to see that the house is gone", func() bool { return connections() == 0 })
 	r.do(func() { delete(r.kept, "nuki/"+lockID+"/connected") })
 	r.wire.Heal()
-	r.upon(t, "the house to be back", func() bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return len(r.conns) > 0
-	})
+	r.upon(t, "the house to be back", func() bool { return connections() > 0 })
 	r.connect()
 	r.at(t, device.BoltUnsecured)
 	if r.count() != 0 {
