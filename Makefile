@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps test unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-edits chaos-network chaos-broker chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
+.PHONY: build deps clients test checks unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-edits chaos-network chaos-broker chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -12,7 +12,16 @@ build: ## one static binary in bin/
 deps: ## what the tests need beside Go: says what it installs, does it once
 	bash e2e/deps.sh
 
-test: deps gpio-kernel unit race cross e2e ## everything a push must pass; race and e2e boot the kernel of the GPIO tests
+clients: # the part of deps that comes from npm
+	bash e2e/deps.sh clients
+
+test: ## everything a push must pass; the clients, which only e2e needs, are fetched meanwhile
+	bash e2e/deps.sh packages
+	$(MAKE) -j2 clients checks
+	$(MAKE) e2e
+
+checks: # one after another; race boots the kernel of the GPIO tests
+	$(MAKE) -j1 gpio-kernel unit race cross
 
 unit: ## all packages, without what needs Node, root or a namespace
 	$(GO) vet $(PKGS)

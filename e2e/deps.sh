@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the end-to-end tests need beside Go, and says what it installs. It does nothing when
 # all is there. Without root it names what is missing and goes on: those tests skip (on CI they fail).
+# "packages" installs only those of Debian, "clients" only those of npm, nothing said: both.
 set -euo pipefail
 cd "$(dirname "$0")"
+what=${1:-packages clients}
 
 missing=()
 need() { # command package
@@ -32,7 +34,7 @@ fi
 need qemu-arm qemu-user
 /usr/bin/python3 -c 'import pymodbus, serial_asyncio' 2>/dev/null || missing+=(python3-pymodbus python3-serial python3-serial-asyncio)
 
-if [ ${#missing[@]} -gt 0 ]; then
+if [[ $what == *packages* ]] && [ ${#missing[@]} -gt 0 ]; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "deps: installing the Debian packages ${missing[*]}"
     # Tests run daemons of their own, in namespaces: nothing may be started here.
@@ -48,6 +50,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "deps: missing, and only root can install them here: apt-get install ${missing[*]}"
   fi
 fi
+
+[[ $what == *clients* ]] || exit 0
 
 # npm ci starts from nothing each time: it runs only when the lock file is newer than what it made.
 install() { # folder what
