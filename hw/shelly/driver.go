@@ -88,6 +88,6 @@ func (c Config) password() (string, error) {
 func BoardDriver() hw.Driver[hw.Board] {
 	return hw.New("shelly", "relays and inputs of a Shelly in the home network, both generations, without its cloud", defaults(),
 		func(_ context.Context, env *hw.Env, c Config) (hw.Board, error) {
-			return newBoard(env.Log, c, c.connect), nil
+			return newBoard(env.Log, c), nil
 		})
 }

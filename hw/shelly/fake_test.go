@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +20,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/board"
+	"github.com/loquet/loquet/hw/board/boardtest"
 	"github.com/loquet/loquet/hw/hwtest"
 )
 
@@ -25,27 +29,24 @@ const fakeMAC = "A8032AB12345"
 
 // fake is a simulated device with two relays and two inputs, of either generation.
 type fake struct {
+	boardtest.Relays
 	second   bool
 	password string
 
 	mu       sync.Mutex
 	mac      string
-	relays   [2]bool
-	inputs   [2]bool
-	timers   [2]*time.Timer
-	rest     map[int]bool // what each relay was lent with, told by the rig
-	clicks   int
-	heard    []string // orders
 	initial  string
 	mode     string
 	autoOn   bool
 	sockets  map[*websocket.Conn]struct{}
-	odd      string // answered to everything instead
-	greeting string // answered to /shelly instead
+	odd      string        // answered to everything instead
+	greeting string        // answered to /shelly instead
+	asked    chan struct{} // told when somebody asks how a relay is set
+	hold     chan struct{} // until it is closed nobody is told
 }
 
 func newFake(second bool) *fake {
-	return &fake{second: second, mac: fakeMAC, rest: map[int]bool{}, initial: "off", mode: "detached", sockets: map[*websocket.Conn]struct{}{}}
+	return &fake{second: second, mac: fakeMAC, initial: "off", mode: "detached", sockets: map[*websocket.Conn]struct{}{}}
 }
 
 func do[T any](f *fake, what func() T) T {
@@ -54,40 +55,22 @@ func do[T any](f *fake, what func() T) T {
 	return what()
 }
 
-func (f *fake) relay(n int) bool { return do(f, func() bool { return f.relays[n] }) }
-func (f *fake) count() int       { return do(f, func() int { return f.clicks }) }
-func (f *fake) orders() string   { return do(f, func() string { return strings.Join(f.heard, ",") }) }
+// Wired implements boardtest.Peer: the owner has set the device up for the wires.
+func (f *fake) Wired(n int, rest bool, longest time.Duration) {
+	f.Relays.Wired(n, rest, longest)
+	do(f, func() bool { f.initial = map[bool]string{true: "on", false: "off"}[rest]; return rest })
+}
 
-// drive sets an input; a device of the second generation tells that unasked.
-func (f *fake) drive(n int, on bool) {
+// Drive sets an input; a device of the second generation tells that unasked.
+func (f *fake) Drive(n int, on bool) {
+	f.Relays.Drive(n, on)
 	f.mu.Lock()
-	f.inputs[n] = on
-	var tell []*websocket.Conn
-	for c := range f.sockets {
-		tell = append(tell, c)
-	}
+	tell := slices.Collect(maps.Keys(f.sockets))
 	f.mu.Unlock()
 	for _, c := range tell {
 		note := fmt.Sprintf(`{"src":"shelly","dst":"loquet","method":"NotifyStatus","params":{"ts":1.0,"input:%d":{"id":%d,"state":%v}}}`, n, n, on)
 		_ = c.Write(context.Background(), websocket.MessageText, []byte(note))
 	}
-}
-
-// set carries out an order. The caller holds mu.
-func (f *fake) set(n int, on bool, back time.Duration) bool {
-	was := f.relays[n]
-	f.heard = append(f.heard, fmt.Sprintf("%d %v %v", n, on, back))
-	if f.timers[n] != nil {
-		f.timers[n].Stop()
-	}
-	if on != was && on != f.rest[n] {
-		f.clicks++
-	}
-	f.relays[n] = on
-	if back > 0 {
-		f.timers[n] = time.AfterFunc(back, func() { do(f, func() bool { f.relays[n] = !on; return on }) })
-	}
-	return was
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -125,15 +108,15 @@ func (f *fake) plain(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, f.odd)
 	case r.URL.Path == "/status":
 		fmt.Fprintf(w, `{"mac":%q,"relays":[{"ison":%v},{"ison":%v}],"inputs":[{"input":%d},{"input":%d}]}`,
-			f.mac, f.relays[0], f.relays[1], level[f.inputs[0]], level[f.inputs[1]])
+			f.mac, f.High(0), f.High(1), level[f.Input(0)], level[f.Input(1)])
 	case number > 1:
 		http.NotFound(w, r)
 	case strings.HasPrefix(r.URL.Path, "/settings/relay/"):
 		fmt.Fprintf(w, `{"name":null,"default_state":%q,"btn_type":%q,"auto_on":%v,"auto_off":0.00}`, f.initial, f.mode, map[bool]float64{true: 5}[f.autoOn])
 	case strings.HasPrefix(r.URL.Path, "/relay/"):
 		seconds, _ := strconv.Atoi(r.URL.Query().Get("timer"))
-		f.set(number, r.URL.Query().Get("turn") == "on", time.Duration(seconds)*time.Second)
-		fmt.Fprintf(w, `{"ison":%v,"has_timer":%v}`, f.relays[number], seconds > 0)
+		f.Order(number, r.URL.Query().Get("turn") == "on", time.Duration(seconds)*time.Second)
+		fmt.Fprintf(w, `{"ison":%v,"has_timer":%v}`, f.High(number), seconds > 0)
 	}
 }
 
@@ -166,9 +149,23 @@ func (f *fake) socket(w http.ResponseWriter, r *http.Request) {
 		if json.Unmarshal(data, &q) != nil {
 			return
 		}
+		if q.Method == "Switch.GetConfig" {
+			f.held()
+		}
 		if conn.Write(r.Context(), websocket.MessageText, []byte(f.answer(q.ID, q.Method, q.Params.ID, q.Params.On, q.Params.After, q.Auth))) != nil {
 			return
 		}
+	}
+}
+
+// held waits until a test lets the device answer.
+func (f *fake) held() {
+	f.mu.Lock()
+	asked, hold := f.asked, f.hold
+	f.mu.Unlock()
+	if hold != nil {
+		asked <- struct{}{}
+		<-hold
 	}
 }
 
@@ -186,13 +183,13 @@ func (f *fake) answer(id int, method string, n int, on bool, after float64, auth
 		return f.odd
 	case method == "Shelly.GetStatus":
 		result = fmt.Sprintf(`{"ble":{},"input:0":{"id":0,"state":%v},"input:1":{"id":1,"state":%v},"switch:0":{"id":0,"output":%v},"switch:1":{"id":1,"output":%v},"sys":{"mac":%q}}`,
-			f.inputs[0], f.inputs[1], f.relays[0], f.relays[1], f.mac)
+			f.Input(0), f.Input(1), f.High(0), f.High(1), f.mac)
 	case n > 1:
 		return fmt.Sprintf(`{"id":%d,"src":"shelly","error":{"code":-105,"message":"Argument 'id', value %d not found!"}}`, id, n)
 	case method == "Switch.GetConfig":
 		result = fmt.Sprintf(`{"id":%d,"name":null,"in_mode":%q,"initial_state":%q,"auto_on":%v,"auto_off":false}`, n, f.mode, f.initial, f.autoOn)
 	case method == "Switch.Set":
-		result = fmt.Sprintf(`{"was_on":%v}`, f.set(n, on, time.Duration(after*float64(time.Second))))
+		result = fmt.Sprintf(`{"was_on":%v}`, f.Order(n, on, time.Duration(after*float64(time.Second))))
 	}
 	return fmt.Sprintf(`{"id":%d,"src":"shelly","dst":"loquet","result":%s}`, id, result)
 }
@@ -201,8 +198,12 @@ func (f *fake) answer(id int, method string, n int, on bool, after float64, auth
 type rig struct {
 	*fake
 	env   *hw.Env
-	board *Board
+	board *board.Board
 	wire  *hwtest.Wire
+}
+
+func (r rig) common() boardtest.Rig {
+	return boardtest.Rig{Board: r.board, Env: r.env, Wire: r.wire, Peer: r.fake, Relays: "switch-", Inputs: "input-", Second: 1, Networked: true}
 }
 
 func newRig(t *testing.T, f *fake) rig {
@@ -227,7 +228,7 @@ func newRig(t *testing.T, f *fake) rig {
 		t.Fatal(err)
 	}
 	env := hw.NewEnv(zerolog.Nop())
-	r := rig{fake: f, env: env, wire: wire, board: newBoard(zerolog.Nop(), c, c.connect)}
+	r := rig{fake: f, env: env, wire: wire, board: newBoard(zerolog.Nop(), c)}
 	t.Cleanup(func() {
 		_ = r.board.Close()
 		_ = env.Close()

@@ -2,7 +2,6 @@ package shelly
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -65,15 +64,15 @@ type firstStatus struct {
 }
 
 func (s firstStatus) read(asked time.Time) status {
-	out := status{mac: strings.ToUpper(s.MAC), relays: map[int]bool{}, inputs: map[int]bool{}, asked: asked}
+	out := newStatus(s.MAC, asked)
 	for n, r := range s.Relays {
 		if r.On != nil && n < most {
-			out.relays[n] = *r.On
+			out.Relays[n] = *r.On
 		}
 	}
 	for n, i := range s.Inputs {
 		if i.Input != nil && n < most {
-			out.inputs[n] = *i.Input != 0
+			out.Inputs[n] = *i.Input != 0
 		}
 	}
 	return out
@@ -122,15 +121,6 @@ func (f *first) set(ctx context.Context, relay int, on bool, back time.Duration)
 	return nil
 }
 
-func (f *first) pushed() <-chan struct{} { return nil }
-func (f *first) gone() <-chan struct{}   { return nil }
-func (f *first) close()                  {}
-
-// parseFirst reads a /status; the fuzz test knows it, too.
-func parseFirst(data []byte) (status, error) {
-	var s firstStatus
-	if err := json.Unmarshal(data, &s); err != nil {
-		return status{}, err
-	}
-	return s.read(time.Time{}), nil
-}
+func (f *first) Changed() <-chan struct{} { return nil }
+func (f *first) Gone() <-chan struct{}    { return nil }
+func (f *first) Close()                   {}

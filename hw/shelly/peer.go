@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/device"
-	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/board"
 )
 
 const (
@@ -22,10 +22,12 @@ const (
 
 // status is what a device tells about itself.
 type status struct {
-	mac    string
-	relays map[int]bool
-	inputs map[int]bool // those that are switches; a button has no state
-	asked  time.Time    // before the question
+	mac          string
+	board.Status // of the inputs those that are switches; a button has no state
+}
+
+func newStatus(mac string, asked time.Time) status {
+	return status{strings.ToUpper(mac), board.Status{Relays: map[int]bool{}, Inputs: map[int]bool{}, At: asked}}
 }
 
 // settings are what a device does with a relay without being told.
@@ -42,14 +44,9 @@ type peer interface {
 	// set switches a relay, which switches back by itself after back, if that is not 0. An error says
 	// that nothing changed unless it is device.ErrUnsure. It is sent once.
 	set(ctx context.Context, relay int, on bool, back time.Duration) error
-	pushed() <-chan struct{} // something changed: ask; nil where the device does not tell
-	gone() <-chan struct{}   // the connection ended; nil where there is none
-	close()
-}
-
-// strange is a device that is there and must not be used, with what to do about it.
-func strange(hint, format string, args ...any) error {
-	return &hw.OpError{Op: "use the Shelly", Err: fmt.Errorf("%w: "+format, append([]any{device.ErrUnavailable}, args...)...), Hint: hint}
+	Changed() <-chan struct{} // nil where the device does not tell
+	Gone() <-chan struct{}    // nil where there is no connection
+	Close()
 }
 
 // identity is what every generation tells at /shelly without a login.
@@ -68,7 +65,7 @@ func (c Config) connect(ctx context.Context) (peer, error) {
 		return nil, err
 	}
 	if mac := strings.ToUpper(who.MAC); mac != c.mac() {
-		return nil, strange("correct url: give the device a fixed address in the router", "the device at %s is another one, with the MAC address %s", c.URL, clip(mac))
+		return nil, strange("correct url: give the device a fixed address in the router", "the device at %s is another one, with the MAC address %s", c.URL, board.Clip(mac))
 	}
 	password, err := c.password()
 	if err != nil {
@@ -138,20 +135,6 @@ func unanswered(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: the Shelly does not answer", device.ErrUnavailable)
-}
-
-// clip keeps what a stranger says short and in one line.
-func clip(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, text)
-	if len(text) > 40 {
-		text = text[:40] + "..."
-	}
-	return text
 }
 
 // isNull reports whether a JSON value is missing or null.

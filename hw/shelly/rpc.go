@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/hw/board"
 )
 
 // rpc is a device of the second generation or later: one WebSocket for orders, answers and what it tells
@@ -44,7 +45,9 @@ type fault struct {
 	Message string `json:"message"`
 }
 
-func (f *fault) Error() string { return fmt.Sprintf("the device says %d: %s", f.Code, clip(f.Message)) }
+func (f *fault) Error() string {
+	return fmt.Sprintf("the device says %d: %s", f.Code, board.Clip(f.Message))
+}
 
 // us is the name under which the device tells us what changes; it does so after the first question with it.
 const us = "loquet"
@@ -105,10 +108,10 @@ func (r *rpc) listen(ctx context.Context) {
 	}
 }
 
-func (r *rpc) pushed() <-chan struct{} { return r.changes }
-func (r *rpc) gone() <-chan struct{}   { return r.ended }
+func (r *rpc) Changed() <-chan struct{} { return r.changes }
+func (r *rpc) Gone() <-chan struct{}    { return r.ended }
 
-func (r *rpc) close() {
+func (r *rpc) Close() {
 	r.cancel()
 	_ = r.conn.CloseNow()
 	<-r.ended
@@ -208,33 +211,30 @@ func (r *rpc) status(ctx context.Context) (status, error) {
 	if err := r.question(ctx, "Shelly.GetStatus", nil, &raw); err != nil {
 		return status{}, err
 	}
-	s, err := readStatus(raw)
-	s.asked = asked
-	return s, err
+	return readStatus(raw, asked)
 }
 
 // readStatus reads the result of Shelly.GetStatus: a component a key, "switch:0" and so on.
-func readStatus(raw map[string]json.RawMessage) (status, error) {
-	s := status{relays: map[int]bool{}, inputs: map[int]bool{}}
+func readStatus(raw map[string]json.RawMessage, asked time.Time) (status, error) {
 	var sys struct {
 		MAC string `json:"mac"`
 	}
 	if err := json.Unmarshal(raw["sys"], &sys); err != nil {
-		return s, fmt.Errorf("%w: the status of the Shelly cannot be read", device.ErrUnavailable)
+		return status{}, fmt.Errorf("%w: the status of the Shelly cannot be read", device.ErrUnavailable)
 	}
-	s.mac = strings.ToUpper(sys.MAC)
+	s := newStatus(sys.MAC, asked)
 	for n := range most {
 		var relay struct {
 			Output *bool `json:"output"`
 		}
 		if part := raw[fmt.Sprintf("switch:%d", n)]; !isNull(part) && json.Unmarshal(part, &relay) == nil && relay.Output != nil {
-			s.relays[n] = *relay.Output
+			s.Relays[n] = *relay.Output
 		}
 		var input struct {
 			State *bool `json:"state"`
 		}
 		if part := raw[fmt.Sprintf("input:%d", n)]; !isNull(part) && json.Unmarshal(part, &input) == nil && input.State != nil {
-			s.inputs[n] = *input.State
+			s.Inputs[n] = *input.State
 		}
 	}
 	return s, nil

@@ -1,7 +1,6 @@
 package shelly
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -10,49 +9,8 @@ import (
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
-	"github.com/loquet/loquet/hw/hwtest"
-	"github.com/loquet/loquet/hw/lines"
+	"github.com/loquet/loquet/hw/board/boardtest"
 )
-
-// lent tells the simulated device which level is rest, as the wiring of a relay and the settings of the
-// device do, and waits until a line is there.
-type lent struct{ rig }
-
-func (l lent) Output(ctx context.Context, line string, o hw.OutputOptions) (hw.Output, error) {
-	if n, err := number(line, relayLine, 2); err == nil {
-		l.board.mu.Lock()
-		_, used := l.board.outs[n]
-		l.board.mu.Unlock()
-		if !used {
-			do(l.fake, func() bool {
-				l.rest[n] = o.Rest != o.ActiveLow
-				l.initial = map[bool]string{true: "on", false: "off"}[l.rest[n]]
-				return true
-			})
-		}
-	}
-	out, err := l.board.Output(ctx, line, o)
-	if err == nil {
-		connected(ctx, out.Watch)
-	}
-	return out, err
-}
-
-func (l lent) Input(ctx context.Context, line string, o hw.InputOptions) (hw.Input, error) {
-	in, err := l.board.Input(ctx, line, o)
-	if err == nil {
-		connected(ctx, in.Watch)
-	}
-	return in, err
-}
-
-func (l lent) Close() error { return l.board.Close() }
-
-func connected(ctx context.Context, watch func(context.Context) <-chan hw.Level) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	<-watch(ctx)
-}
 
 var generations = map[string]func() *fake{
 	"first":               func() *fake { return newFake(false) },
@@ -65,69 +23,31 @@ func TestBoards(t *testing.T) {
 	for name, make := range generations {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			hwtest.TestBoard(t, func(t *testing.T) hwtest.BoardRig {
-				r := newRig(t, make())
-				if err := r.env.Add("board", lent{r}); err != nil {
-					t.Fatal(err)
-				}
-				return hwtest.BoardRig{
-					Networked: true, Board: lent{r}, Out: "switch-1", In: "input-0",
-					High: func() bool { return r.relay(1) }, Drive: func(high bool) { r.drive(0, high) },
-					Clicks: r.count, Close: r.env.Close, Wire: r.wire,
-				}
-			})
-		})
-	}
-}
-
-// A strike on such a relay: a network that is cut, an answer that is lost or late is one click at most.
-func TestStrike(t *testing.T) {
-	for name, make := range generations {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			hwtest.TestBolt(t, func(t *testing.T) hwtest.BoltRig {
-				r := newRig(t, make())
-				if err := r.env.Add("board", r.board); err != nil {
-					t.Fatal(err)
-				}
-				c := lines.StrikeConfig{Relay: "board:switch-0", Hold: 500 * time.Millisecond, Cap: time.Second}
-				strike, err := lines.NewStrike(t.Context(), r.env.For("studio"), c)
-				if err != nil {
-					t.Fatal(err)
-				}
-				<-strike.Readings(t.Context())
-				return hwtest.BoltRig{
-					Bolt: strike, Traits: c.Traits(), Target: device.BoltTargetUnsecured,
-					Peer: hwtest.Peer{Device: "studio", Clicks: r.count, Energised: func() bool { return r.relay(0) }, Close: r.env.Close, Wire: r.wire},
-				}
-			})
+			boardtest.Test(t, func(t *testing.T) boardtest.Rig { return newRig(t, make()).common() })
 		})
 	}
 }
 
 // relay lends the first relay of a device that may not be usable.
-func relay(t *testing.T, r rig) hw.Output {
-	t.Helper()
-	out, err := r.board.Output(t.Context(), "switch-0", hw.OutputOptions{Cap: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
+func relay(t *testing.T, r rig) hw.Output { t.Helper(); return boardtest.Relay(t, r.board, "switch-0") }
 
-// until waits for something that must happen.
-func until(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("not so: %s", what)
-		}
+// A relay is lent while another one is being brought to rest, at a new connection: it comes with that connection.
+func TestLentWhileAnotherIsBroughtToRest(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, newFake(true))
+	first := relay(t, r)
+	boardtest.Here(t.Context(), first.Watch)
+	watch := first.Watch(t.Context())
+	r.wire.Cut()
+	boardtest.Ended(t, watch)
+	asked, answer := make(chan struct{}, 8), make(chan struct{})
+	do(r.fake, func() bool { r.asked, r.hold = asked, answer; return true })
+	r.wire.Heal()
+	<-asked // how the first relay is set
+	second := boardtest.Relay(t, r.board, "switch-1")
+	close(answer)
+	if !boardtest.Here(t.Context(), second.Watch) {
+		t.Error("the second relay does not come with the first one")
 	}
 }
 
@@ -144,19 +64,18 @@ func TestDangerousSettings(t *testing.T) {
 				t.Parallel()
 				f := newFake(second)
 				spoil(f)
-				f.relays[0] = true // and even so it is not touched
+				f.Turn(0, true) // and even so it is not touched
 				r := newRig(t, f)
 				out := relay(t, r)
 				var op *hw.OpError
-				until(t, "the board knows why it is not used", func() bool {
-					_, err := r.board.present()
-					return errors.As(err, &op) && strings.Contains(op.Hint, name)
+				boardtest.Until(t, "the board knows why it is not used", func() bool {
+					return errors.As(r.board.Why(), &op) && strings.Contains(op.Hint, name)
 				})
 				if err := out.Set(t.Context(), true, time.Second); !errors.Is(err, device.ErrUnavailable) {
 					t.Errorf("an order: %v", err)
 				}
-				if f.orders() != "" {
-					t.Errorf("the device was told %s", f.orders())
+				if f.Orders() != "" {
+					t.Errorf("the device was told %s", f.Orders())
 				}
 			})
 		}
@@ -170,11 +89,11 @@ func TestAnotherDevice(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, newFake(second))
 			out := relay(t, r)
-			connected(t.Context(), out.Watch)
+			boardtest.Here(t.Context(), out.Watch)
 			do(r.fake, func() bool { r.mac = "A8032AFFFFFF"; return true })
-			before := r.count()
-			until(t, "the device is not used", func() bool { _, err := r.board.present(); return err != nil })
-			if err := out.Set(t.Context(), true, time.Second); !errors.Is(err, device.ErrUnavailable) || r.count() != before {
+			before := r.Clicks()
+			boardtest.Until(t, "the device is not used", func() bool { return r.board.Why() != nil })
+			if err := out.Set(t.Context(), true, time.Second); !errors.Is(err, device.ErrUnavailable) || r.Clicks() != before {
 				t.Errorf("an order: %v", err)
 			}
 		})
@@ -188,13 +107,13 @@ func TestTheDeviceEndsThePulse(t *testing.T) {
 		t.Error("a relay that shall stay is lent")
 	}
 	out := relay(t, r)
-	connected(t.Context(), out.Watch)
+	boardtest.Here(t.Context(), out.Watch)
 	if err := out.Set(t.Context(), true, 420*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
 	r.wire.Cut() // the bridge is gone
-	until(t, "the relay is at rest", func() bool { return !r.relay(0) })
-	if got := r.orders(); !strings.Contains(got, "0 true 500ms") {
+	boardtest.Until(t, "the relay is at rest", func() bool { return !r.High(0) })
+	if got := r.Orders(); !strings.Contains(got, "0 true 500ms") {
 		t.Errorf("told %s", got)
 	}
 }
@@ -206,11 +125,11 @@ func TestSomebodyElse(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, newFake(second))
 			out := relay(t, r)
-			connected(t.Context(), out.Watch)
-			do(r.fake, func() bool { r.relays[0] = true; return true })
-			until(t, "the relay is at rest", func() bool { return !r.relay(0) })
-			if r.count() != 0 || r.orders() != "0 false 0s" {
-				t.Errorf("told %s", r.orders())
+			boardtest.Here(t.Context(), out.Watch)
+			r.Turn(0, true)
+			boardtest.Until(t, "the relay is at rest", func() bool { return !r.High(0) })
+			if r.Clicks() != 0 || r.Orders() != "0 false" {
+				t.Errorf("told %s", r.Orders())
 			}
 		})
 	}
@@ -283,20 +202,23 @@ func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(`{"mac":"A8032AB12345","relays":[{"ison":true}],"inputs":[{"input":1}]}`))
 	f.Add([]byte(`{"auth_type":"digest","nonce":1,"realm":"x","algorithm":"SHA-256"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if s, err := parseFirst(data); err == nil && (len(s.relays) > most || len(s.inputs) > most) {
-			t.Error("more lines than a device may have")
+		few := func(s status) {
+			if len(s.Relays) > most || len(s.Inputs) > most {
+				t.Error("more lines than a device may have")
+			}
+		}
+		var first firstStatus
+		if json.Unmarshal(data, &first) == nil {
+			few(first.read(time.Now()))
 		}
 		var raw map[string]json.RawMessage
 		if json.Unmarshal(data, &raw) == nil {
-			if s, err := readStatus(raw); err == nil && (len(s.relays) > most || len(s.inputs) > most) {
-				t.Error("more lines than a device may have")
+			if s, err := readStatus(raw, time.Now()); err == nil {
+				few(s)
 			}
 		}
 		if c, err := parseChallenge(string(data)); err == nil && len(c.prove("x").Response) != 64 {
 			t.Error("a response that is none")
-		}
-		if len(clip(string(data))) > 43 {
-			t.Error("not clipped")
 		}
 	})
 }
