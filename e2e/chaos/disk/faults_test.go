@@ -74,88 +74,111 @@ func settledHouse(t *testing.T, disk *forgetful.Control) trouble {
 	return trouble{image: replay.Image(uint64(forgetful.All)), phone: p, books: b}
 }
 
+// crowd is how many lives end before the power is cut for all of them: each keeps what its disk was asked to write until then.
+const crowd = 64
+
 // all lets the operations fail one after another. It returns how many lives there were, and how many
 // operations failed in them.
 func (h trouble) all(t *testing.T, power *power, disk *forgetful.Control, f forgetful.Fault, name string, stride, first int) (lives, failed int64) {
 	dir := inMemory(t)
-	var next, over atomic.Int64
-	next.Store(int64(first))
-	var workers sync.WaitGroup
-	var all atomic.Int64
-	var ends []ended
-	var mu sync.Mutex
-	complain := func(f forgetful.Fault, v verdict) {
-		if len(v) > 0 {
-			t.Errorf("%s at operation %d (for ever: %v):\n  %v", f.What, f.Nth, f.Ever, v)
+	over := false
+	for !over && !t.Failed() {
+		var ends []ended
+		ends, over = h.lives(t, disk, dir, f, name, stride, first)
+		first += stride * len(ends)
+		power.Cut(t)
+		for i, e := range ends {
+			failed += int64(e.failed)
+			e.complain(t, e.verdict)
+			if e.log != nil {
+				e.complain(t, e.powerCut(t.Context(), filepath.Join(dir, fmt.Sprintf("cut-%d-%d", lives, i))))
+			}
 		}
+		lives += int64(len(ends))
 	}
+	return lives, failed
+}
+
+// lives are a crowd of them, and whether the last was over before it came to its operation.
+func (h trouble) lives(t *testing.T, disk *forgetful.Control, dir string, f forgetful.Fault, name string, stride, first int) (ends []ended, over bool) {
+	ends = make([]ended, crowd)
+	var next atomic.Int64
+	var past atomic.Bool
+	var workers sync.WaitGroup
 	for range 4 { // a life is mostly waiting for the other process
 		workers.Go(func() {
-			for over.Load() == 0 && !t.Failed() {
-				f := f
-				f.Nth = int(next.Add(int64(stride))) - stride
-				m, e, v := h.life(t.Context(), disk, dir, fmt.Sprintf("%s-%d", name, f.Nth), f)
-				complain(f, v)
-				mu.Lock()
-				ends = append(ends, e)
-				mu.Unlock()
-				if m == 0 {
-					over.Store(1)
+			for !past.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= crowd {
+					return
 				}
-				all.Add(1)
-				atomic.AddInt64(&failed, int64(m))
+				f := f
+				f.Nth = first + i*stride
+				ends[i] = h.life(t.Context(), disk, dir, fmt.Sprintf("%s-%d", name, f.Nth), f)
+				if ends[i].failed == 0 || len(ends[i].verdict) > 0 {
+					past.Store(true)
+				}
 			}
 		})
 	}
 	workers.Wait()
-	power.Cut(t)
-	for i, e := range ends {
-		if e.log != nil {
-			complain(e.fault, e.powerCut(t.Context(), filepath.Join(dir, fmt.Sprintf("cut-%d", i))))
-		}
-	}
-	return all.Load(), failed
+	return ends[:min(crowd, int(next.Load()))], past.Load()
 }
 
-// ended is a life that has ended on a disk that fails.
+// ended is a life that has ended on a disk that fails, and the next one on a disk that is well: how many operations failed, what
+// was wrong, and what a power cut at the end of the first would find.
 type ended struct {
-	fault forgetful.Fault
-	log   *forgetful.Log
-	said  *books
+	fault   forgetful.Fault
+	failed  int
+	verdict verdict
+	log     *forgetful.Log // nil: it came to no end
+	said    *books
 }
 
-// life is one life on a disk that fails, and the next one on a disk that is well. It returns how many
-// operations failed, and what a power cut at the end of the first would have found.
-func (h trouble) life(ctx context.Context, disk *forgetful.Control, dir, name string, f forgetful.Fault) (failed int, e ended, v verdict) {
+func (e ended) complain(t *testing.T, v verdict) {
+	t.Helper()
+	if len(v) > 0 {
+		t.Errorf("%s at operation %d (for ever: %v):\n  %v", e.fault.What, e.fault.Nth, e.fault.Ever, v)
+	}
+}
+
+// life is one life on a disk that fails, and the next one on a disk that is well.
+func (h trouble) life(ctx context.Context, disk *forgetful.Control, dir, name string, f forgetful.Fault) (e ended) {
+	e.fault = f
+	wrong := func(err error) ended {
+		e.verdict.add("%v", err)
+		return e
+	}
 	volume, err := disk.New(name)
 	if err != nil {
-		return 0, e, verdict{err.Error()}
+		return wrong(err)
 	}
 	defer volume.Remove()
 	run := filepath.Join(dir, name)
 	if err := os.Mkdir(run, 0o700); err != nil {
-		return 0, e, verdict{err.Error()}
+		return wrong(err)
 	}
 	defer os.RemoveAll(run)
 	if h.image != nil {
 		if err := put(h.image, volume.Path); err != nil {
-			return 0, e, verdict{err.Error()}
+			return wrong(err)
 		}
 	}
 	if err := volume.Fail(f); err != nil {
-		return 0, e, verdict{err.Error()}
+		return wrong(err)
 	}
-	said := h.suffer(ctx, volume, run, name, &v)
-	_, failed, err = volume.Count()
+	said := h.suffer(ctx, volume, run, name, &e.verdict)
+	_, e.failed, err = volume.Count()
 	if err = errors.Join(err, volume.Fail(forgetful.Fault{})); err != nil {
-		return 0, e, verdict{err.Error()}
+		return wrong(err)
 	}
 	log, err := volume.Log()
 	if err != nil {
-		return failed, e, verdict{err.Error()}
+		return wrong(err)
 	}
-	h.recover(ctx, volume.Path, run, said, &v)
-	return failed, ended{f, log, said}, v
+	h.recover(ctx, volume.Path, run, said, &e.verdict)
+	e.log, e.said = log, said
+	return e
 }
 
 // suffer lives on the disk that fails, and returns what it has promised there.
