@@ -68,6 +68,14 @@ type Relay struct {
 	Cap  time.Duration // how long it may be away from that; 0: for ever
 }
 
+// Order is an order to a relay.
+type Order struct {
+	Relay
+	High  bool
+	Max   time.Duration // after which it comes back by itself, where the board can do that; 0: never
+	Until time.Time     // when it is too late to send it
+}
+
 // Asked says what a board is asked for. It may tell more.
 type Asked struct{ Relays, Inputs bool }
 
@@ -84,10 +92,9 @@ type Link interface {
 	// Rest brings a relay to rest, and makes sure that the board itself will not move it. An error leaves the
 	// board unused.
 	Rest(ctx context.Context, r Relay) error
-	// Set switches a relay, once. Away from rest it comes back by itself after max, where the board can do that.
-	// ctx ends when nobody waits any more, or when it is too late for such an order: then it is not sent. An
-	// error says that nothing changed, unless it is device.ErrUnsure.
-	Set(ctx context.Context, r Relay, high bool, max time.Duration) error
+	// Set sends an order, once. When ctx ends before it was sent, it is not sent. An error says that nothing
+	// changed, unless it is device.ErrUnsure.
+	Set(ctx context.Context, o Order) error
 	// Changed says that something changed: ask. It is nil where the board does not tell.
 	Changed() <-chan struct{}
 	// Gone is closed when the connection ends; nil where nobody notices.

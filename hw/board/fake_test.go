@@ -132,7 +132,7 @@ func (w *wire) Rest(_ context.Context, r Relay) error {
 	return nil
 }
 
-func (w *wire) Set(ctx context.Context, r Relay, high bool, max time.Duration) error {
+func (w *wire) Set(ctx context.Context, o Order) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -141,11 +141,11 @@ func (w *wire) Set(ctx context.Context, r Relay, high bool, max time.Duration) e
 	}
 	w.far.mu.Lock()
 	defer w.far.mu.Unlock()
-	if high != r.Rest {
+	if o.High != o.Rest {
 		w.far.sets++
-		w.far.early = w.far.early || !w.rested[r.N]
+		w.far.early = w.far.early || !w.rested[o.N]
 	}
-	w.far.high[r.N] = high
+	w.far.high[o.N] = o.High
 	if w.far.lose {
 		return device.ErrUnsure
 	}

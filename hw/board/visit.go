@@ -237,12 +237,13 @@ func (b *Board) order(ctx context.Context, o *output, high bool, max time.Durati
 	if max > 0 {
 		limit = min(limit, max)
 	}
-	bounded, cancel := context.WithTimeout(ctx, limit)
+	until := time.Now().Add(limit)
+	waiting, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	if _, err := b.link(); err != nil {
 		return err
 	}
-	if err := b.take(bounded); err != nil {
+	if err := b.take(waiting); err != nil {
 		if ctx.Err() == nil {
 			err = fmt.Errorf("%w: %s is busy", device.ErrUnavailable, b.p.Name)
 		}
@@ -253,7 +254,7 @@ func (b *Board) order(ctx context.Context, o *output, high bool, max time.Durati
 	if err != nil {
 		return err
 	}
-	return b.moved(l, o, high, max, func() error { return l.Set(bounded, o.Relay, high, max) })
+	return b.moved(l, o, high, max, func() error { return l.Set(ctx, Order{Relay: o.Relay, High: high, Max: max, Until: until}) })
 }
 
 // rest brings a relay to rest over a new connection, or a relay that is new.

@@ -86,8 +86,8 @@ func (s settings) wrong(r board.Relay) error {
 }
 
 // Set implements board.Link. Once it is under way it does not matter that ctx ends: the answer may come after the pulse.
-func (l link) Set(ctx context.Context, r board.Relay, high bool, max time.Duration) error {
-	return l.set(context.WithoutCancel(ctx), r.N, high, max)
+func (l link) Set(ctx context.Context, o board.Order) error {
+	return l.set(context.WithoutCancel(ctx), o.N, o.High, o.Max)
 }
 
 // strange is a device that is there and must not be used, with what to do about it.

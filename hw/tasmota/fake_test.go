@@ -14,6 +14,7 @@ import (
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/board/boardtest"
 	"github.com/loquet/loquet/hw/hwtest"
 	"github.com/loquet/loquet/hw/tasmota/emulator"
 )
@@ -232,46 +233,22 @@ func newRig(t *testing.T) rig {
 	return r
 }
 
-// lent sets the device up for each output as an owner does who follows the remedies, and waits until a line is
-// there.
-type lent struct{ rig }
-
-func (l lent) Output(ctx context.Context, line string, o hw.OutputOptions) (hw.Output, error) {
-	if n, err := number(line, relayLine, relays); err == nil {
-		l.board.mu.Lock()
-		_, used := l.board.outs[n]
-		l.board.mu.Unlock()
-		if !used && o.Cap > 0 {
-			high := o.Rest != o.ActiveLow
-			l.device.Set(func(s *emulator.Setup) {
-				s.Pulses[n-1], s.PowerOn = pulseFor(o.Cap), map[bool]int{true: 5, false: 0}[high]
-			})
-			l.device.Power(n, high)
-		}
-	}
-	out, err := l.board.Output(ctx, line, o)
-	if err == nil {
-		connected(ctx, out.Watch)
-	}
-	return out, err
+func (r rig) common() boardtest.Rig {
+	return boardtest.Rig{Board: r.board, Env: r.env, Wire: r.wire, Peer: peer{r.device}, Relays: "relay-", Inputs: "switch-", Second: 2, Networked: true}
 }
 
-func (l lent) Input(ctx context.Context, line string, o hw.InputOptions) (hw.Input, error) {
-	in, err := l.board.Input(ctx, line, o)
-	if err == nil {
-		connected(ctx, in.Watch)
-	}
-	return in, err
-}
+// peer is the device as its owner has set it up, who follows the remedies.
+type peer struct{ *emulator.Device }
 
-func (l lent) Close() error { return l.board.Close() }
+func (p peer) High(relay int) bool        { return p.Relay(relay) }
+func (p peer) Drive(input int, high bool) { p.Turn(input, high) }
 
-func connected(ctx context.Context, watch func(context.Context) <-chan hw.Level) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	for ctx.Err() == nil {
-		if _, ok := <-watch(ctx); ok {
-			return
-		}
+func (p peer) Wired(relay int, rest bool, longest time.Duration) {
+	if relay < 1 || relay > relays {
+		return
 	}
+	p.Set(func(s *emulator.Setup) {
+		s.Pulses[relay-1], s.PowerOn = pulseFor(longest), map[bool]int{true: 5, false: 0}[rest]
+	})
+	p.Power(relay, rest)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,9 +15,6 @@ const (
 	answerWithin = time.Second // devices answer in some hundredths of one
 	lostAfter    = 5 * time.Second
 )
-
-// errGone is why a device that went away is not used.
-var errGone = fmt.Errorf("%w: the device went away", device.ErrUnavailable)
 
 // tally counts the questions that were not answered yet, so that a late answer is not taken for one to a newer
 // question. It outlives the links to a device; a new connection has a new one.
@@ -56,7 +52,7 @@ type link struct {
 	c     Config
 	mqtt  hw.MQTT
 	asked *tally
-	turn  chan struct{} // one question at a time; orders have a turn of their own at the board
+	turn  chan struct{} // one question at a time; orders have a turn of their own
 	push  chan struct{} // something changed: ask
 	over  chan struct{} // closed when the device went away
 
@@ -64,6 +60,8 @@ type link struct {
 	wait  *waiting // for an answer
 	order *waiting // for what an order brings about
 	ended bool
+
+	pulses map[int]time.Duration // how long the device lets its relays be away from rest, as far as it was asked
 }
 
 // waiting is what somebody waits for.
@@ -74,16 +72,7 @@ type waiting struct {
 }
 
 func newLink(c Config, m hw.MQTT, asked *tally) *link {
-	return &link{c: c, mqtt: m, asked: asked, turn: make(chan struct{}, 1), push: make(chan struct{}, 1), over: make(chan struct{})}
-}
-
-func (l *link) end() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.ended {
-		l.ended = true
-		close(l.over)
-	}
+	return &link{c: c, mqtt: m, asked: asked, turn: make(chan struct{}, 1), push: make(chan struct{}, 1), over: make(chan struct{}), pulses: map[int]time.Duration{}}
 }
 
 // hear takes what a live message says; old: it answers a question that nobody waits for any more.
@@ -178,25 +167,6 @@ func (l *link) forget(w *waiting) {
 	}
 }
 
-// status is where everything is.
-type status struct {
-	relays, switches map[int]bool
-	asked            time.Time // before the question
-}
-
-func (l *link) relays(ctx context.Context) (status, error) {
-	asked := time.Now()
-	s, err := l.ask(ctx, "STATUS", "11", func(s said) bool { return s.answers == statusSTS })
-	return status{relays: s.relays, asked: asked}, err
-}
-
-// switches asks where the switches are. A device without any answers as well: with its time.
-func (l *link) switches(ctx context.Context) (status, error) {
-	asked := time.Now()
-	s, err := l.ask(ctx, "STATUS", "10", func(s said) bool { return s.answers == statusSNS })
-	return status{switches: s.switches, asked: asked}, err
-}
-
 // settings asks how a relay is set.
 func (l *link) settings(ctx context.Context, n int) (settings, error) {
 	var set settings
@@ -251,20 +221,4 @@ func take(ctx context.Context, turn chan struct{}) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// strange is a device that is there and must not be used, with what to do about it.
-func strange(hint, format string, args ...any) error {
-	return &hw.OpError{Op: "use the Tasmota", Err: fmt.Errorf("%w: "+format, append([]any{device.ErrUnavailable}, args...)...), Hint: hint}
-}
-
-// clip keeps what a stranger says short and in one line.
-func clip(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, text)
-	return text[:min(len(text), 40)]
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/loquet/loquet/hw/board"
 )
 
 // maxMessage bounds what one message may hold: a STATUS11 is below one KiB.
@@ -170,7 +172,7 @@ func (s settings) wrong(n int, high bool, longest time.Duration) error {
 			"relay-%d would stay %s for %v, and %v is the longest that this output may (%s is %d)", n, away, pulse(s.pulse), longest, name, s.pulse)
 	case s.powerOn != powerOn:
 		return strange(fmt.Sprintf("enter PowerOnState %s in the device's console", powerOn),
-			"relay-%d may move when power comes back (PowerOnState is %s)", n, clip(s.powerOn))
+			"relay-%d may move when power comes back (PowerOnState is %s)", n, board.Clip(s.powerOn))
 	case s.switches && !s.detached:
 		return strange("enter SetOption114 1 in the device's console: its switches are then contacts only", "the device's own switches switch its relays past loquet")
 	}

@@ -10,68 +10,17 @@ import (
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
-	"github.com/loquet/loquet/hw/hwtest"
-	"github.com/loquet/loquet/hw/lines"
+	"github.com/loquet/loquet/hw/board/boardtest"
 	"github.com/loquet/loquet/hw/tasmota/emulator"
 )
 
 func TestBoard(t *testing.T) {
 	t.Parallel()
-	hwtest.TestBoard(t, func(t *testing.T) hwtest.BoardRig {
-		r := newRig(t)
-		if err := r.env.Add("board", lent{r}); err != nil {
-			t.Fatal(err)
-		}
-		return hwtest.BoardRig{
-			Networked: true, Board: lent{r}, Out: "relay-2", In: "switch-1",
-			High: func() bool { return r.device.Relay(2) }, Drive: func(high bool) { r.device.Turn(1, high) },
-			Clicks: r.device.Clicks, Close: r.env.Close, Wire: r.wire,
-		}
-	})
-}
-
-// A strike on such a relay: a network that is cut, an answer that is lost or late is one click at most.
-func TestStrike(t *testing.T) {
-	t.Parallel()
-	hwtest.TestBolt(t, func(t *testing.T) hwtest.BoltRig {
-		r := newRig(t)
-		if err := r.env.Add("board", r.board); err != nil {
-			t.Fatal(err)
-		}
-		c := lines.StrikeConfig{Relay: "board:relay-1", Hold: 500 * time.Millisecond, Cap: time.Second}
-		strike, err := lines.NewStrike(t.Context(), r.env.For("studio"), c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		<-strike.Readings(t.Context())
-		return hwtest.BoltRig{
-			Bolt: strike, Traits: c.Traits(), Target: device.BoltTargetUnsecured,
-			Peer: hwtest.Peer{Device: "studio", Clicks: r.device.Clicks, Energised: func() bool { return r.device.Relay(1) }, Close: r.env.Close, Wire: r.wire},
-		}
-	})
-}
-
-// until waits for something that must happen.
-func until(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !so() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not so: %s", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	boardtest.Test(t, func(t *testing.T) boardtest.Rig { return newRig(t).common() })
 }
 
 // relay lends the first relay of a device that may not be usable.
-func relay(t *testing.T, r rig) hw.Output {
-	t.Helper()
-	out, err := r.board.Output(t.Context(), "relay-1", hw.OutputOptions{Cap: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
+func relay(t *testing.T, r rig) hw.Output { t.Helper(); return boardtest.Relay(t, r.board, "relay-1") }
 
 // A device whose own settings could leave a relay on or move it is not used, and the owner is told what to
 // enter. Once that is done it is used, and nothing was moved on the way.
@@ -90,9 +39,8 @@ func TestDangerousSettings(t *testing.T) {
 			r.device.Power(1, true) // and even so it is not touched
 			out := relay(t, r)
 			var op *hw.OpError
-			until(t, "the board knows why it is not used", func() bool {
-				_, err := r.board.there()
-				return errors.As(err, &op) && strings.Contains(op.Hint, strings.TrimSpace(remedy))
+			boardtest.Until(t, "the board knows why it is not used", func() bool {
+				return errors.As(r.board.Why(), &op) && strings.Contains(op.Hint, strings.TrimSpace(remedy))
 			})
 			if err := out.Set(t.Context(), true, time.Second); !errors.Is(err, device.ErrUnavailable) {
 				t.Errorf("an order: %v", err)
@@ -101,7 +49,7 @@ func TestDangerousSettings(t *testing.T) {
 				t.Errorf("the device was told %s", got)
 			}
 			r.device.Set(func(s *emulator.Setup) { s.Pulses[0], s.PowerOn, s.Detached, s.Old = 10, 0, true, false })
-			connected(t.Context(), out.Watch)
+			boardtest.Here(t.Context(), out.Watch)
 			if got := r.device.Orders(); got != "1 OFF" || r.device.Clicks() != 0 {
 				t.Errorf("the device was told %s", got)
 			}
@@ -118,7 +66,7 @@ func TestTheDeviceEndsThePulse(t *testing.T) {
 		t.Error("a relay that shall stay is lent")
 	}
 	out := relay(t, r) // PulseTime1 is 5
-	connected(t.Context(), out.Watch)
+	boardtest.Here(t.Context(), out.Watch)
 	var op *hw.OpError
 	if err := out.Set(t.Context(), true, time.Second); !errors.As(err, &op) || !strings.Contains(op.Hint, "PulseTime1 10") || r.device.Clicks() != 0 {
 		t.Errorf("an order that is longer than the timer: %v", err)
@@ -127,7 +75,7 @@ func TestTheDeviceEndsThePulse(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.turnOff(true)
-	until(t, "the relay is at rest", func() bool { return !r.device.Relay(1) })
+	boardtest.Until(t, "the relay is at rest", func() bool { return !r.device.Relay(1) })
 	if got := r.device.Orders(); got != "1 ON" {
 		t.Errorf("told %s", got)
 	}
@@ -138,10 +86,10 @@ func TestSomebodyElse(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	out := relay(t, r)
-	connected(t.Context(), out.Watch)
+	boardtest.Here(t.Context(), out.Watch)
 	r.device.Set(func(s *emulator.Setup) { s.Pulses[0] = 10 })
 	r.device.Press(1)
-	until(t, "the relay is at rest", func() bool { return !r.device.Relay(1) })
+	boardtest.Until(t, "the relay is at rest", func() bool { return !r.device.Relay(1) })
 	for _, order := range strings.Split(r.device.Orders(), ", ") {
 		if order != "1 OFF" && order != "" {
 			t.Errorf("told %s", order)
@@ -154,15 +102,14 @@ func TestAKeptOrder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	out := relay(t, r)
-	connected(t.Context(), out.Watch)
+	boardtest.Here(t.Context(), out.Watch)
 	r.deliver(hw.MQTTEvent{Up: true, Topic: "cmnd/garage/POWER1", Payload: []byte("ON"), Retained: true})
 	var op *hw.OpError
-	until(t, "it is not used", func() bool {
-		_, err := r.board.there()
-		return errors.As(err, &op) && strings.Contains(op.Hint, "retained")
+	boardtest.Until(t, "it is not used", func() bool {
+		return errors.As(r.board.Why(), &op) && strings.Contains(op.Hint, "retained")
 	})
 	r.deliver(hw.MQTTEvent{Up: true, Topic: "cmnd/garage/POWER1"})
-	connected(t.Context(), out.Watch)
+	boardtest.Here(t.Context(), out.Watch)
 	if got := r.device.Orders(); got != "" {
 		t.Errorf("told %s", got)
 	}
@@ -176,7 +123,7 @@ func TestOnlyWhatIsSaidNow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connected(t.Context(), in.Watch)
+	boardtest.Here(t.Context(), in.Watch)
 	r.deliver(hw.MQTTEvent{Up: true, Topic: "tele/garage/SENSOR", Payload: []byte(`{"Switch1":"ON"}`), Retained: true})
 	before := time.Now()
 	if level, err := in.Read(t.Context()); err != nil || level.Active || level.At.Before(before) {
@@ -191,7 +138,7 @@ func TestOnlyWhatIsSaidNow(t *testing.T) {
 		t.Errorf("without a broker: %v", err)
 	}
 	r.turnOff(false)
-	connected(t.Context(), in.Watch)
+	boardtest.Here(t.Context(), in.Watch)
 }
 
 func TestChecks(t *testing.T) {
