@@ -251,7 +251,7 @@ func (s *system) upgrade(t *testing.T) {
 
 // restore follows packaging/README.md.
 func (s *system) restore(t *testing.T) {
-	if err := os.WriteFile(filepath.Join(s.root, "root/phrase"), []byte("correct horse battery staple\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.root, "var/tmp/phrase"), []byte("correct horse battery staple\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.do(t, "loquet", "backup", "/var/tmp/house.backup", "--passphrase-file", "/var/tmp/phrase")
