@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/loquet/loquet/hw/secplus/frames"
 )
 
 // ahead is how many codes are put aside on the disk at a time.
@@ -32,7 +34,7 @@ func openCounter(file string) (*counter, error) {
 		if _, err := rand.Read(b[:]); err != nil {
 			return nil, err
 		}
-		return &counter{file: file, id: (binary.BigEndian.Uint64(b[:])<<12 | idEnd) & idMask, next: 1, until: 1}, nil
+		return &counter{file: file, id: (binary.BigEndian.Uint64(b[:])<<12 | idEnd) & frames.IDMask, next: 1, until: 1}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func openCounter(file string) (*counter, error) {
 	c := &counter{file: file}
 	var rest string
 	n, _ := fmt.Sscanf(string(text), "%x %d %s", &c.id, &c.next, &rest)
-	if n != 2 || c.id&^uint64(idMask) != 0 || c.id&0xFFF != idEnd || c.next == 0 || c.next > maxRolling {
+	if n != 2 || c.id&^uint64(frames.IDMask) != 0 || c.id&0xFFF != idEnd || c.next == 0 || c.next > frames.MaxRolling {
 		return nil, fmt.Errorf("%s does not hold a number and a code: put it back from a backup, or remove it", file)
 	}
 	c.until = c.next // those before may have been sent
@@ -63,7 +65,7 @@ func (c *counter) take() (uint32, error) {
 func (c *counter) skip(n uint32) { c.next += n }
 
 func (c *counter) reserve(from uint32) error {
-	if from > maxRolling-ahead {
+	if from > frames.MaxRolling-ahead {
 		return errors.New("all codes of this number were used: remove its file, and the opener gets a new wall button")
 	}
 	until := from + ahead

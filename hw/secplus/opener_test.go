@@ -3,7 +3,6 @@ package secplus
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,34 +14,30 @@ import (
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/hwtest"
+	"github.com/loquet/loquet/hw/secplus/emulator"
+	"github.com/loquet/loquet/hw/secplus/frames"
 	"github.com/loquet/loquet/internal/serial/serialtest"
 )
 
 func TestOpener(t *testing.T) {
 	hwtest.TestOpener(t, func(t *testing.T) hwtest.OpenerRig {
-		r := start(t, newPeer(t), t.TempDir())
+		r := start(t, newPeer(t, emulator.Options{Version: 2}), t.TempDir())
 		r.at(t, device.PlaceClosed)
 		time.Sleep(betweenTime) // its question for the state keeps an order back for so long
 		t.Cleanup(func() {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if r.dropped != 0 {
-				t.Errorf("the opener dropped %d frames with a code that did not rise", r.dropped)
+			if n := r.Look().Dropped; n != 0 {
+				t.Errorf("the opener dropped %d frames with a code that did not rise", n)
 			}
 		})
 		return hwtest.OpenerRig{
-			Opener: r.opener, Traits: Config{}.Traits(),
-			Move: func(at device.Place) {
-				r.stands(map[device.Place]byte{device.PlaceClosed: 2, device.PlaceBetween: 3, device.PlaceOpen: 1}[at])
-			},
+			Opener: r.opener, Traits: Config{Protocol: version2}.Traits(), Move: r.stands,
 			Peer: hwtest.Peer{Device: "garage", Clicks: r.count, Energised: func() bool { return false }, Close: r.env.Close, Wire: r.wire},
 		}
 	})
 }
 
 func TestOrders(t *testing.T) {
-	p := newPeer(t)
-	p.echoes = true // one wire for both
+	p := newPeer(t, emulator.Options{Version: 2, Echo: true}) // one wire for both
 	r := start(t, p, t.TempDir())
 	r.at(t, device.PlaceClosed)
 	must := func(err error) {
@@ -52,33 +47,33 @@ func TestOrders(t *testing.T) {
 		}
 	}
 	must(r.opener.Trigger(t.Context(), device.TargetOpen))
-	r.stands(1)
+	r.stands(device.PlaceOpen)
 	r.at(t, device.PlaceOpen)
 	must(r.opener.Trigger(t.Context(), device.TargetClosed))
-	must(r.opener.Stop(t.Context()))
-	r.until(t, "the door stopped", func(x device.Reading) bool { return x.At == device.PlaceBetween && x.Moving == device.TargetUnknown })
+	must(r.opener.(device.Stopper).Stop(t.Context()))
+	r.until(t, "the door stopped", func(x device.Reading) bool {
+		return x.At == device.PlaceBetween && x.Moving == device.TargetUnknown
+	})
 	if err := r.env.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !slices.Equal(p.presses, []byte{doOpen, doClose, doStop}) || p.dropped != 0 || p.let < 2 {
-		t.Errorf("the button was pressed %v, let go %d times; %d frames were dropped", p.presses, p.let, p.dropped)
+	if s := p.Look(); !slices.Equal(s.Presses, []byte{doOpen, doClose, doStop}) || s.Dropped != 0 || s.LetGo < 2 || s.Others != 0 {
+		t.Errorf("the opener saw %+v", s)
 	}
 }
 
 // An opener takes no order to close while it opens: none is sent. What it does not obey is unsure.
 func TestNotObeyed(t *testing.T) {
-	r := start(t, newPeer(t), t.TempDir())
+	r := start(t, newPeer(t, emulator.Options{Version: 2}), t.TempDir())
 	r.at(t, device.PlaceClosed)
-	r.stands(4)
+	r.Put(0.5, emulator.Up)
 	r.until(t, "opening", func(x device.Reading) bool { return x.Moving == device.TargetOpen })
 	if err := r.opener.Trigger(t.Context(), device.TargetClosed); err == nil || errors.Is(err, device.ErrUnsure) || r.count() != 0 {
 		t.Errorf("close while it opens: %v, %d presses", err, r.count())
 	}
-	r.stands(1)
+	r.stands(device.PlaceOpen)
 	r.at(t, device.PlaceOpen)
-	r.change(func() { r.lazy = true })
+	r.Lazy(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
 	if err := r.opener.Trigger(ctx, device.TargetClosed); !errors.Is(err, device.ErrUnsure) || r.count() != 1 {
@@ -87,14 +82,14 @@ func TestNotObeyed(t *testing.T) {
 }
 
 func TestWhatItTells(t *testing.T) {
-	r := start(t, newPeer(t), t.TempDir())
+	r := start(t, newPeer(t, emulator.Options{Version: 2}), t.TempDir())
 	r.at(t, device.PlaceClosed)
-	r.change(func() { r.blocked = true })
-	r.stands(5)
+	r.Put(0.4, emulator.Down)
+	r.Obstruct(true)
 	r.until(t, "an obstruction while it closes", func(x device.Reading) bool {
 		return x.Obstructed == device.Yes && x.Moving == device.TargetClosed && x.At == device.PlaceBetween
 	})
-	r.stands(9)
+	r.Tell(9)
 	r.until(t, "nonsense", func(x device.Reading) bool { return x.At == device.PlaceUnknown && x.Fault != "" })
 	if r.count() != 0 {
 		t.Errorf("%d presses", r.count())
@@ -104,7 +99,7 @@ func TestWhatItTells(t *testing.T) {
 // No code goes out twice, whatever was not written when the power failed; and a folder that was put back from a
 // backup is found out by the opener's silence.
 func TestCodes(t *testing.T) {
-	p, folder := newPeer(t), t.TempDir()
+	p, folder := newPeer(t, emulator.Options{Version: 2}), t.TempDir()
 	file := filepath.Join(folder, "secplus-garage.key")
 	var old []byte
 	for i := range 4 {
@@ -115,11 +110,9 @@ func TestCodes(t *testing.T) {
 		}
 		r := start(t, p, folder)
 		r.at(t, device.PlaceClosed)
-		p.mu.Lock()
-		if i < 3 && p.dropped != 0 {
-			t.Errorf("start %d: %d frames with an old code", i, p.dropped)
+		if n := p.Look().Dropped; i < 3 && n != 0 {
+			t.Errorf("start %d: %d frames with an old code", i, n)
 		}
-		p.mu.Unlock()
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -131,10 +124,8 @@ func TestCodes(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.last) != 1 || p.dropped == 0 {
-		t.Errorf("%d senders, %d frames dropped", len(p.last), p.dropped)
+	if s := p.Look(); s.Senders != 1 || s.Dropped == 0 {
+		t.Errorf("%d senders, %d frames dropped", s.Senders, s.Dropped)
 	}
 }
 
@@ -173,50 +164,71 @@ func TestFullDisk(t *testing.T) {
 			seen[n] = true
 		}
 	}
-	c.next = maxRolling
-	c.until = maxRolling
+	c.next = frames.MaxRolling
+	c.until = frames.MaxRolling
 	if n, err := c.take(); err == nil {
 		t.Errorf("after the last code there is %d", n)
 	}
 }
 
-// The same over a serial port of the kernel.
+// The same over serial ports of the kernel.
 func TestOnASerialPort(t *testing.T) {
-	far, near, err := serialtest.Open()
-	if err != nil {
-		t.Fatal(err)
+	for protocol, o := range map[string]emulator.Options{version2: {Version: 2}, version1: {Version: 1, Panel: frames.AskDoor, Echo: true}} {
+		t.Run(protocol, func(t *testing.T) {
+			far, near, err := serialtest.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer near.Close()
+			env := hw.NewEnv(zerolog.Nop())
+			c := Config{Port: near.Name(), Protocol: protocol}
+			if _, err := Open(t.Context(), env.For("garage"), c); (err == nil) != (protocol == version1) {
+				t.Errorf("without a folder for its codes: %v", err)
+			}
+			_ = env.Close()
+			env = hw.NewEnv(zerolog.Nop())
+			env.KeepIn(t.TempDir())
+			opener, err := Open(t.Context(), env.For("garage"), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = env.Close() }()
+			p := peer{Opener: emulator.New(o)}
+			p.stands(device.PlaceOpen)
+			go p.Run(t.Context())
+			served := make(chan struct{})
+			go func() {
+				defer close(served)
+				p.Serve(far)
+			}()
+			defer func() {
+				far.Close()
+				<-served
+			}()
+			rig{peer: p, opener: opener}.at(t, device.PlaceOpen)
+		})
 	}
-	defer far.Close()
-	defer near.Close()
-	env := hw.NewEnv(zerolog.Nop())
-	if _, err := Open(t.Context(), env.For("garage"), Config{Port: near.Name()}); err == nil {
-		t.Error("it opens without a folder for its codes")
-	}
-	env.KeepIn(t.TempDir())
-	o, err := Open(t.Context(), env.For("garage"), Config{Port: near.Name()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = env.Close() }()
-	var b [frameSize]byte
-	if _, err := io.ReadFull(far, b[:]); err != nil {
-		t.Fatal(err)
-	}
-	if m, err := decode(b); err != nil || m.command != cmdGetStatus {
-		t.Fatalf("the first frame is % x: %+v, %v", b, m, err)
-	}
-	answer := encode(message{rolling: 9, id: 0x33445566, command: cmdStatus, nibble: 1, byte1: 0x40, byte2: 2})
-	if _, err := far.Write(answer[:]); err != nil {
-		t.Fatal(err)
-	}
-	r := rig{opener: o}
-	r.at(t, device.PlaceOpen)
 }
 
 func TestChecks(t *testing.T) {
-	for port, ok := range map[string]bool{"": false, "ttyUSB0": false, "/dev/serial/by-id/x": true} {
-		if fields := hw.FieldErrors(Config{Port: port}.Check()); (len(fields) == 0) != ok || !ok && fields[0].Remedy == "" {
-			t.Errorf("%q: %v", port, fields)
+	const port = "/dev/serial/by-id/x"
+	for _, tt := range []struct {
+		c     Config
+		field string // empty: it is good
+	}{
+		{Config{Port: port, Protocol: version2}, ""},
+		{Config{Port: port, Protocol: version1}, ""},
+		{Config{Port: port, Protocol: version1, WallPanel: panelNone}, ""},
+		{Config{Protocol: version2}, "port"},
+		{Config{Port: "ttyUSB0", Protocol: version2}, "port"},
+		{Config{Port: port, Protocol: "security+3.0"}, "protocol"},
+		{Config{Port: port}, "protocol"},
+		{Config{Port: port, Protocol: version2, WallPanel: panelAuto}, "wall_panel"},
+		{Config{Port: port, Protocol: version1, WallPanel: "889LM"}, "wall_panel"},
+	} {
+		fields := hw.FieldErrors(tt.c.Check())
+		if (len(fields) == 0) != (tt.field == "") || len(fields) > 0 && (fields[0].Field != tt.field || fields[0].Remedy == "") {
+			t.Errorf("%+v: %v", tt.c, fields)
 		}
 	}
 }

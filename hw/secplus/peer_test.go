@@ -2,9 +2,7 @@ package secplus
 
 import (
 	"context"
-	"io"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,164 +11,88 @@ import (
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/hwtest"
+	"github.com/loquet/loquet/hw/secplus/emulator"
 )
 
-// peer is an opener at the other end of a wire.
+// peer is an opener at the other end of a wire that can go wrong.
 type peer struct {
+	*emulator.Opener
 	wire *hwtest.Wire
-
-	mu      sync.Mutex
-	conns   map[net.Conn]struct{}
-	door    byte // as in its status
-	blocked bool
-	last    map[uint64]message // of each sender
-	rolling uint32
-	presses []byte // actions
-	let     int    // releases
-	asked   int
-	dropped int // frames with a code that did not rise
-	echoes  bool
-	deaf    bool // it answers nothing
-	lazy    bool // it obeys nothing
 }
 
-func newPeer(t *testing.T) *peer {
+func newPeer(t *testing.T, o emulator.Options) peer {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{wire: hwtest.NewWire(ln), conns: map[net.Conn]struct{}{}, door: 2, last: map[uint64]message{}, rolling: 5000}
+	p := peer{emulator.New(o), hwtest.NewWire(ln)}
+	go p.Run(t.Context())
 	go func() {
 		for {
 			c, err := p.wire.Accept()
 			if err != nil {
 				return
 			}
-			p.change(func() { p.conns[c] = struct{}{} })
-			go p.serve(c)
+			go func() {
+				defer c.Close()
+				p.Serve(c)
+			}()
 		}
 	}()
 	t.Cleanup(func() { _ = p.wire.Close(); p.wire.Cut() })
 	return p
 }
 
-func (p *peer) serve(c net.Conn) {
-	defer func() {
-		_ = c.Close()
-		p.change(func() { delete(p.conns, c) })
-	}()
-	for {
-		var b [frameSize]byte
-		if _, err := io.ReadFull(c, b[:]); err != nil {
-			return
-		}
-		p.mu.Lock()
-		echoes := p.echoes
-		p.mu.Unlock()
-		if echoes {
-			_, _ = c.Write(b[:])
-		}
-		m, err := decode(b)
-		if err == nil {
-			p.take(m)
-		}
-	}
-}
-
-// take is what an opener does with a frame.
-func (p *peer) take(m message) {
-	p.mu.Lock()
-	last, known := p.last[m.id]
-	release := m.command == cmdDoor && m.byte1 == 0 && last.command == cmdDoor && last.byte1 == 1 && last.rolling == m.rolling && last.nibble == m.nibble
-	if known && m.rolling <= last.rolling && !release {
-		p.dropped++
-		p.mu.Unlock()
-		return
-	}
-	p.last[m.id] = m
-	if p.deaf {
-		p.mu.Unlock()
-		return
-	}
-	var tells []byte
-	switch {
-	case m.command == cmdGetStatus:
-		p.asked++
-		tells = []byte{p.door}
-	case release:
-		p.let++
-	case m.command == cmdDoor:
-		p.presses = append(p.presses, m.nibble)
-		if !p.lazy {
-			tells = map[byte][]byte{doOpen: {4}, doClose: {5}, doStop: {3}}[m.nibble]
-		}
-	}
-	p.mu.Unlock()
-	for _, door := range tells {
-		p.stands(door)
-	}
-}
-
-// stands is the door being somewhere else: the opener says so.
-func (p *peer) stands(door byte) {
-	p.mu.Lock()
-	p.door = door
-	m := message{rolling: p.rolling, id: 0x33445566, command: cmdStatus, nibble: door, byte1: 0x40}
-	if p.blocked {
-		m.byte1 = 0
-	}
-	p.rolling++
-	conns := p.conns
-	p.mu.Unlock()
-	b := encode(m)
-	for c := range conns {
-		_, _ = c.Write(b[:])
-	}
-}
-
-func (p *peer) change(f func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	conns := make(map[net.Conn]struct{}, len(p.conns))
-	for c := range p.conns {
-		conns[c] = struct{}{}
-	}
-	p.conns = conns // the old one may be in use
-	f()
-}
-
-func (p *peer) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.presses)
-}
+func (p peer) count() int { return len(p.Look().Presses) }
 
 // bare is a wire without a break: a frame begins with its first byte.
 type bare struct{ net.Conn }
 
 func (bare) Begin() error { return nil }
 
-type rig struct {
-	*peer
-	env    *hw.Env
-	opener *Opener
-	folder string
+func (p peer) dial() (wire, error) {
+	c, err := net.Dial("tcp", p.wire.Addr().String())
+	return bare{c}, err
 }
 
-func start(t *testing.T, p *peer, folder string) rig {
+type rig struct {
+	peer
+	env    *hw.Env
+	opener device.Opener
+}
+
+// start starts an opener of Security+ 2.0.
+func start(t *testing.T, p peer, folder string) rig {
 	t.Helper()
 	env := hw.NewEnv(zerolog.Nop())
 	env.KeepIn(folder)
-	o, err := open(t.Context(), env.For("garage"), "/dev/ttyS9", func() (wire, error) {
-		c, err := net.Dial("tcp", p.wire.Addr().String())
-		return bare{c}, err
-	})
+	o, err := open(t.Context(), env.For("garage"), "/dev/ttyS9", p.dial)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = env.Close() })
-	return rig{p, env, o, folder}
+	return rig{p, env, o}
+}
+
+// brisk are times that are short where nothing depends on them.
+func brisk() times {
+	t := usual()
+	t.listen, t.brief, t.quick, t.quiet, t.gap = 500*time.Millisecond, 20*time.Millisecond, 10*time.Millisecond, time.Millisecond, 5*time.Millisecond
+	t.poll, t.hold, t.dial = 400*time.Millisecond, 50*time.Millisecond, 20*time.Millisecond
+	return t
+}
+
+// start1 starts an opener of Security+ 1.0.
+func start1(t *testing.T, p peer, panel string, times times) rig {
+	t.Helper()
+	env := hw.NewEnv(zerolog.Nop())
+	o, err := open1(t.Context(), env.For("garage"), Config{Port: "/dev/ttyS9", Protocol: version1, WallPanel: panel}, times, p.dial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = env.Close() })
+	return rig{p, env, o}
 }
 
 const patience = 10 * time.Second
@@ -187,12 +109,30 @@ func (r rig) until(t *testing.T, what string, ok func(device.Reading) bool) devi
 				return last
 			}
 		}
+		time.Sleep(time.Millisecond) // between two connections
 	}
-	t.Fatalf("%s does not come; the last reading is %+v", what, last)
+	t.Fatalf("%s does not come; the last reading is %+v, the opener's %+v", what, last, r.Look())
 	return last
 }
 
 func (r rig) at(t *testing.T, at device.Place) device.Reading {
 	t.Helper()
 	return r.until(t, "the door", func(x device.Reading) bool { return x.At == at })
+}
+
+// sees waits until the opener has seen something.
+func (p peer) sees(t *testing.T, what string, ok func(emulator.State) bool) {
+	t.Helper()
+	end := time.Now().Add(patience)
+	for !ok(p.Look()) {
+		if time.Now().After(end) {
+			t.Fatalf("%s is not seen; the opener is %+v", what, p.Look())
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// stands puts the door somewhere.
+func (p peer) stands(at device.Place) {
+	p.Put(map[device.Place]float64{device.PlaceClosed: 0, device.PlaceBetween: 0.5, device.PlaceOpen: 1}[at], emulator.Still)
 }

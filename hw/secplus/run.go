@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/hw/secplus/frames"
 )
 
 // Times of an opener.
@@ -21,19 +22,12 @@ const (
 	dialAgain   = time.Second
 )
 
-// piece is what came over the wire, or that it ended.
-type piece struct {
-	bytes []byte
-	at    time.Time
-	err   error
-}
-
 // keeper is what the goroutine of an opener knows.
 type keeper struct {
 	*Opener
 	wire   wire // nil: the port is not open
 	in     chan piece
-	stream stream
+	stream frames.Stream
 	last   time.Time // when bytes came last
 	sent   time.Time // when a frame was sent last
 	timer  *time.Timer
@@ -41,7 +35,7 @@ type keeper struct {
 	asks   int  // questions without an answer
 
 	release time.Time // when the button is let go; zero: it is not pressed
-	pressed message
+	pressed frames.Message
 	order   *order // in hand: pressed, and not answered
 	asking  []*question
 }
@@ -79,9 +73,6 @@ func (o *Opener) run() {
 	}
 }
 
-// maxAsking is how many may wait for one answer.
-const maxAsking = 16
-
 func (k *keeper) expired() <-chan struct{} {
 	if k.order == nil {
 		return nil
@@ -109,24 +100,9 @@ func (k *keeper) connect() {
 		return
 	}
 	k.wire, k.in, k.asks = w, make(chan piece, 16), 0
-	k.stream.drop()
+	k.stream.Drop()
 	go listen(w, k.in, k.ctx.Done())
 	k.ask()
-}
-
-func listen(w wire, in chan<- piece, done <-chan struct{}) {
-	for {
-		b := make([]byte, 256)
-		n, err := w.Read(b)
-		select {
-		case in <- piece{b[:n], time.Now(), err}:
-		case <-done:
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
 }
 
 func (k *keeper) hear(p piece) {
@@ -135,15 +111,15 @@ func (k *keeper) hear(p piece) {
 		return
 	}
 	if p.at.Sub(k.last) > pauseTime {
-		k.stream.drop()
+		k.stream.Drop()
 	}
 	k.last = p.at
-	for _, m := range k.stream.take(p.bytes) {
-		if m.id == k.codes.id {
+	for _, m := range k.stream.Take(p.bytes) {
+		if m.ID == k.codes.id {
 			continue // our own: the wire is one
 		}
-		if m.command == cmdStatus {
-			k.told(m.status(), p.at)
+		if m.Command == cmdStatus {
+			k.told(statusOf(m), p.at)
 		}
 	}
 }
@@ -200,7 +176,7 @@ func (k *keeper) begin(w *order) {
 		w.done <- fmt.Errorf("the rolling code could not be written down, so nothing was sent: %w", err)
 		return
 	}
-	k.pressed = message{rolling: code, id: k.codes.id, command: cmdDoor, nibble: w.action, byte1: 1, byte2: 1}
+	k.pressed = frames.Message{Rolling: code, ID: k.codes.id, Command: cmdDoor, Nibble: w.action, Byte1: 1, Byte2: 1}
 	if err := k.send(k.pressed); err != nil {
 		w.done <- err
 		k.broken(err)
@@ -213,7 +189,7 @@ func (k *keeper) begin(w *order) {
 // letGo is the other half of a press: the same code, which is not used again.
 func (k *keeper) letGo() {
 	k.release = time.Time{}
-	k.pressed.byte1 = 0
+	k.pressed.Byte1 = 0
 	if err := k.send(k.pressed); err != nil {
 		k.broken(err)
 		return
@@ -239,7 +215,7 @@ func (k *keeper) ask() {
 		k.timer.Reset(askSeldom)
 		return
 	}
-	if err := k.send(message{rolling: code, id: k.codes.id, command: cmdGetStatus}); err != nil {
+	if err := k.send(frames.Message{Rolling: code, ID: k.codes.id, Command: cmdGetStatus}); err != nil {
 		k.broken(err)
 		return
 	}
@@ -254,7 +230,7 @@ func (k *keeper) ask() {
 }
 
 // send writes one frame when the wire is quiet. An error that is not device.ErrUnsure says that nothing went out.
-func (k *keeper) send(m message) error {
+func (k *keeper) send(m frames.Message) error {
 	const idle = 2 * time.Millisecond
 	wait := max(idle-time.Since(k.last), min(betweenTime, betweenTime-time.Since(k.sent)))
 	if wait > 0 {
@@ -263,7 +239,7 @@ func (k *keeper) send(m message) error {
 	if err := k.wire.Begin(); err != nil {
 		return fmt.Errorf("%w: %w", device.ErrUnavailable, err)
 	}
-	b := encode(m)
+	b := frames.Encode(m)
 	k.sent = time.Now()
 	if n, err := k.wire.Write(b[:]); err != nil {
 		if n == 0 {

@@ -1,4 +1,4 @@
-package secplus
+package frames
 
 import (
 	"errors"
@@ -7,32 +7,33 @@ import (
 
 // Sizes of what is on the wire.
 const (
-	frameSize   = 19
-	maxRolling  = 1<<28 - 1
+	Size        = 19           // of a frame, in bytes
+	MaxRolling  = 1<<28 - 1    // the last rolling code there is
+	IDMask      = 0xF0FFFFFFFF // of the fixed part: the rest is the high digit of the command
 	maxFixed    = 1<<40 - 1
-	idMask      = 0xF0FFFFFFFF // of the fixed part: the rest is the high digit of the command
-	digitsThree = 18           // of a rolling code in base 3
+	digitsThree = 18 // of a rolling code in base 3
 )
 
 // preamble begins every frame, after the wire was held low.
 func preamble() [3]byte { return [3]byte{0x55, 0x01, 0x00} }
 
-// message is one frame, decoded.
-type message struct {
-	rolling uint32 // 28 bits
-	id      uint64 // of the sender; bits 32 to 35 are zero
-	command uint16 // 12 bits
-	nibble  byte
-	byte1   byte
-	byte2   byte
+// Message is one frame of Security+ 2.0, decoded.
+type Message struct {
+	Rolling uint32 // 28 bits
+	ID      uint64 // of the sender; bits 32 to 35 are zero
+	Command uint16 // 12 bits
+	Nibble  byte   // 4 bits
+	Byte1   byte
+	Byte2   byte
 }
 
-var errFrame = errors.New("this is no frame of Security+ 2.0")
+// ErrFrame is what Decode says of 19 bytes that are no frame.
+var ErrFrame = errors.New("this is no frame of Security+ 2.0")
 
-func (m message) fixed() uint64 { return m.id&idMask | uint64(m.command&0xF00)<<24 }
+func (m Message) fixed() uint64 { return m.ID&IDMask | uint64(m.Command&0xF00)<<24 }
 
-func (m message) data() uint32 {
-	d := uint32(m.byte2)<<24 | uint32(m.byte1)<<16 | uint32(m.nibble&0xF)<<8 | uint32(m.command&0xFF)
+func (m Message) data() uint32 {
+	d := uint32(m.Byte2)<<24 | uint32(m.Byte1)<<16 | uint32(m.Nibble&0xF)<<8 | uint32(m.Command&0xFF)
 	return d | parity(m.fixed(), d)<<12
 }
 
@@ -46,16 +47,16 @@ func parity(fixed uint64, data uint32) uint32 {
 	return p
 }
 
-// encode returns the 19 bytes of a message.
-func encode(m message) [frameSize]byte {
-	n := bits.Reverse32(m.rolling) >> 4
+// Encode returns the 19 bytes of a message.
+func Encode(m Message) [Size]byte {
+	n := bits.Reverse32(m.Rolling) >> 4
 	var b [digitsThree]byte
 	for i := len(b) - 1; i >= 0; i-- {
 		b[i] = byte(n % 3)
 		n /= 3
 	}
 	fixed, data := m.fixed(), m.data()
-	var out [frameSize]byte
+	var out [Size]byte
 	head := preamble()
 	copy(out[:], head[:])
 	put(out[3:11], half(pick(b, places1()), uint32(fixed>>20), data>>16))
@@ -108,10 +109,10 @@ func mixing(indicator uint32) (order [3]int, invert [3]uint32, ok bool) {
 	return order, invert, ok && also
 }
 
-// decode reads 19 bytes.
-func decode(b [frameSize]byte) (message, error) {
+// Decode reads 19 bytes.
+func Decode(b [Size]byte) (Message, error) {
 	if [3]byte(b[:3]) != preamble() {
-		return message{}, errFrame
+		return Message{}, ErrFrame
 	}
 	var digits [digitsThree]byte
 	var fixed [2]uint64
@@ -119,7 +120,7 @@ func decode(b [frameSize]byte) (message, error) {
 	for i, places := range [][9]int{places1(), places2()} {
 		r, f, d, ok := unmix(b[3+8*i : 11+8*i])
 		if !ok {
-			return message{}, errFrame
+			return Message{}, ErrFrame
 		}
 		fixed[i], data[i] = uint64(f), d
 		for j, at := range places {
@@ -131,11 +132,11 @@ func decode(b [frameSize]byte) (message, error) {
 		n = n*3 + uint32(digit)
 	}
 	f, d := fixed[0]<<20|fixed[1], data[0]<<16|data[1]
-	if n > maxRolling || parity(f, d) != 0 {
-		return message{}, errFrame
+	if n > MaxRolling || parity(f, d) != 0 {
+		return Message{}, ErrFrame
 	}
-	return message{rolling: bits.Reverse32(n << 4), id: f & idMask, command: uint16(f>>24&0xF00) | uint16(d&0xFF),
-		nibble: byte(d >> 8 & 0xF), byte1: byte(d >> 16), byte2: byte(d >> 24)}, nil
+	return Message{Rolling: bits.Reverse32(n << 4), ID: f & IDMask, Command: uint16(f>>24&0xF00) | uint16(d&0xFF),
+		Nibble: byte(d >> 8 & 0xF), Byte1: byte(d >> 16), Byte2: byte(d >> 24)}, nil
 }
 
 func unmix(b []byte) (r [9]byte, fixed, data uint32, ok bool) {

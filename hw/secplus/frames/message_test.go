@@ -1,4 +1,4 @@
-package secplus
+package frames
 
 import (
 	"encoding/hex"
@@ -9,9 +9,9 @@ import (
 )
 
 // Messages and their bytes as the published reference implementation makes them.
-func vectors() map[string]message {
+func vectors() map[string]Message {
 	const id = 0x539
-	return map[string]message{
+	return map[string]Message{
 		"55 01 00 5a 2d b6 cb 2d b2 c9 65 aa 2f b7 ff 6b 56 59 65": {0x1000, id, 0x080, 0, 0, 0},
 		"55 01 00 59 01 20 14 40 04 12 07 a0 34 de 49 b1 39 ad b2": {0x1001, id, 0x280, 1, 1, 1},
 		"55 01 00 59 01 20 14 40 04 12 03 a0 34 de 49 b1 39 ed b2": {0x1001, id, 0x280, 1, 0, 1},
@@ -30,22 +30,22 @@ func vectors() map[string]message {
 	}
 }
 
-func frameOf(t testing.TB, text string) [frameSize]byte {
+func frameOf(t testing.TB, text string) [Size]byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
-	if err != nil || len(b) != frameSize {
+	if err != nil || len(b) != Size {
 		t.Fatal(text, err)
 	}
-	return [frameSize]byte(b)
+	return [Size]byte(b)
 }
 
 func TestVectors(t *testing.T) {
 	for text, m := range vectors() {
 		want := frameOf(t, text)
-		if got := encode(m); got != want {
+		if got := Encode(m); got != want {
 			t.Errorf("%+v\n is % x,\nwant % x", m, got, want)
 		}
-		if got, err := decode(want); err != nil || got != m {
+		if got, err := Decode(want); err != nil || got != m {
 			t.Errorf("%s\n is %+v, %v,\nwant %+v", text, got, err, m)
 		}
 	}
@@ -53,19 +53,19 @@ func TestVectors(t *testing.T) {
 
 func TestThereAndBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := message{
-			rolling: rapid.Uint32Range(0, maxRolling).Draw(t, "rolling"), id: rapid.Uint64Range(0, maxFixed).Draw(t, "id") & idMask,
-			command: rapid.Uint16Range(0, 0xFFF).Draw(t, "command"), nibble: rapid.ByteRange(0, 15).Draw(t, "nibble"),
-			byte1: rapid.Byte().Draw(t, "byte1"), byte2: rapid.Byte().Draw(t, "byte2"),
+		m := Message{
+			Rolling: rapid.Uint32Range(0, MaxRolling).Draw(t, "rolling"), ID: rapid.Uint64Range(0, maxFixed).Draw(t, "id") & IDMask,
+			Command: rapid.Uint16Range(0, 0xFFF).Draw(t, "command"), Nibble: rapid.ByteRange(0, 15).Draw(t, "nibble"),
+			Byte1: rapid.Byte().Draw(t, "byte1"), Byte2: rapid.Byte().Draw(t, "byte2"),
 		}
-		b := encode(m)
-		if got, err := decode(b); err != nil || got != m {
+		b := Encode(m)
+		if got, err := Decode(b); err != nil || got != m {
 			t.Fatalf("%+v comes back as %+v, %v", m, got, err)
 		}
 		flipped := b // one bit that is wrong on the way is no other order of the same sender
-		at := rapid.IntRange(0, 8*frameSize-1).Draw(t, "bit")
+		at := rapid.IntRange(0, 8*Size-1).Draw(t, "bit")
 		flipped[at/8] ^= 1 << (at % 8)
-		if got, err := decode(flipped); err == nil && got.rolling == m.rolling && got.id == m.id {
+		if got, err := Decode(flipped); err == nil && got.Rolling == m.Rolling && got.ID == m.ID {
 			t.Fatalf("one wrong bit makes %+v of %+v", got, m)
 		}
 	})
@@ -77,14 +77,14 @@ func FuzzDecode(f *testing.F) {
 		f.Add(b[:])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var s stream
-		for _, m := range s.take(b) {
-			again, err := decode(encode(m))
+		var s Stream
+		for _, m := range s.Take(b) {
+			again, err := Decode(Encode(m))
 			if err != nil || again != m {
 				t.Errorf("%+v comes back as %+v, %v", m, again, err)
 			}
 		}
-		if len(s.got) >= frameSize {
+		if len(s.got) >= Size {
 			t.Errorf("%d bytes are kept", len(s.got))
 		}
 	})
