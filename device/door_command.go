@@ -113,7 +113,7 @@ func (m *doorMachine) intend(now time.Time, d decision) {
 		m.drop(now, m.refusal(RefusedRate, nil))
 		return
 	}
-	m.e.phase, m.e.plan, m.e.saw = phaseIntent, d, m.place.since
+	m.e.phase, m.e.plan, m.e.saw, m.e.way = phaseIntent, d, m.place.since, m.says()
 	if m.place.settled { // else a person confirmed it: where it begins is not known
 		m.e.from = m.place.truth
 	}

@@ -98,6 +98,7 @@ type errand struct {
 	startBy time.Time // when the close must have started
 	plan    decision
 	saw     time.Time // what the reading was when it was decided
+	way     Target    // which way the opener said it went then
 	from    Place     // and the truth
 	intent  int64
 	giveUp  *Refusal // decided while a call was out

@@ -124,6 +124,8 @@ func (m *doorMachine) changedMind(now time.Time) *Refusal {
 		return m.refusal(RefusedAborted, nil)
 	case !e.confirm && !m.place.since.Equal(e.saw):
 		return m.refusal(RefusedAborted, nil)
+	case m.toggles() && m.says() != e.way: // it turned round: the press would do something else
+		return m.refusal(RefusedAborted, nil)
 	case m.toggles() && !e.confirm && old:
 		return m.refusal(RefusedStale, nil)
 	case (e.action == ActionClose || e.plan.guess && !e.attended()) && m.r.Obstructed == Yes:

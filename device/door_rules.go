@@ -73,7 +73,7 @@ func (m *doorMachine) decide(now time.Time) decision {
 	}
 	position, _, _ := m.where()
 	there := position == PositionOpen && target == TargetOpen || position == PositionClosed && target == TargetClosed
-	if there && !m.seeds.has(seedSameValue) {
+	if (there || m.toggles() && m.says() == target) && !m.seeds.has(seedSameValue) {
 		return decision{step: stepAlready}
 	}
 	d, ok := m.direction(target, position)
@@ -133,7 +133,9 @@ func (m *doorMachine) direction(target Target, position Position) (decision, boo
 	}
 	switch {
 	case m.mv.live && m.mv.action != ActionStop:
-		return m.reversal(target)
+		return m.reversal(target, m.mv.heading)
+	case m.says() != TargetUnknown:
+		return m.reversal(target, m.says())
 	case position == PositionClosed:
 		return decision{step: stepMove, heading: TargetOpen}, true
 	case position == PositionOpen:
@@ -146,12 +148,21 @@ func (m *doorMachine) direction(target Target, position Position) (decision, boo
 	return no(RefusedUnknown), false
 }
 
-// reversal is a pulse of a one-button opener against its own move. Only where the cycle says for sure
+// says is which way a door between its ends goes, as its opener tells; unknown where it rests, or the opener does not
+// tell.
+func (m *doorMachine) says() Target {
+	if m.place.truth != PlaceBetween {
+		return TargetUnknown
+	}
+	return m.r.Moving
+}
+
+// reversal is a pulse of a one-button opener against a move that is known: ours, or one that the opener tells. Only where the cycle says for sure
 // that it opens the door is it given: a pulse that stops the door leaves it half way, and the second
 // one that would be needed is never given without a new command.
-func (m *doorMachine) reversal(target Target) (decision, bool) {
+func (m *doorMachine) reversal(target, heading Target) (decision, bool) {
 	under := m.place.truth == PlaceBetween && (m.mv.left || m.r.Moving == TargetClosed)
-	if target == TargetOpen && m.mv.heading == TargetClosed && m.cfg.Traits.Cycle == CycleReversesOnClose && under {
+	if target == TargetOpen && heading == TargetClosed && m.cfg.Traits.Cycle == CycleReversesOnClose && under {
 		return decision{step: stepMove, heading: TargetOpen}, true
 	}
 	return no(RefusedMoving), false

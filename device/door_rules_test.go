@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -42,6 +43,13 @@ func TestDoorRules(t *testing.T) {
 		m.reading(now, Reading{At: PlaceBetween, Moving: TargetOpen, Taken: now})
 		m.expire(now.Add(stableTime))
 	}
+
+	closing := func(m *doorMachine, now time.Time) {
+		m.reading(now, Reading{At: PlaceBetween, Moving: TargetClosed, Taken: now})
+		m.expire(now.Add(stableTime))
+	}
+	reverses := pulse
+	reverses.Cycle = CycleReversesOnClose
 
 	justPulsed := func(m *doorMachine, now time.Time) { m.edges[0] = now }
 
@@ -87,6 +95,13 @@ func TestDoorRules(t *testing.T) {
 		{"unknown, confirmed close, no permission", kinds(0, 0, pulse), PlaceUnknown, nil, Command{Action: ActionClose, Cause: remote, Confirm: true}, stepRefuse, RefusedUnattended},
 		{"opens by itself, pulse", kinds(KindSectional, RemoteCloseDeclared, pulse), PlaceClosed, opening, Command{Action: ActionClose, Cause: remote}, stepRefuse, RefusedMoving},
 		{"opens by itself, stop", kinds(0, 0, pulse), PlaceClosed, opening, Command{Action: ActionStop, Cause: remote}, stepRefuse, RefusedMoving},
+		{"opens by itself, open", kinds(0, 0, reverses), PlaceClosed, opening, Command{Action: ActionOpen, Cause: remote}, stepAlready, ""},
+		{"opens by itself, open at the door", kinds(0, 0, reverses), PlaceClosed, opening, Command{Action: ActionOpen, Cause: atDoor}, stepAlready, ""},
+		{"opens by itself, close at the door", kinds(0, 0, reverses), PlaceClosed, opening, Command{Action: ActionClose, Cause: atDoor}, stepRefuse, RefusedMoving},
+		{"opens by itself, confirmed close", kinds(KindSectional, RemoteCloseDeclared, reverses), PlaceClosed, opening, Command{Action: ActionClose, Cause: remote, Confirm: true}, stepRefuse, RefusedMoving},
+		{"closes by itself, close at the door", kinds(0, 0, reverses), PlaceOpen, closing, Command{Action: ActionClose, Cause: atDoor}, stepAlready, ""},
+		{"closes by itself, open", kinds(0, 0, reverses), PlaceOpen, closing, Command{Action: ActionOpen, Cause: remote}, stepMove, ""},
+		{"closes by itself, open, a press stops it", kinds(0, 0, pulse), PlaceOpen, closing, Command{Action: ActionOpen, Cause: remote}, stepRefuse, RefusedMoving},
 		{"rests, stop", kinds(0, 0, pulse), PlaceClosed, nil, Command{Action: ActionStop, Cause: remote}, stepAlready, ""},
 		{"cannot stop", kinds(0, 0, noStop), PlaceClosed, nil, Command{Action: ActionStop, Cause: remote}, stepRefuse, RefusedNoStop},
 		{"no stop input", kinds(0, 0, discrete), PlaceOpen, nil, Command{Action: ActionStop, Cause: remote}, stepRefuse, RefusedNoStop},
@@ -237,4 +252,30 @@ func TestWords(t *testing.T) {
 	round("outcome", 6, func(i int) string { return Outcome(i).String() }, func(s string) (int, error) { v, err := ParseOutcome(s); return int(v), err })
 	round("kind", 7, func(i int) string { return DoorKind(i).String() }, func(s string) (int, error) { v, err := ParseDoorKind(s); return int(v), err })
 	round("remote close", 3, func(i int) string { return RemoteClose(i).String() }, func(s string) (int, error) { v, err := ParseRemoteClose(s); return int(v), err })
+}
+
+// A one-button opener whose door turns round while the intent is written gets no press: it would stop the door.
+func TestTurnsRoundMeanwhile(t *testing.T) {
+	cfg := DoorConfig{Traits: DoorTraits{Drive: DrivePulse, Cycle: CycleReversesOnClose, SensesClosed: true, SensesOpen: true}}
+	for _, turns := range []bool{false, true} {
+		m, now := rulesBench(cfg, capabilities{}, PlaceOpen, nil)
+		m.reading(now, Reading{At: PlaceBetween, Moving: TargetClosed, Taken: now})
+		now = now.Add(stableTime)
+		m.expire(now)
+		m.effects().clear()
+		m.command(now, request{id: 1, cmd: Command{Action: ActionOpen, Cause: Cause{Kind: CauseHomeKit, Actor: "a"}}, entered: now})
+		intent := slices.IndexFunc(m.effects().ops, func(o op) bool { return o.kind == opRecord && o.entry.Kind == EntryIntent })
+		if intent < 0 {
+			t.Fatalf("nothing is intended: %+v", m.effects())
+		}
+		o := m.effects().ops[intent]
+		m.effects().clear()
+		if turns {
+			m.reading(now, Reading{At: PlaceBetween, Moving: TargetOpen, Taken: now})
+		}
+		m.done(now, result[Reading]{op: o, seq: 1})
+		if moves := slices.ContainsFunc(m.effects().ops, func(o op) bool { return o.kind == opMove }); moves == turns {
+			t.Errorf("turns round %v: %+v", turns, m.effects())
+		}
+	}
 }
