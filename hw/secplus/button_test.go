@@ -13,6 +13,7 @@ import (
 )
 
 func TestButton(t *testing.T) {
+	t.Parallel()
 	hwtest.TestOpener(t, func(t *testing.T) hwtest.OpenerRig {
 		r := start1(t, newPeer(t, emulator.Options{Version: 1}), panelNone, brisk())
 		r.at(t, device.PlaceClosed)
@@ -32,6 +33,7 @@ func TestButton(t *testing.T) {
 
 // An opener whose panel asks it: loquet says nothing but the button's two bytes, between the panel's.
 func TestBesideAPanel(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]emulator.Options{
 		"digital": {Version: 1, Panel: frames.AskDoor, Every: 60 * time.Millisecond},
 		"echo":    {Version: 1, Panel: frames.AskDoor, Every: 60 * time.Millisecond, Echo: true},
@@ -60,6 +62,7 @@ func TestBesideAPanel(t *testing.T) {
 
 // Where no panel is heard loquet asks; when one comes it listens; and when that one goes it asks again.
 func TestPanelComesAndGoes(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t, emulator.Options{Version: 1, Panel: frames.AskDoor, Every: 60 * time.Millisecond})
 	p.Panel(false)
 	times := brisk()
@@ -82,6 +85,7 @@ func TestPanelComesAndGoes(t *testing.T) {
 
 // A panel that was declared is waited for: loquet asks nothing itself.
 func TestDigitalIsNotReplaced(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t, emulator.Options{Version: 1})
 	times := brisk()
 	times.listen, times.brief = time.Millisecond, time.Millisecond
@@ -98,6 +102,7 @@ func TestDigitalIsNotReplaced(t *testing.T) {
 
 // An opener without power, or one that says nothing more, is away; nothing is pressed; it comes back by itself.
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	r := start1(t, newPeer(t, emulator.Options{Version: 1}), panelNone, func() times {
 		x := brisk()
 		x.silent, x.poll = 200*time.Millisecond, 20*time.Millisecond
@@ -122,6 +127,7 @@ func TestSilence(t *testing.T) {
 
 // What an opener does not obey is unsure, and not pressed again.
 func TestButtonNotObeyed(t *testing.T) {
+	t.Parallel()
 	r := start1(t, newPeer(t, emulator.Options{Version: 1}), panelNone, brisk())
 	r.at(t, device.PlaceClosed)
 	r.Lazy(true)

@@ -20,6 +20,7 @@ import (
 )
 
 func TestOpener(t *testing.T) {
+	t.Parallel()
 	hwtest.TestOpener(t, func(t *testing.T) hwtest.OpenerRig {
 		r := start(t, newPeer(t, emulator.Options{Version: 2}), t.TempDir())
 		r.at(t, device.PlaceClosed)
@@ -37,6 +38,7 @@ func TestOpener(t *testing.T) {
 }
 
 func TestOrders(t *testing.T) {
+	t.Parallel()
 	p := newPeer(t, emulator.Options{Version: 2, Echo: true}) // one wire for both
 	r := start(t, p, t.TempDir())
 	r.at(t, device.PlaceClosed)
@@ -64,6 +66,7 @@ func TestOrders(t *testing.T) {
 
 // An opener takes no order to close while it opens: none is sent. What it does not obey is unsure.
 func TestNotObeyed(t *testing.T) {
+	t.Parallel()
 	r := start(t, newPeer(t, emulator.Options{Version: 2}), t.TempDir())
 	r.at(t, device.PlaceClosed)
 	r.Put(0.5, emulator.Up)
@@ -82,6 +85,7 @@ func TestNotObeyed(t *testing.T) {
 }
 
 func TestWhatItTells(t *testing.T) {
+	t.Parallel()
 	r := start(t, newPeer(t, emulator.Options{Version: 2}), t.TempDir())
 	r.at(t, device.PlaceClosed)
 	r.Put(0.4, emulator.Down)
@@ -99,6 +103,7 @@ func TestWhatItTells(t *testing.T) {
 // No code goes out twice, whatever was not written when the power failed; and a folder that was put back from a
 // backup is found out by the opener's silence.
 func TestCodes(t *testing.T) {
+	t.Parallel()
 	p, folder := newPeer(t, emulator.Options{Version: 2}), t.TempDir()
 	file := filepath.Join(folder, "secplus-garage.key")
 	var old []byte
@@ -173,6 +178,7 @@ func TestFullDisk(t *testing.T) {
 
 // The same over serial ports of the kernel.
 func TestOnASerialPort(t *testing.T) {
+	t.Parallel()
 	for protocol, o := range map[string]emulator.Options{version2: {Version: 2}, version1: {Version: 1, Panel: frames.AskDoor, Echo: true}} {
 		t.Run(protocol, func(t *testing.T) {
 			far, near, err := serialtest.Open()
