@@ -132,6 +132,13 @@ func (b *bus) known(unit byte, answers bool) {
 	b.answers[unit] = answers
 }
 
+// answered says whether a unit was last seen to answer.
+func (b *bus) answered(unit byte) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.answers[unit]
+}
+
 // others says whether another unit answers, which must not wait for one that does not.
 func (b *bus) others(unit byte) bool {
 	b.mu.Lock()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/board/boardtest"
 )
 
 // patience is long because machines are busy: a test that passes never waits for it.
@@ -25,43 +26,10 @@ func relay(t *testing.T, b *Board, line string, o hw.OutputOptions) hw.Output {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if _, ok := <-out.Watch(ctx); !ok {
+	if !boardtest.Here(t.Context(), out.Watch) {
 		t.Fatal("the board does not answer")
 	}
 	return out
-}
-
-// await watches a line, again and again, until its level is that.
-func await(t *testing.T, watch func(context.Context) <-chan hw.Level, active bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for ctx.Err() == nil {
-		for level := range watch(ctx) {
-			if level.Active == active {
-				return
-			}
-		}
-	}
-	t.Fatalf("the level never becomes %v", active)
-}
-
-// ended waits until a line became unavailable.
-func ended(t *testing.T, ch <-chan hw.Level) {
-	t.Helper()
-	late := time.After(patience)
-	for {
-		select {
-		case _, ok := <-ch:
-			if !ok {
-				return
-			}
-		case <-late:
-			t.Fatal("nobody notices that the board is gone")
-		}
-	}
 }
 
 // The cable is pulled in the middle of a pulse. A board with a timer of its own ends the pulse by itself,
@@ -77,27 +45,23 @@ func TestUnpluggedInAPulse(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.wire.Cut()
-			ended(t, watch)
+			boardtest.Ended(t, watch)
 			if err := out.Set(t.Context(), true, 0); !errors.Is(err, device.ErrUnavailable) || errors.Is(err, device.ErrUnsure) {
 				t.Errorf("an order to no board: %v", err)
 			}
 			if v.kind == Waveshare {
-				for end := time.Now().Add(patience); r.relay(1); {
-					if time.Now().After(end) {
-						t.Fatal("the board does not end the pulse")
-					}
-				}
-				if got := r.orders(); got != "1 false,1 true" {
+				boardtest.Until(t, "the board ends the pulse", func() bool { return !r.High(1) })
+				if got := r.Orders(); got != "1 false,1 true 800ms" {
 					t.Errorf("heard %s: the board should have done that alone", got)
 				}
 			}
 			r.wire.Heal()
-			await(t, out.Watch, false)
-			if r.relay(1) {
+			boardtest.Await(t, out.Watch, false)
+			if r.High(1) {
 				t.Error("it says rest and is not")
 			}
-			if got := strings.Count(r.orders(), "1 true"); got != 1 {
-				t.Errorf("the order was heard %d times: %s", got, r.orders())
+			if got := strings.Count(r.Orders(), "1 true"); got != 1 {
+				t.Errorf("the order was heard %d times: %s", got, r.Orders())
 			}
 			if err := out.Set(t.Context(), true, 0); err != nil {
 				t.Errorf("an order once it is back: %v", err)
@@ -124,9 +88,9 @@ func TestUnsure(t *testing.T) {
 				}
 				do(r.fake, func() bool { r.deaf = false; return true })
 				r.wire.Heal()
-				await(t, out.Watch, false)
-				if got := strings.Count(r.orders(), "2 true"); got != 1 || r.relay(2) {
-					t.Errorf("the order was heard %d times: %s", got, r.orders())
+				boardtest.Await(t, out.Watch, false)
+				if got := strings.Count(r.Orders(), "2 true"); got != 1 || r.High(2) {
+					t.Errorf("the order was heard %d times: %s", got, r.Orders())
 				}
 			})
 		}
@@ -144,14 +108,14 @@ func TestLateAnswerIsNotTaken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.drive(1, true)
-			await(t, in.Watch, true)
+			r.Drive(1, true)
+			boardtest.Await(t, in.Watch, true)
 			slow := make(chan struct{})
 			do(r.fake, func() bool { r.slow = slow; return true })
 			if _, err := in.Read(t.Context()); !errors.Is(err, device.ErrUnavailable) {
 				t.Errorf("a board that does not answer: %v", err)
 			}
-			r.drive(1, false)
+			r.Drive(1, false)
 			do(r.fake, func() bool { r.slow = nil; return true })
 			close(slow) // now the old answers come
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -206,11 +170,11 @@ func TestSharedLine(t *testing.T) {
 					if err := out.Set(t.Context(), true, 0); err != nil {
 						t.Error(err)
 					}
-					await(t, out.Watch, false)
+					boardtest.Await(t, out.Watch, false)
 				}
 			}
-			if one.count() != 3 || two.count() != 3 {
-				t.Errorf("%d and %d clicks, want 3 each", one.count(), two.count())
+			if one.Clicks() != 3 || two.Clicks() != 3 {
+				t.Errorf("%d and %d clicks, want 3 each", one.Clicks(), two.Clicks())
 			}
 			if err := gone.Set(t.Context(), true, 0); !errors.Is(err, device.ErrUnavailable) || errors.Is(err, device.ErrUnsure) {
 				t.Errorf("a board that is not there: %v", err)
@@ -232,14 +196,14 @@ func TestSharedLine(t *testing.T) {
 func TestRestartedBoard(t *testing.T) {
 	r := newRig(t, schemeTCP, Coils)
 	out := relay(t, r.board, "relay-1", hw.OutputOptions{Rest: true}) // a magnet that holds by current
-	if !r.relay(1) {
+	if !r.High(1) {
 		t.Fatal("it is not at rest")
 	}
 	watch := out.Watch(t.Context())
-	do(r.fake, func() bool { r.relays = [8]bool{}; return true })
-	ended(t, watch)
-	await(t, out.Watch, true)
-	if !r.relay(1) {
+	r.Turn(1, false)
+	boardtest.Ended(t, watch)
+	boardtest.Await(t, out.Watch, true)
+	if !r.High(1) {
 		t.Error("it says rest and is not")
 	}
 }
@@ -255,8 +219,8 @@ func TestRefusedOrder(t *testing.T) {
 	if err == nil || errors.Is(err, device.ErrUnsure) || !errors.As(err, &op) || op.Hint == "" {
 		t.Errorf("error %v", err)
 	}
-	if err := out.Set(t.Context(), true, 0); err != nil || r.count() != 1 {
-		t.Errorf("the next order: %v, %d clicks", err, r.count())
+	if err := out.Set(t.Context(), true, 0); err != nil || r.Clicks() != 1 {
+		t.Errorf("the next order: %v, %d clicks", err, r.Clicks())
 	}
 }
 
@@ -286,16 +250,12 @@ func TestEcho(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(patience); ; {
-		err := out.Set(t.Context(), true, 0)
-		if errors.Is(err, device.ErrUnavailable) && f.count() == 0 {
-			if _, err = b.present(); strings.Contains(err.Error(), "hears what it sends") {
-				return
-			}
-		}
-		if err == nil || time.Now().After(end) {
-			t.Fatalf("error %v, %d clicks", err, f.count())
-		}
+	boardtest.Until(t, "the board knows why it is not used", func() bool {
+		err := b.Why()
+		return err != nil && strings.Contains(err.Error(), "hears what it sends")
+	})
+	if err := out.Set(t.Context(), true, 0); !errors.Is(err, device.ErrUnavailable) || f.Clicks() != 0 {
+		t.Errorf("error %v, %d clicks", err, f.Clicks())
 	}
 }
 
@@ -359,11 +319,6 @@ func TestSettings(t *testing.T) {
 		errs := hw.FieldErrors(bad.Check())
 		if len(errs) != 1 || errs[0].Field != c.field || errs[0].Remedy == "" {
 			t.Errorf("%s: %v", name, bad.Check())
-		}
-	}
-	for _, line := range []string{"relay-0", "relay-9", "relay-01", "relay-", "1", "input-1", "relay-1 "} {
-		if _, err := number(line, relayLine, 8); !errors.Is(err, hw.ErrNoLine) {
-			t.Errorf("%q: %v", line, err)
 		}
 	}
 }

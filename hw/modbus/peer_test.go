@@ -6,37 +6,30 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"fmt"
-
 	"github.com/rs/zerolog"
 
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/board/boardtest"
 	"github.com/loquet/loquet/hw/hwtest"
 	"github.com/loquet/loquet/internal/serial/serialtest"
 )
 
-// fake is a simulated board of eight relays and eight inputs.
+// fake is a simulated board of eight relays and eight inputs, which are numbered from 1.
 type fake struct {
+	boardtest.Relays
 	unit byte
 
-	mu     sync.Mutex
-	relays [8]bool
-	inputs [8]bool
-	timers [8]*time.Timer
-	rest   map[int]bool // what each relay was lent with, told by the rig
-	clicks int
-	heard  []string // orders
-	deaf   bool     // it obeys and does not answer
-	code   byte     // it refuses everything with this exception
-	slow   chan struct{}
+	mu   sync.Mutex
+	deaf bool // it obeys and does not answer
+	code byte // it refuses everything with this exception
+	slow chan struct{}
 }
 
-func newFake(unit byte) *fake { return &fake{unit: unit, rest: make(map[int]bool)} }
+func newFake(unit byte) *fake { return &fake{unit: unit} }
 
 // hear carries out a question and returns the answer; nil for none.
 func (f *fake) hear(p pdu) []byte {
@@ -48,22 +41,22 @@ func (f *fake) hear(p pdu) []byte {
 	case f.code != 0:
 		answer = []byte{p[0] | exception, f.code}
 	case p[0] == readCoils:
-		answer = f.bits(p[0], f.relays, first, int(value))
+		answer = bits(p[0], f.High, first, int(value))
 	case p[0] == readInputs:
-		answer = f.bits(p[0], f.inputs, first, int(value))
+		answer = bits(p[0], f.Input, first, int(value))
 	case p[0] == readRegisters && first+int(value) <= 9:
 		answer = []byte{p[0], byte(2 * value)}
 		for i := range int(value) {
-			answer = append(answer, 0, map[bool]byte{true: 1}[f.relays[first+i-1]])
+			answer = append(answer, 0, map[bool]byte{true: 1}[f.High(first+i)])
 		}
 	case p[0] == writeCoil && first < 8:
-		f.set(first, value == coilOn, 0)
+		f.Order(first+1, value == coilOn, 0)
 	case p[0] == writeCoil && first >= flashOn && first < flashOn+8:
-		f.set(first-flashOn, true, time.Duration(value)*flashUnit)
+		f.Order(first-flashOn+1, true, time.Duration(value)*flashUnit)
 	case p[0] == writeCoil && first >= flashOff && first < flashOff+8:
-		f.set(first-flashOff, false, time.Duration(value)*flashUnit)
+		f.Order(first-flashOff+1, false, time.Duration(value)*flashUnit)
 	case p[0] == writeRegister && first >= 1 && first <= 8 && (value == registerOn || value == registerOff):
-		f.set(first-1, value == registerOn, 0)
+		f.Order(first, value == registerOn, 0)
 	default:
 		answer = []byte{p[0] | exception, 2}
 	}
@@ -73,36 +66,18 @@ func (f *fake) hear(p pdu) []byte {
 	return answer
 }
 
-func (f *fake) bits(function byte, all [8]bool, first, count int) []byte {
+func bits(function byte, high func(n int) bool, first, count int) []byte {
 	if first+count > 8 {
 		return []byte{function | exception, 2}
 	}
 	answer := make([]byte, 2+(count+7)/8)
 	answer[0], answer[1] = function, byte(len(answer)-2)
 	for i := range count {
-		if all[first+i] {
+		if high(first + i + 1) {
 			answer[2+i/8] |= 1 << (i % 8)
 		}
 	}
 	return answer
-}
-
-func (f *fake) set(n int, high bool, back time.Duration) {
-	f.heard = append(f.heard, fmt.Sprintf("%d %v", n+1, high))
-	if f.timers[n] != nil {
-		f.timers[n].Stop()
-	}
-	if high != f.relays[n] && high != f.rest[n] {
-		f.clicks++
-	}
-	f.relays[n] = high
-	if back > 0 {
-		f.timers[n] = time.AfterFunc(back, func() {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.relays[n] = !high
-		})
-	}
 }
 
 // do changes or reads the board from outside.
@@ -110,13 +85,6 @@ func do[T any](f *fake, what func() T) T {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return what()
-}
-
-func (f *fake) relay(n int) bool { return do(f, func() bool { return f.relays[n-1] }) }
-func (f *fake) count() int       { return do(f, func() int { return f.clicks }) }
-func (f *fake) orders() string   { return do(f, func() string { return strings.Join(f.heard, ",") }) }
-func (f *fake) drive(n int, high bool) {
-	do(f, func() bool { f.inputs[n-1] = high; return high })
 }
 
 // serve speaks for the boards on one line. A board answers in two pieces, and slow ones when they may.
@@ -222,6 +190,10 @@ type rig struct {
 	board *Board
 	env   *hw.Env
 	wire  *hwtest.Wire
+}
+
+func (r rig) common() boardtest.Rig {
+	return boardtest.Rig{Board: r.board, Env: r.env, Wire: r.wire, Peer: r.fake, Relays: "relay-", Inputs: "input-", Second: 2}
 }
 
 func newRig(t *testing.T, scheme string, kind Kind) rig {

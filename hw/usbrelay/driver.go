@@ -76,24 +76,21 @@ func BoardDriver() hw.Driver[hw.Board] {
 
 // Open starts to connect to a board. Orders are refused until it is there.
 func Open(env *hw.Env, c Config) *Board {
+	serial := func(speak func(context.Context, *cable) (relays, error)) func(context.Context) (relays, error) {
+		return func(ctx context.Context) (relays, error) {
+			to, err := newCable(c.Port, c.Baud)
+			if err != nil {
+				return nil, err
+			}
+			return speak(ctx, to)
+		}
+	}
 	switch c.Kind {
 	case HID:
 		return newBoard(env.Log, 1, c.Relays, func(context.Context) (relays, error) { return openHID("/sys/class/hidraw", "/dev", c.Serial) })
 	case Numato:
-		return newBoard(env.Log, 0, c.Relays-1, func(ctx context.Context) (relays, error) {
-			l, err := newLink(c.Port, c.Baud)
-			if err != nil {
-				return nil, err
-			}
-			return openNumato(ctx, l)
-		})
+		return newBoard(env.Log, 0, c.Relays, serial(openNumato))
 	default:
-		return newBoard(env.Log, 1, c.Relays, func(context.Context) (relays, error) {
-			l, err := newLink(c.Port, c.Baud)
-			if err != nil {
-				return nil, err
-			}
-			return lcus{l, c.Relays, c.Readback}, nil
-		})
+		return newBoard(env.Log, 1, c.Relays, serial(func(_ context.Context, to *cable) (relays, error) { return lcus{to, c.Relays, c.Readback}, nil }))
 	}
 }

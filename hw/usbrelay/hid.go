@@ -54,14 +54,11 @@ func newHID(raw hidraw) hid {
 	return h
 }
 
-func (h hid) gone() <-chan struct{} { return h.lost }
+// Gone implements relays.
+func (h hid) Gone() <-chan struct{} { return h.lost }
 
-// Close lets go of the device.
-func (h hid) Close() error {
-	var err error
-	h.once.Do(func() { err = h.raw.Close() })
-	return err
-}
+// Close implements relays.
+func (h hid) Close() { h.once.Do(func() { _ = h.raw.Close() }) }
 
 // set implements relays: the order, and then the question whether it was obeyed.
 func (h hid) set(ctx context.Context, channel int, on bool) error {

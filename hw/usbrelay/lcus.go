@@ -20,7 +20,7 @@ const lcusStatus = 0xFF
 
 // lcus is a board of the LCUS kind.
 type lcus struct {
-	*link
+	*cable
 	channels int
 	readback bool
 }

@@ -10,17 +10,17 @@ import (
 
 // numato is a board of the Numato kind: it echoes each line that a carriage return ends, answers, and
 // prompts with ">".
-type numato struct{ *link }
+type numato struct{ *cable }
 
 // openNumato sends a carriage return, which ends whatever came before, and waits for the prompt.
-func openNumato(ctx context.Context, l *link) (relays, error) {
+func openNumato(ctx context.Context, c *cable) (relays, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	if err := l.ask(ctx, []byte("\r"), func(got []byte) bool { return bytes.IndexByte(got, '>') >= 0 }); err != nil {
-		_ = l.Close()
+	if err := c.ask(ctx, []byte("\r"), func(got []byte) bool { return bytes.IndexByte(got, '>') >= 0 }); err != nil {
+		c.Close()
 		return nil, fmt.Errorf("%w: there is no prompt: is this a Numato board?", device.ErrUnavailable)
 	}
-	return numato{l}, nil
+	return numato{c}, nil
 }
 
 // set implements relays: the order, and then the question whether it was obeyed.

@@ -9,68 +9,37 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/board/boardtest"
 	"github.com/loquet/loquet/hw/hwtest"
 	"github.com/loquet/loquet/internal/serial/serialtest"
 	"github.com/rs/zerolog"
 )
 
-// fake is the state of a simulated board of four relays, by the board's numbers.
+// fake is a simulated board of four relays, by the board's numbers.
 type fake struct {
-	mu     sync.Mutex
-	on     map[int]bool
-	rest   map[int]bool // what each relay was lent with, told by the rig
-	clicks int
-	deaf   bool // it answers and does not obey
-	heard  []string
-	order  chan struct{} // has room for one: an order came
+	boardtest.Relays
+	deaf  atomic.Bool   // it answers and does not obey
+	on    atomic.Int32  // how often it heard an order to switch on
+	order chan struct{} // has room for one: an order came
 }
 
-func newFake() *fake {
-	return &fake{on: make(map[int]bool), rest: make(map[int]bool), order: make(chan struct{}, 1)}
-}
+func newFake() *fake { return &fake{order: make(chan struct{}, 1)} }
 
 func (f *fake) set(channel int, on bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.heard = append(f.heard, fmt.Sprintf("%d %v", channel, on))
+	if on {
+		f.on.Add(1)
+	}
+	if !f.deaf.Load() {
+		f.Order(channel, on, 0)
+	}
 	select {
 	case f.order <- struct{}{}:
 	default:
 	}
-	if f.deaf {
-		return
-	}
-	if on != f.on[channel] && on != f.rest[channel] {
-		f.clicks++
-	}
-	f.on[channel] = on
-}
-
-func (f *fake) get(channel int) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.on[channel]
-}
-
-func (f *fake) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.clicks
-}
-
-func (f *fake) orders() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return strings.Join(f.heard, ",")
-}
-
-func (f *fake) setDeaf(deaf bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.deaf = deaf
 }
 
 // serveLCUS speaks as a board of four relays. A status question is answered in two pieces.
@@ -85,7 +54,7 @@ func (f *fake) serveLCUS(conn net.Conn) {
 		case 0xFF:
 			var answer bytes.Buffer
 			for c := 1; c <= 4; c++ {
-				fmt.Fprintf(&answer, "CH%d: %s\r\n", c, map[bool]string{true: "ON", false: "OFF"}[f.get(c)])
+				fmt.Fprintf(&answer, "CH%d: %s\r\n", c, map[bool]string{true: "ON", false: "OFF"}[f.High(c)])
 			}
 			if _, err := conn.Write(answer.Bytes()[:13]); err != nil {
 				return
@@ -120,7 +89,7 @@ func (f *fake) serveNumato(conn net.Conn) {
 			case "on", "off":
 				f.set(channel, verb == "on")
 			case "read":
-				answer += map[bool]string{true: "on", false: "off"}[f.get(channel)] + "\n\r"
+				answer += map[bool]string{true: "on", false: "off"}[f.High(channel)] + "\n\r"
 			}
 		}
 		if _, err := conn.Write([]byte(answer + ">")); err != nil {
@@ -133,6 +102,7 @@ func (f *fake) serveNumato(conn net.Conn) {
 type rig struct {
 	*fake
 	board *Board
+	env   *hw.Env
 	wire  *hwtest.Wire
 }
 
@@ -166,11 +136,12 @@ func newRig(t *testing.T, c Config, serve func(*fake, net.Conn)) rig {
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
-	b := Open(hw.NewEnv(zerolog.Nop()), c)
+	env := hw.NewEnv(zerolog.Nop())
+	b := Open(env, c)
 	if c.Kind == LCUS && !c.Readback {
 		b.Close()
 		b = newBoard(zerolog.Nop(), 1, c.Relays, func(context.Context) (relays, error) {
-			l, err := newLink(c.Port, c.Baud)
+			l, err := newCable(c.Port, c.Baud)
 			if err != nil {
 				return nil, err
 			}
@@ -178,33 +149,11 @@ func newRig(t *testing.T, c Config, serve func(*fake, net.Conn)) rig {
 		})
 	}
 	t.Cleanup(func() { b.Close() })
-	return rig{f, b, wire}
+	return rig{f, b, env, wire}
 }
 
-// lent tells the simulated board which level is rest, as the wiring of a relay does.
-type lent struct {
-	*Board
-	fake *fake
-}
-
-func (l lent) Output(ctx context.Context, line string, o hw.OutputOptions) (hw.Output, error) {
-	if channel, err := l.channel(line); err == nil && l.free(channel) == nil {
-		l.fake.mu.Lock()
-		l.fake.rest[channel] = o.Rest != o.ActiveLow
-		l.fake.mu.Unlock()
-	}
-	out, err := l.Board.Output(ctx, line, o)
-	if err == nil {
-		connected(ctx, out)
-	}
-	return out, err
-}
-
-// connected waits until a line is there: a board may still be connecting.
-func connected(ctx context.Context, out hw.Output) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	<-out.Watch(ctx)
+func (r rig) common(second int) boardtest.Rig {
+	return boardtest.Rig{Board: r.board, Env: r.env, Wire: r.wire, Peer: r.fake, Second: second}
 }
 
 func kinds() map[string]struct {
@@ -238,7 +187,7 @@ func (o obeyed) set(ctx context.Context, channel int, on bool) error {
 	if err == nil {
 		select {
 		case <-o.order:
-		case <-o.gone():
+		case <-o.Gone():
 		case <-ctx.Done():
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/board/boardtest"
 	"github.com/loquet/loquet/internal/serial/serialtest"
 	"github.com/rs/zerolog"
 )
@@ -46,7 +47,7 @@ func TestLCUSOnTheWire(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connected(t.Context(), out)
+	boardtest.Here(t.Context(), out.Watch)
 	if err := out.Set(t.Context(), true, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestUnsure(t *testing.T) {
 		for trouble, cause := range map[string]func(rig){
 			"lost":      func(r rig) { r.wire.Lose() },
 			"late":      func(r rig) { r.wire.Stall() },
-			"disobeyed": func(r rig) { r.setDeaf(true) },
+			"disobeyed": func(r rig) { r.deaf.Store(true) },
 		} {
 			t.Run(name+" "+trouble, func(t *testing.T) {
 				r := newRig(t, kind.config, kind.serve)
@@ -90,20 +91,17 @@ func TestUnsure(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				connected(t.Context(), out)
+				boardtest.Here(t.Context(), out.Watch)
 				cause(r)
 				if err := out.Set(t.Context(), true, 0); !errors.Is(err, device.ErrUnsure) {
 					t.Errorf("error %v, want unsure", err)
 				}
-				r.setDeaf(false)
+				r.deaf.Store(false)
 				r.wire.Heal()
-				for {
-					if level, ok := <-out.Watch(t.Context()); ok && !level.Active && !r.get(2) {
-						break
-					}
-				}
-				if got := strings.Count(r.orders(), "2 true"); got != 1 {
-					t.Errorf("the order was heard %d times: %s", got, r.orders())
+				boardtest.Await(t, out.Watch, false)
+				boardtest.Until(t, "the relay is at rest", func() bool { return !r.High(2) })
+				if got := r.on.Load(); got != 1 {
+					t.Errorf("the order was heard %d times; obeyed: %s", got, r.Orders())
 				}
 			})
 		}
@@ -180,7 +178,7 @@ func TestHID(t *testing.T) {
 	}
 	sent := len(f.wrote)
 	close(f.pulled)
-	<-h.gone()
+	<-h.Gone()
 	if err := h.set(ctx, 2, true); !errors.Is(err, device.ErrUnavailable) || len(f.wrote) != sent {
 		t.Errorf("pulled out: %v, %d writes after", err, len(f.wrote)-sent)
 	}

@@ -38,39 +38,44 @@ type Rig struct {
 	Networked bool // it lends no output that may stay
 }
 
-// Test runs the suite for boards, and that for bolts with a strike on a relay of the board: a network that is cut, an
-// answer that is lost or late is one click at most.
+// Test runs TestLines and TestStrike.
 func Test(t *testing.T, rig func(t *testing.T) Rig) {
-	t.Run("board", func(t *testing.T) {
-		hwtest.TestBoard(t, func(t *testing.T) hwtest.BoardRig {
-			r := rig(t)
-			b := r.lent(t)
-			in := ""
-			if r.Inputs != "" {
-				in = r.Inputs + strconv.Itoa(r.Second)
-			}
-			return hwtest.BoardRig{
-				Networked: r.Networked, Board: b, Out: r.Relays + strconv.Itoa(r.Second), In: in,
-				High: func() bool { return r.Peer.High(r.Second) }, Drive: func(high bool) { r.Peer.Drive(r.Second, high) },
-				Clicks: r.Peer.Clicks, Close: r.Env.Close, Wire: r.Wire,
-			}
-		})
+	t.Run("board", func(t *testing.T) { TestLines(t, rig) })
+	t.Run("strike", func(t *testing.T) { TestStrike(t, rig) })
+}
+
+// TestLines runs the suite for boards.
+func TestLines(t *testing.T, rig func(t *testing.T) Rig) {
+	hwtest.TestBoard(t, func(t *testing.T) hwtest.BoardRig {
+		r := rig(t)
+		in := ""
+		if r.Inputs != "" {
+			in = r.Inputs + strconv.Itoa(r.Second)
+		}
+		return hwtest.BoardRig{
+			Networked: r.Networked, Board: r.lent(t), Out: r.Relays + strconv.Itoa(r.Second), In: in,
+			High: func() bool { return r.Peer.High(r.Second) }, Drive: func(high bool) { r.Peer.Drive(r.Second, high) },
+			Clicks: r.Peer.Clicks, Close: r.Env.Close, Wire: r.Wire,
+		}
 	})
-	t.Run("strike", func(t *testing.T) {
-		hwtest.TestBolt(t, func(t *testing.T) hwtest.BoltRig {
-			r := rig(t)
-			r.lent(t)
-			c := lines.StrikeConfig{Relay: hw.Ref("board:" + r.Relays + strconv.Itoa(r.Second)), Hold: 500 * time.Millisecond, Cap: time.Second}
-			strike, err := lines.NewStrike(t.Context(), r.Env.For("studio"), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			<-strike.Readings(t.Context())
-			return hwtest.BoltRig{
-				Bolt: strike, Traits: c.Traits(), Target: device.BoltTargetUnsecured,
-				Peer: hwtest.Peer{Device: "studio", Clicks: r.Peer.Clicks, Energised: func() bool { return r.Peer.High(r.Second) }, Close: r.Env.Close, Wire: r.Wire},
-			}
-		})
+}
+
+// TestStrike runs the suite for bolts on a strike with a relay of the board: a network that is cut, an answer that is
+// lost or late is one click at most.
+func TestStrike(t *testing.T, rig func(t *testing.T) Rig) {
+	hwtest.TestBolt(t, func(t *testing.T) hwtest.BoltRig {
+		r := rig(t)
+		r.lent(t)
+		c := lines.StrikeConfig{Relay: hw.Ref("board:" + r.Relays + strconv.Itoa(r.Second)), Hold: 500 * time.Millisecond, Cap: time.Second}
+		strike, err := lines.NewStrike(t.Context(), r.Env.For("studio"), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-strike.Readings(t.Context())
+		return hwtest.BoltRig{
+			Bolt: strike, Traits: c.Traits(), Target: device.BoltTargetUnsecured,
+			Peer: hwtest.Peer{Device: "studio", Clicks: r.Peer.Clicks, Energised: func() bool { return r.Peer.High(r.Second) }, Close: r.Env.Close, Wire: r.Wire},
+		}
 	})
 }
 

@@ -14,8 +14,8 @@ import (
 // maxAnswer is more than any answer has.
 const maxAnswer = 1024
 
-// link is a serial port with one question on it at a time.
-type link struct {
+// cable is a serial port with one question on it at a time.
+type cable struct {
 	port *serial.Port
 	in   chan []byte
 	lost chan struct{} // closed with in
@@ -23,40 +23,39 @@ type link struct {
 	once sync.Once
 }
 
-func newLink(path string, baud int) (*link, error) {
+func newCable(path string, baud int) (*cable, error) {
 	port, err := serial.Open(path, serial.Mode{Baud: baud})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", device.ErrUnavailable, err)
 	}
-	l := &link{port: port, in: make(chan []byte, 16), lost: make(chan struct{}), stop: make(chan struct{})}
-	go l.read()
-	return l, nil
+	c := &cable{port: port, in: make(chan []byte, 16), lost: make(chan struct{}), stop: make(chan struct{})}
+	go c.read()
+	return c, nil
 }
 
-func (l *link) gone() <-chan struct{} { return l.lost }
+// Gone implements relays.
+func (c *cable) Gone() <-chan struct{} { return c.lost }
 
-// Close lets go of the port.
-func (l *link) Close() error {
-	var err error
-	l.once.Do(func() {
-		close(l.stop)
-		err = l.port.Close()
+// Close implements relays: it lets go of the port.
+func (c *cable) Close() {
+	c.once.Do(func() {
+		close(c.stop)
+		_ = c.port.Close()
 	})
-	return err
 }
 
 // read waits for bytes always, so that a plug that is pulled is noticed at once.
-func (l *link) read() {
-	defer close(l.lost)
+func (c *cable) read() {
+	defer close(c.lost)
 	for {
 		b := make([]byte, 256)
-		n, err := l.port.Read(b)
+		n, err := c.port.Read(b)
 		if err != nil {
 			return
 		}
 		select {
-		case l.in <- b[:n]:
-		case <-l.stop:
+		case c.in <- b[:n]:
+		case <-c.stop:
 			return
 		}
 	}
@@ -64,21 +63,21 @@ func (l *link) read() {
 
 // ask writes out once and collects bytes until answer says that they are all. Errors are
 // device.ErrUnsure once a byte may have gone out.
-func (l *link) ask(ctx context.Context, out []byte, answer func([]byte) bool) error {
-	for l.pending() { // an answer that nobody waits for any more
+func (c *cable) ask(ctx context.Context, out []byte, answer func([]byte) bool) error {
+	for c.pending() { // an answer that nobody waits for any more
 	}
-	if err := l.write(ctx, out); err != nil {
+	if err := c.write(ctx, out); err != nil {
 		return err
 	}
 	var got []byte
 	for !answer(got) {
 		select {
-		case b := <-l.in:
+		case b := <-c.in:
 			got = append(got, b...)
 			if len(got) > maxAnswer {
 				return fmt.Errorf("%w: the answer has no end", device.ErrUnsure)
 			}
-		case <-l.lost:
+		case <-c.lost:
 			return fmt.Errorf("%w: the port was closed before the answer", device.ErrUnsure)
 		case <-ctx.Done():
 			return fmt.Errorf("%w: the relay board does not answer", device.ErrUnsure)
@@ -87,18 +86,18 @@ func (l *link) ask(ctx context.Context, out []byte, answer func([]byte) bool) er
 	return nil
 }
 
-func (l *link) pending() bool {
+func (c *cable) pending() bool {
 	select {
-	case <-l.in:
+	case <-c.in:
 		return true
 	default:
 		return false
 	}
 }
 
-func (l *link) write(ctx context.Context, out []byte) error {
+func (c *cable) write(ctx context.Context, out []byte) error {
 	select {
-	case <-l.lost:
+	case <-c.lost:
 		return fmt.Errorf("%w: the port is closed", device.ErrUnavailable)
 	default:
 	}
@@ -106,10 +105,10 @@ func (l *link) write(ctx context.Context, out []byte) error {
 	if !ok {
 		until = time.Now().Add(answerWithin)
 	}
-	if err := l.port.SetWriteDeadline(until); err != nil {
+	if err := c.port.SetWriteDeadline(until); err != nil {
 		return fmt.Errorf("%w: %w", device.ErrUnavailable, err)
 	}
-	n, err := l.port.Write(out)
+	n, err := c.port.Write(out)
 	switch {
 	case err != nil && n == 0:
 		return fmt.Errorf("%w: %w", device.ErrUnavailable, err)
@@ -120,7 +119,7 @@ func (l *link) write(ctx context.Context, out []byte) error {
 }
 
 // drain waits until what was written has left the machine.
-func (l *link) drain(ctx context.Context) error { return within(ctx, l.port.Drain) }
+func (c *cable) drain(ctx context.Context) error { return within(ctx, c.port.Drain) }
 
 // within runs a call of the kernel that may take longer than ctx lasts.
 func within(ctx context.Context, call func() error) error {
