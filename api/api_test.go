@@ -37,6 +37,7 @@ func villa() *apitest.House {
 func peopled(t *testing.T) *apitest.Ledger {
 	t.Helper()
 	l := &apitest.Ledger{}
+	l.Found(api.UnknownCode{Lock: "front", Slot: 3, Digits: 4})
 	p, err := l.AddPerson(t.Context(), api.PersonRequest{Name: "Anna", Kind: "owner"})
 	if err != nil {
 		t.Fatal(err)

@@ -38,9 +38,9 @@ func operations(t *testing.T, s *api.Server) []operation {
 		"changeCode": `{"revoked":true}`, "saveDoorGroup": `{"name":"Flat","doors":["garage"]}`, "changeCalendar": `{"paused":true}`,
 		"addCalendar": `{"name":"Flat","url":"https://example.org/x","doors":["garage"]}`, "explainCode": `{"door":"garage","code_id":"code-2"}`,
 		"addStay": `{"calendar":"calendar-1","from":"2026-07-01","to":"2026-07-05"}`, "changeStay": `{"name":"Gus"}`,
-		"saveHoliday": `{"from":"2026-12-24T00:00","to":"2026-12-27T00:00"}`, "confirmClock": `{"at":"2026-07-01T15:00:00Z"}`,
+		"saveHoliday": `{"from":"2026-12-24T00:00","to":"2026-12-27T00:00"}`, "adoptCode": `{"person":"person-1"}`, "confirmClock": `{"at":"2026-07-01T15:00:00Z"}`,
 	}
-	fill := strings.NewReplacer("{id}", "garage", "{event}", "obstruct", "{user}", "barn")
+	fill := strings.NewReplacer("{id}", "garage", "{event}", "obstruct", "{user}", "barn", "{lock}", "front", "{slot}", "3")
 	var ops []operation
 	for path, methods := range doc.Paths {
 		for prefix, id := range map[string]string{"pairings": "11-22", "people": "person-1", "codes": "code-2", "pair/keypad": "studio-pad", "calendars": "calendar-1", "stays": "stay-1"} {

@@ -20,6 +20,13 @@ type Ledger interface {
 	RemoveCode(ctx context.Context, id string) error
 	// ExplainCode says whether a code would open a door at a moment, and why.
 	ExplainCode(ctx context.Context, q ExplainRequest) (Explanation, error)
+	// UnknownCodes are what locks hold that no code of the house put there.
+	UnknownCodes(ctx context.Context) ([]UnknownCode, error)
+	// AdoptCode gives a person what a place of a lock holds, for that lock.
+	AdoptCode(ctx context.Context, lock string, slot int, person string) (Code, error)
+	// ClearUnknownCode takes it off the lock, LeaveUnknownCode leaves it there and tells of it no more.
+	ClearUnknownCode(ctx context.Context, lock string, slot int) error
+	LeaveUnknownCode(ctx context.Context, lock string, slot int) error
 	DoorGroups(ctx context.Context) ([]DoorGroup, error)
 	// SaveDoorGroup adds a group of doors, or changes the one of that id.
 	SaveDoorGroup(ctx context.Context, g DoorGroup) (DoorGroup, error)

@@ -36,7 +36,7 @@ func (s *Server) routes() []route {
 		{"GET", "/api/v1/openapi.json", "getDocument", "This document", nil, nil, ok("application/json"), nil, s.getDocument},
 		{"GET", "/metrics", "getMetrics", "Prometheus text", nil, nil, ok("text/plain"), nil, s.getMetrics},
 	}
-	return slices.Concat(rs, s.pairingRoutes(), s.keeperRoutes(), s.clockRoutes(), s.ledgerRoutes(), s.keypadRoutes(), s.stayRoutes(), s.adoptRoutes(), s.tokenRoutes(), s.simRoutes())
+	return slices.Concat(rs, s.pairingRoutes(), s.keeperRoutes(), s.clockRoutes(), s.ledgerRoutes(), s.unknownRoutes(), s.keypadRoutes(), s.stayRoutes(), s.adoptRoutes(), s.tokenRoutes(), s.simRoutes())
 }
 
 func (s *Server) pairingRoutes() []route {

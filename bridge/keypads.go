@@ -25,7 +25,7 @@ func (a *App) openKeypads(context.Context) error {
 	a.onStop("keypads", a.keypads.Stop)
 	a.keypads.Apply(a.cfg)
 	a.work.Run(func(ctx context.Context) { a.history.CountUses(ctx, a.uses, a.keypads.Known, a.log) })
-	a.slots = slots.New(slots.Options{Space: a.store.Space("copies"), Ledger: a.keypads.Ledger, Clock: a.clock, Zone: a.zone.Load, Pads: a.keypads, Named: a.builder.Name, Board: a.board, Log: a.log})
+	a.slots = slots.New(slots.Options{Space: a.store.Space("copies"), Ledger: a.keypads.Ledger, Clock: a.clock, Zone: a.zone.Load, Pads: a.keypads, Named: a.builder.Name, InHome: a.faces.ShownCodes, Board: a.board, Log: a.log})
 	a.slots.Set(unit.Slots(a.allUnits()))
 	a.work.Run(a.slots.Run)
 	a.work.Run(a.faces.FollowCodes)
@@ -55,5 +55,5 @@ func (a *App) batteryLow(door string) bool {
 
 // ledger is what the API shows of people and codes.
 func (a *App) ledger() api.Ledger {
-	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.slots.Reaches, Takes: a.keypads.Takes, Digits: a.keypads.Digits, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses, Copies: a.slots.Copies}
+	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.slots.Reaches, Takes: a.keypads.Takes, Digits: a.keypads.Digits, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses, Copies: a.slots.Copies, Locks: a.slots}
 }

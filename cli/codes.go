@@ -19,7 +19,7 @@ func (a *app) codesCommand() *cobra.Command {
 		Short:   "Give people PINs and cards, and say why one opens or does not",
 		GroupID: groupHouse,
 	}, a.codesListCommand())
-	cmd.AddCommand(a.codesAddCommand(), a.codesRevokeCommand(), a.codesRemoveCommand(), a.codesExplainCommand(), a.groupsCommand(), a.holidaysCommand())
+	cmd.AddCommand(a.codesAddCommand(), a.codesRevokeCommand(), a.codesRemoveCommand(), a.codesUnknownCommand(), a.codesExplainCommand(), a.groupsCommand(), a.holidaysCommand())
 	return cmd
 }
 
@@ -41,13 +41,12 @@ func (a *app) codesListCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(codes)
 			}
-			if len(codes) == 0 {
+			if len(codes) == 0 && !copies {
 				a.say("There are no codes. loquet codes add gives one.")
 				return nil
 			}
 			if copies {
-				a.copiesTable(codes)
-				return nil
+				return a.copiesTable(cmd.Context(), c, codes)
 			}
 			rows := make([][]string, len(codes))
 			for i, k := range codes {

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/loquet/loquet/api"
 )
@@ -80,29 +79,4 @@ func (f codeFlags) allWindows() ([]api.Window, error) {
 		return out, nil
 	}
 	return []api.Window{{Kind: "count", Uses: f.uses}}, nil
-}
-
-// copiesTable says how it is with each code at each door.
-func (a *app) copiesTable(codes []api.Code) {
-	var rows [][]string
-	for _, k := range codes {
-		for _, c := range k.Copies {
-			what := c.State
-			if !c.Confirmed.IsZero() && c.State == "confirmed" && c.Where == "lock" {
-				what += " " + ago(c.Confirmed, time.Now())
-			}
-			if c.Why != "" {
-				what += ": " + c.Why
-			}
-			if c.Plan != "" {
-				what += "; " + c.Plan
-			}
-			rows = append(rows, []string{k.ID, k.PersonName, c.Door, c.Where, what})
-		}
-	}
-	if len(rows) == 0 {
-		a.say("No code is at any door.")
-		return
-	}
-	a.table([]string{"CODE", "PERSON", "DOOR", "AT", "NOW"}, rows)
 }

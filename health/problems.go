@@ -47,6 +47,8 @@ const (
 	DuressUsed        Code = "duress-used"
 	CalendarStale     Code = "calendar-stale"
 	CodeNotOnLock     Code = "code-not-on-lock"
+	UnknownCode       Code = "unknown-code"
+	CodeNotInHome     Code = "code-not-in-home"
 	StayNotReady      Code = "stay-not-ready"
 )
 
@@ -205,6 +207,12 @@ func devices() []Declared {
 		{CodeNotOnLock, Warning, "A code is not on a lock as it should be",
 			"This lock keeps codes of its own. One that should be on it is not, or one that was taken back may still open it.",
 			"`loquet codes list --copies` shows how it is with every code at every lock, and what to do at the lock by hand. It is tried again by itself."},
+		{UnknownCode, Warning, "A lock holds a code that nobody here gave",
+			"A place of this lock holds a code that loquet did not put there: somebody typed it at the lock itself, or another system wrote it. It may open, and it is left as it is.",
+			"`loquet codes unknown` lists them. With `--adopt --person` it becomes somebody's code, `--clear` takes it off the lock, `--leave` ends this warning."},
+		{CodeNotInHome, Info, "Apple Home cannot be shown a code",
+			"A code opens this door, and Apple Home does not list it among its access codes: the detail says which and why. It opens all the same.",
+			"There is nothing to do, unless you want Home to list it: then give that person a PIN without a count and without a card. `loquet codes list --copies` shows all."},
 		{CalendarStale, Warning, "A calendar brings no news",
 			"For six hours this booking calendar could not be read. Guests that are known keep their codes; new guests and changes are not seen.",
 			"`loquet calendars list` says why. Copy the export link from the channel again if it changed: `loquet calendars change` takes it."},

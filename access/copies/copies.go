@@ -9,7 +9,7 @@
 //	removing: it may still open; it is gone when the slot was read back empty
 //
 // Each lock has a goroutine of its own, so that a dead one harms no other. A slot that holds what somebody
-// else put there is never written or cleared. A lock knows no windows: a code is written when its window
+// else put there is never written or cleared: it is found, and the owner decides about it. A lock knows no windows: a code is written when its window
 // begins and cleared when it ends.
 package copies
 
@@ -94,12 +94,13 @@ type Keeper struct {
 	mu    sync.Mutex
 	locks map[string]*lock
 	kept  map[string]map[string]Copy // by lock and code, of locks that are not there as well
+	found map[string]map[int]Found   // by lock and slot
 	lost  error
 }
 
 // New reads what was known. Where that cannot be read, the slots are: nothing is written before.
 func New(o Options) *Keeper {
-	k := &Keeper{o: o, locks: map[string]*lock{}, kept: map[string]map[string]Copy{}}
+	k := &Keeper{o: o, locks: map[string]*lock{}, kept: map[string]map[string]Copy{}, found: map[string]map[int]Found{}}
 	if k.o.Failed == nil {
 		k.o.Failed = func(error) {}
 	}
@@ -110,6 +111,9 @@ func New(o Options) *Keeper {
 		return k
 	}
 	for key, value := range all {
+		if k.recall(value) {
+			continue
+		}
 		var c Copy
 		id, _, _ := strings.Cut(key, "/")
 		if json.Unmarshal(value, &c) != nil || c.Lock != id || c.Code == "" {
@@ -289,7 +293,8 @@ func Plan(c Copy, from, to time.Time) string {
 // begin lets a lock work.
 func begin(k *Keeper, id string, slots device.CodeSlots) *lock {
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &lock{k: k, id: id, slots: slots, nudge: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}), foreign: map[int]time.Time{}}
+	l := &lock{k: k, id: id, slots: slots, nudge: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
+		foreign: map[int]time.Time{}, visited: map[int]time.Time{}, orders: make(chan order)}
 	go l.run(ctx)
 	return l
 }

@@ -43,6 +43,9 @@ type lock struct {
 	writes  []time.Time
 	clears  []time.Time
 	foreign map[int]time.Time // slots that hold what is not ours, and when that was seen
+	visited map[int]time.Time // slots, and when they were read last
+	rounds  time.Time         // when slots are gone round next
+	orders  chan order        // of the owner's
 
 	mu       sync.Mutex
 	answered time.Time
@@ -92,6 +95,8 @@ func (l *lock) run(ctx context.Context) {
 		case <-nudge:
 		case <-l.back():
 			l.fails = 0
+		case o := <-l.orders:
+			o.reply <- o.do(ctx)
 		case <-time.After(wait):
 		}
 	}
@@ -124,11 +129,17 @@ func (l *lock) call(ctx context.Context, do func(ctx context.Context) error) err
 
 func (l *lock) read(ctx context.Context, n int) (s device.Slot, err error) {
 	err = l.call(ctx, func(ctx context.Context) error { s, err = l.slots.ReadSlot(ctx, n); return err })
-	if err == nil && s.Use == device.SlotUnknown {
-		err = errors.New("the lock does not say what is in the slot")
+	if err == nil {
+		l.visited[n] = time.Now()
+		if s.Use == device.SlotUnknown {
+			return s, errSilent
+		}
+		l.saw(n, s)
 	}
 	return s, err
 }
+
+var errSilent = errors.New("the lock does not say what is in the slot")
 
 // step does what is due. An error is a lock that was not reached, or a disk: nothing more is tried now.
 func (l *lock) step(ctx context.Context) error {
@@ -178,7 +189,11 @@ func (l *lock) step(ctx context.Context) error {
 			return err
 		}
 	}
-	return l.greet(ctx)
+	if err := l.greet(ctx); err != nil {
+		return err
+	}
+	l.round(ctx)
+	return nil
 }
 
 // verdict is whether a code belongs on the lock now.
@@ -309,24 +324,29 @@ func reason(err error) string {
 	return why
 }
 
-// holds reports whether a slot holds the keys, as far as the lock tells.
-func (l *lock) holds(s device.Slot, keys device.Keys) bool {
-	return s.Use == device.SlotUsed && (s.Keys == keys || s.Keys == "" && !l.traits.ReadsBack)
+// holds reports whether a slot holds the keys, as far as the lock tells. That is seen at each reading: a lock may have
+// said that it shows its digits before anybody saw that it does not.
+func holds(s device.Slot, keys device.Keys) bool {
+	return s.Use == device.SlotUsed && (s.Keys == keys || s.Keys == "")
 }
+
+// shows reports whether a slot is seen to hold the keys.
+func shows(s device.Slot, keys device.Keys) bool { return s.Use == device.SlotUsed && s.Keys == keys }
 
 // settle compares what the lock shows with what it should hold, and writes if that is needed.
 func (l *lock) settle(ctx context.Context, c Copy, keys device.Keys, s device.Slot) error {
 	switch {
-	case c.Written && l.holds(s, keys), l.traits.ReadsBack && s.Keys == keys && s.Use == device.SlotUsed:
+	case c.Written && holds(s, keys), shows(s, keys):
 		c.State, c.Confirmed, c.Why, c.Written, c.due = Confirmed, s.Taken, "", true, time.Time{}
 		c.Mark = l.k.o.Source.Mark(keys)
 		if c.Confirmed.IsZero() {
 			c.Confirmed = time.Now()
 		}
 		c.Tries = 0
+		l.k.unfound(l.id, c.Slot)
 		return l.k.keep(c)
 	case s.Use != device.SlotEmpty: // somebody else's: it stays as it is
-		l.foreign[c.Slot] = time.Now()
+		l.strange(c.Slot, s)
 		c.Slot, c.Written, c.State, c.Why = 0, false, Failed, "another code was put into its slot at the lock"
 		c.due = time.Now().Add(retry(c.Tries))
 		return l.k.keep(c)
@@ -355,12 +375,12 @@ func (l *lock) write(ctx context.Context, c Copy, keys device.Keys) error {
 		return l.unsure(c, err)
 	}
 	switch {
-	case l.holds(s, keys):
+	case holds(s, keys):
 		return l.settle(ctx, c, keys, s)
 	case s.Use == device.SlotEmpty:
 		c.State, c.Written, c.Why = Failed, false, "the lock did not keep it; it may hold the same PIN already"
 	default:
-		l.foreign[c.Slot] = time.Now()
+		l.strange(c.Slot, s)
 		c.Slot, c.State, c.Written, c.Why = 0, Failed, false, "the lock shows another code in the slot"
 	}
 	c.due = time.Now().Add(retry(c.Tries))

@@ -25,9 +25,9 @@ func (l *lock) place(ctx context.Context, c Copy, id string, keys device.Keys) (
 			return Copy{}, l.cannot(ctx, c, id, fmt.Sprintf("all codes on this lock have one length, and another one has %d digits", len(have)))
 		}
 	}
-	reads := 0
-	for n := l.traits.First; n <= l.traits.Last; n++ {
-		if seen, bad := l.foreign[n]; taken[n] || bad && time.Since(seen) < again {
+	reads, same := 0, l.same(keys)
+	for _, n := range l.places(same) {
+		if seen, bad := l.foreign[n]; taken[n] || bad && n != same && time.Since(seen) < again {
 			continue
 		}
 		if reads++; reads > mostReads {
@@ -37,11 +37,11 @@ func (l *lock) place(ctx context.Context, c Copy, id string, keys device.Keys) (
 		switch {
 		case err != nil:
 			return Copy{}, l.unsure(c, err)
-		case s.Use == device.SlotEmpty, l.traits.ReadsBack && s.Keys == keys:
+		case s.Use == device.SlotEmpty, shows(s, keys):
 			c.Slot, c.Why = n, ""
 			return c, l.k.keep(c)
 		}
-		l.foreign[n] = time.Now()
+		l.strange(n, s)
 	}
 	clear(l.foreign) // the next time it is looked at all of them again
 	c.State, c.Why, c.due = Failed, "the lock has no free slot", time.Now().Add(retry(c.Tries+1))
@@ -68,8 +68,8 @@ func (l *lock) remove(ctx context.Context, c Copy) error {
 	switch {
 	case s.Use == device.SlotEmpty:
 		return l.k.forget(c)
-	case l.traits.ReadsBack && s.Keys != "" && !l.ours(c, s.Keys): // it is somebody else's by now
-		l.foreign[c.Slot] = time.Now()
+	case s.Keys != "" && !l.ours(c, s.Keys): // it is somebody else's by now
+		l.strange(c.Slot, s)
 		return l.k.forget(c)
 	case !within(&l.clears, mostClears):
 		return nil

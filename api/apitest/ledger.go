@@ -25,6 +25,7 @@ type Ledger struct {
 	groups []api.DoorGroup
 
 	holidays []api.Holiday
+	unknown  []api.UnknownCode
 }
 
 var (

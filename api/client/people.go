@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -62,6 +63,30 @@ func (c *Client) ExplainCode(ctx context.Context, q api.ExplainRequest) (e api.E
 		return e, errOpen()
 	}
 	return e, c.do(ctx, http.MethodPost, "/api/v1/codes/explain", q, &e)
+}
+
+// UnknownCodes lists what locks hold that no code of the house put there.
+func (c *Client) UnknownCodes(ctx context.Context) (found []api.UnknownCode, err error) {
+	return found, c.get(ctx, "/api/v1/codes/unknown", &found)
+}
+
+// AdoptCode gives a person what a place of a lock holds.
+func (c *Client) AdoptCode(ctx context.Context, lock string, slot int, person string) (k api.Code, err error) {
+	return k, c.do(ctx, http.MethodPost, unknown(lock, slot)+"/adopt", api.AdoptCodeRequest{Person: person}, &k)
+}
+
+// LeaveUnknownCode leaves it where it is.
+func (c *Client) LeaveUnknownCode(ctx context.Context, lock string, slot int) error {
+	return c.do(ctx, http.MethodPost, unknown(lock, slot)+"/leave", nil, nil)
+}
+
+// ClearUnknownCode takes it off the lock.
+func (c *Client) ClearUnknownCode(ctx context.Context, lock string, slot int) error {
+	return c.do(ctx, http.MethodDelete, unknown(lock, slot), nil, nil)
+}
+
+func unknown(lock string, slot int) string {
+	return fmt.Sprintf("/api/v1/codes/unknown/%s/%d", url.PathEscape(lock), slot)
 }
 
 // InstallKeypad lets a keypad on an encrypted line get a key of its own.

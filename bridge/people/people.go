@@ -26,6 +26,8 @@ type People struct {
 	Zone   func() *time.Location // of the house
 	// Copies are the copies of a code at keypads and on locks; may be nil.
 	Copies func(codeID string) []api.Copy
+	// Locks are those that keep codes; nil: there are none.
+	Locks Locks
 	// Uses is how often a code was used; nil: nobody knows.
 	Uses func(codeID string) access.Uses
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/loquet/loquet/access"
 	"github.com/loquet/loquet/access/copies"
 	"github.com/loquet/loquet/access/ledger"
+	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
@@ -35,6 +36,7 @@ type Options struct {
 	Zone   func() *time.Location
 	Pads   Pads
 	Named  func(holder func(lock string, slot int) (codeID string, ok bool)) // told who names the code in a slot; nil: nobody asks
+	InHome func(c access.Code) []homekit.ShownCode                           // how it is with a code in Apple Home; nil: there is none
 	Board  *health.Board
 	Log    zerolog.Logger
 }
@@ -160,7 +162,7 @@ func (s *Slots) Ready(codeID, door string) string {
 	return s.k.Ready(code, door)
 }
 
-// Copies are the copies of a code: at keypads, and on locks.
+// Copies are the copies of a code: at keypads, on locks, and in Apple Home.
 func (s *Slots) Copies(codeID string) []api.Copy {
 	l, err := s.o.Ledger()
 	if err != nil {
@@ -197,13 +199,14 @@ func (s *Slots) Copies(codeID string) []api.Copy {
 		}
 		out = append(out, shown)
 	}
-	return out
+	return append(out, s.home(code)...)
 }
 
-// Run tells of codes that are not on a lock where they should be, until ctx ends; then the locks are left alone.
+// Run tells of codes that are not on a lock where they should be, and of what is there and should perhaps not, until ctx
+// ends; then the locks are left alone.
 func (s *Slots) Run(ctx context.Context) {
 	defer s.k.Stop()
-	told := map[string]bool{}
+	missing, strange, hidden := told{}, told{}, told{}
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
@@ -216,22 +219,30 @@ func (s *Slots) Run(ctx context.Context) {
 				found[c.Lock] = "code " + c.Code + " may still open it: " + c.Why
 			}
 		}
-		for lock, why := range found {
-			s.o.Board.Raise(health.CodeNotOnLock, lock, why)
-		}
-		for lock := range told {
-			if found[lock] == "" {
-				s.o.Board.Clear(health.CodeNotOnLock, lock)
-			}
-		}
-		told = map[string]bool{}
-		for lock := range found {
-			told[lock] = true
-		}
+		missing.tell(s.o.Board, health.CodeNotOnLock, found)
+		strange.tell(s.o.Board, health.UnknownCode, s.strangers())
+		hidden.tell(s.o.Board, health.CodeNotInHome, s.hidden())
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+	}
+}
+
+// told are the locks of which a problem was told.
+type told map[string]bool
+
+// tell brings the board up to date with what there is, by lock.
+func (t told) tell(board *health.Board, code health.Code, found map[string]string) {
+	for lock, why := range found {
+		board.Raise(code, lock, why)
+		t[lock] = true
+	}
+	for lock := range t {
+		if found[lock] == "" {
+			board.Clear(code, lock)
+			delete(t, lock)
 		}
 	}
 }

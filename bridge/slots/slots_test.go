@@ -17,6 +17,7 @@ import (
 	"github.com/loquet/loquet/access"
 	"github.com/loquet/loquet/access/ledger"
 	"github.com/loquet/loquet/access/seal"
+	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
 )
@@ -131,7 +132,13 @@ func TestCodesAtEveryDoor(t *testing.T) {
 		}
 		kept, board, pad := &space{rows: map[string][]byte{}}, health.NewBoard(), &pads{}
 		var unreadable atomic.Bool
-		s := New(Options{Space: kept, Clock: clock, Pads: pad, Board: board, Log: zerolog.Nop(), Zone: func() *time.Location { return time.UTC },
+		inHome := func(c access.Code) []homekit.ShownCode {
+			if c.ID != code.ID {
+				return []homekit.ShownCode{{Device: "studio", Why: "it is told in a moment", Waits: true}}
+			}
+			return []homekit.ShownCode{{Device: "studio", Why: "Home is full"}, {Device: "front", Number: 7}}
+		}
+		s := New(Options{Space: kept, Clock: clock, Pads: pad, Board: board, Log: zerolog.Nop(), InHome: inHome, Zone: func() *time.Location { return time.UTC },
 			Ledger: func() (*ledger.Ledger, error) {
 				if unreadable.Load() {
 					return nil, errors.New("no key")
@@ -146,13 +153,38 @@ func TestCodesAtEveryDoor(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		all := s.Copies(code.ID)
-		if len(all) != 2 || all[0].Where != "keypad" || all[0].State != "confirmed" || all[1].Where != "lock" || all[1].State != "confirmed" || all[1].Slot != 2 {
+		if len(all) != 4 || all[0].Where != "keypad" || all[0].State != "confirmed" || all[1].Where != "lock" || all[1].State != "confirmed" || all[1].Slot != 2 {
 			t.Fatalf("%+v", all)
+		}
+		if f, st := all[2], all[3]; f.Where != "home" || f.Door != "front" || f.State != "confirmed" || f.Slot != 7 || f.Confirmed.IsZero() ||
+			st.Where != "home" || st.Door != "studio" || st.State != "failed" || st.Slot != 0 || st.Why != "Home is full" {
+			t.Errorf("in Home: %+v", all[2:])
+		}
+		problem := func(code health.Code) (detail string) {
+			for _, p := range board.Active() {
+				if p.Code == code {
+					detail += p.Subject + ": " + p.Detail
+				}
+			}
+			return detail
+		}
+		if got := problem(health.CodeNotInHome); got != "studio: code "+code.ID+": Home is full" {
+			t.Errorf("told of Home: %q", got)
+		}
+		if got := problem(health.UnknownCode); got != "front: place 1" {
+			t.Errorf("told of what was found: %q", got)
+		}
+		if err := s.Leave("front", 1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if got := problem(health.UnknownCode); got != "" {
+			t.Errorf("told although the owner knows: %q", got)
 		}
 		if s.Ready(code.ID, "studio") != "" || s.Ready(code.ID, "front") != "" || s.Ready(code.ID, "garage") != "no keypad opens it" {
 			t.Errorf("%q %q %q", s.Ready(code.ID, "studio"), s.Ready(code.ID, "front"), s.Ready(code.ID, "garage"))
 		}
-		if all := s.Copies(everywhere.ID); len(all) != 1 || all[0].Where != "keypad" || !s.Reaches("front") || s.Reaches("garage") {
+		if all := s.Copies(everywhere.ID); len(all) != 2 || all[1].State != "pending" || all[0].Where != "keypad" || !s.Reaches("front") || s.Reaches("garage") {
 			t.Errorf("a code that names no lock: %+v", all)
 		}
 		for _, row := range kept.rows {
