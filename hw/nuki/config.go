@@ -47,28 +47,3 @@ func Driver() hw.Driver[device.Bolt] {
 	return hw.New("nuki", "a Nuki lock over MQTT, without its maker's servers", Config{},
 		func(ctx context.Context, env *hw.Env, c Config) (device.Bolt, error) { return Open(ctx, env, c) })
 }
-
-// Open listens to the lock until env is closed. It waits for nobody and sends nothing.
-func Open(ctx context.Context, env *hw.Env, c Config) (*Lock, error) {
-	mqtt, err := env.MQTT()
-	if err != nil {
-		return nil, err
-	}
-	l := newLock(env.Device(), env.Log, mqtt, c)
-	filters := told()
-	for i, what := range filters {
-		filters[i] = l.topic + "/" + what
-	}
-	shared, err := hw.Share(ctx, env, l.topic, func(context.Context) (*Lock, func() error, error) {
-		go l.run(mqtt.Listen(l.ctx, filters...))
-		return l, l.close, nil
-	})
-	if err == nil && shared != l {
-		err = &hw.OpError{Op: "open " + l.topic, Device: env.Device(), Err: hw.ErrInUse, Hint: "a lock is one device: give each device a lock of its own"}
-	}
-	if err != nil {
-		l.cancel()
-		return nil, err
-	}
-	return l, nil
-}

@@ -14,6 +14,7 @@ import (
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/hwtest"
+	"github.com/loquet/loquet/hw/netlock/netlocktest"
 )
 
 func TestBolt(t *testing.T) {
@@ -22,11 +23,11 @@ func TestBolt(t *testing.T) {
 		return hwtest.BoltRig{
 			Bolt: r.lock, Traits: config().Traits(), Target: device.BoltTargetUnsecured,
 			Move: func(at device.BoltPosition) {
-				r.do(func() {
+				r.Do(func() {
 					r.value("state", map[device.BoltPosition]string{device.BoltSecured: "1", device.BoltUnsecured: "3"}[at])
 				})
 			},
-			Peer: hwtest.Peer{Device: "front", Clicks: r.count, Energised: func() bool { return false }, Close: r.env.Close, Wire: r.wire, Maintained: true},
+			Peer: hwtest.Peer{Device: "front", Clicks: r.count, Energised: func() bool { return false }, Close: r.env.Close, Wire: r.Wire, Maintained: true},
 		}
 	})
 }
@@ -56,7 +57,7 @@ func TestOrders(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	for answer, unsure := range map[string]bool{"32": false, "69": false, "71": false, "66": true, "68": true, "255": true, "7": true} {
 		r := connected(t)
-		r.do(func() { r.answer = answer })
+		r.Do(func() { r.answer = answer })
 		err := r.lock.Throw(t.Context(), device.BoltTargetUnsecured)
 		var op *hw.OpError
 		if !errors.As(err, &op) || op.Hint == "" || op.Device != "front" || errors.Is(err, device.ErrUnsure) != unsure || r.count() != 1 {
@@ -64,11 +65,11 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 	r := connected(t)
-	r.do(func() { r.stays = true })
+	r.Do(func() { r.stays = true })
 	if err := r.lock.Throw(t.Context(), device.BoltTargetUnsecured); err != nil { // accepted; the bolt will tell
 		t.Error(err)
 	}
-	r.do(func() { r.deaf = true })
+	r.Do(func() { r.deaf = true })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := r.lock.Throw(ctx, device.BoltTargetUnsecured); !errors.Is(err, device.ErrUnsure) {
@@ -99,7 +100,7 @@ func TestWhoItWas(t *testing.T) {
 		t.Run(who, func(t *testing.T) {
 			t.Parallel()
 			r := connected(t)
-			r.do(func() {
+			r.Do(func() {
 				r.says("lockActionEvent", who)
 				r.value("state", "2")
 				r.value("state", "3")
@@ -107,14 +108,14 @@ func TestWhoItWas(t *testing.T) {
 			if x := r.at(t, device.BoltUnsecured); x.Cause != want {
 				t.Errorf("the cause is %+v, want %+v", x.Cause, want)
 			}
-			r.do(func() {
+			r.Do(func() {
 				r.says("lockActionEvent", "2,6,0,0,0")
 				r.value("state", "1")
 			})
 			if x := r.at(t, device.BoltSecured); x.Cause != (device.Cause{Kind: device.CauseAutoRelock}) {
 				t.Errorf("the cause of the lock's own turn is %+v", x.Cause)
 			}
-			r.do(func() { r.value("state", "3") }) // a key: nothing announces it
+			r.Do(func() { r.value("state", "3") }) // a key: nothing announces it
 			if x := r.at(t, device.BoltUnsecured); x.Cause != (device.Cause{}) {
 				t.Errorf("the cause of a key is %+v", x.Cause)
 			}
@@ -125,14 +126,14 @@ func TestWhoItWas(t *testing.T) {
 // Lock'n'go is two turns: that of the person, and that of the lock.
 func TestLockNGo(t *testing.T) {
 	r := connected(t)
-	r.do(func() {
+	r.Do(func() {
 		r.says("lockActionEvent", "4,2,0,0,0")
 		r.value("state", "6")
 	})
 	if x := r.at(t, device.BoltUnsecured); x.Cause.Place != device.OutsideByHand {
 		t.Errorf("%+v", x.Cause)
 	}
-	r.do(func() { r.value("state", "1") })
+	r.Do(func() { r.value("state", "1") })
 	if x := r.at(t, device.BoltSecured); x.Cause.Kind != device.CauseAutoRelock {
 		t.Errorf("%+v", x.Cause)
 	}
@@ -150,26 +151,26 @@ func TestStates(t *testing.T) {
 		{"253", device.BoltUnknown, false}, {"254", device.BoltJammed, true}, {"255", device.BoltUnknown, false}, {"1", device.BoltSecured, false},
 		{"99", device.BoltUnknown, false},
 	} {
-		r.do(func() { r.value("state", c.state) })
+		r.Do(func() { r.value("state", c.state) })
 		if x := r.at(t, c.at); (x.Fault != "") != c.fault {
 			t.Errorf("the state %s is %+v", c.state, x)
 		}
 	}
-	r.do(func() { r.value("state", "1"); r.value("state", "rubbish"); r.value("state", strings.Repeat("3", 65)) })
+	r.Do(func() { r.value("state", "1"); r.value("state", "rubbish"); r.value("state", strings.Repeat("3", 65)) })
 	r.at(t, device.BoltSecured)
 	for door, want := range map[string]device.Tri{"3": device.Yes, "2": device.No, "1": device.Unknown, "255": device.Unknown} {
-		r.do(func() { r.value("doorsensorState", door) })
-		r.until(t, "the door sensor's "+door, func(x device.LockReading) bool { return x.DoorOpen == want })
+		r.Do(func() { r.value("doorsensorState", door) })
+		netlocktest.Until(t, r.lock, "the door sensor's "+door, func(x device.LockReading) bool { return x.DoorOpen == want })
 	}
 	for what, word := range map[string]string{"doorsensorState=240": "tampered", "mode=4": "maintenance"} {
 		name, value, _ := strings.Cut(what, "=")
-		r.do(func() { r.value(name, value) })
-		r.until(t, word, func(x device.LockReading) bool { return strings.Contains(x.Fault, word) })
-		r.do(func() { r.value(name, "2") })
-		r.until(t, "all well", func(x device.LockReading) bool { return x.Fault == "" })
+		r.Do(func() { r.value(name, value) })
+		netlocktest.Until(t, r.lock, word, func(x device.LockReading) bool { return strings.Contains(x.Fault, word) })
+		r.Do(func() { r.value(name, "2") })
+		netlocktest.Until(t, r.lock, "all well", func(x device.LockReading) bool { return x.Fault == "" })
 	}
-	r.do(func() { r.value("keypadBatteryCritical", "true"); r.value("batteryChargeState", "17") })
-	r.until(t, "a low battery", func(x device.LockReading) bool {
+	r.Do(func() { r.value("keypadBatteryCritical", "true"); r.value("batteryChargeState", "17") })
+	netlocktest.Until(t, r.lock, "a low battery", func(x device.LockReading) bool {
 		return x.Battery == device.Battery{Known: true, Percent: 17, Low: true}
 	})
 }
@@ -177,24 +178,20 @@ func TestStates(t *testing.T) {
 // The lock or the broker goes: nothing is claimed any more, and no order is taken.
 func TestAway(t *testing.T) {
 	r := connected(t)
-	r.do(func() { r.value("connected", "false") })
-	r.refuses(t, "not connected")
+	r.Do(func() { r.value("connected", "false") })
+	netlocktest.Refuses(t, r.lock, "not connected")
 	if err := r.lock.Throw(t.Context(), device.BoltTargetUnsecured); !errors.Is(err, device.ErrUnavailable) || errors.Is(err, device.ErrUnsure) {
 		t.Errorf("an order to a lock that is away: %v", err)
 	}
-	r.do(func() { r.values["state"] = "3" }) // nobody hears it
+	r.Do(func() { r.values["state"] = "3" }) // nobody hears it
 	r.connect()
 	r.at(t, device.BoltUnsecured)
-	r.wire.Cut()
-	r.refuses(t, "broker")
-	connections := func() (n int) {
-		r.do(func() { n = len(r.conns) })
-		return n
-	}
-	r.upon(t, "the broker to see that the house is gone", func() bool { return connections() == 0 })
-	r.do(func() { delete(r.kept, "nuki/"+lockID+"/connected") })
-	r.wire.Heal()
-	r.upon(t, "the house to be back", func() bool { return connections() > 0 })
+	r.Wire.Cut()
+	netlocktest.Refuses(t, r.lock, "broker")
+	netlocktest.Upon(t, "the broker to see that the house is gone", func() bool { return !r.Connected() })
+	r.Do(func() { r.Forget("nuki/" + lockID + "/connected") })
+	r.Wire.Heal()
+	netlocktest.Upon(t, "the house to be back", r.Connected)
 	r.connect()
 	r.at(t, device.BoltUnsecured)
 	if r.count() != 0 {
@@ -246,7 +243,7 @@ func bubble(t *testing.T, f func(t *testing.T, e events, now func() (device.Lock
 		e <- hw.MQTTEvent{Up: true}
 		f(t, e, func() (device.LockReading, bool) {
 			synctest.Wait()
-			return lock.feed.Last()
+			return lock.Feed.Last()
 		})
 	})
 }

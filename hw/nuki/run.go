@@ -7,6 +7,7 @@ import (
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/netlock"
 )
 
 // Times of a lock.
@@ -19,13 +20,10 @@ const (
 // keeper is what the goroutine of a lock knows. Values are by the last part of their topic.
 type keeper struct {
 	*Lock
-	up    bool              // connected, as far as anybody says
 	kept  map[string]uint32 // what the broker had when it was connected
 	said  map[string]uint32 // what the lock has said since, or stands by
 	taken time.Time         // when it last said anything
-	late  *time.Timer       // of tellsAll
-	waits bool              // late runs
-	order *order            // in hand; nil: none
+	late  netlock.Alarm     // what was kept counts: it has told all
 
 	shown   device.BoltPosition
 	cause   device.Cause      // of that
@@ -35,39 +33,8 @@ type keeper struct {
 	returns bool              // and the lock goes back by itself
 }
 
-func (l *Lock) run(events <-chan hw.MQTTEvent) {
-	k := &keeper{Lock: l, late: time.NewTimer(time.Hour)}
-	k.forget()
-	defer close(l.done)
-	defer k.late.Stop()
-	for {
-		select {
-		case e, ok := <-events:
-			if !ok {
-				k.down("the house has no MQTT broker any more")
-				return
-			}
-			k.event(e)
-		case m := <-l.inbox:
-			switch m := m.(type) {
-			case *order:
-				k.answer(errLost) // the one before has nobody who waits for it
-				k.order = m
-			case leave:
-				if k.order == m.o {
-					k.order = nil
-				}
-			}
-		case <-k.late.C:
-			k.settle()
-		case <-l.ctx.Done():
-			return
-		}
-	}
-}
-
 func (k *keeper) event(e hw.MQTTEvent) {
-	if e.Lost && k.up { // it may have been anything
+	if e.Lost && k.Up() { // it may have been anything
 		k.forget()
 		k.show()
 	}
@@ -79,7 +46,7 @@ func (k *keeper) event(e hw.MQTTEvent) {
 		}
 		return
 	}
-	what, ok := strings.CutPrefix(e.Topic, k.topic+"/")
+	what, ok := strings.CutPrefix(e.Topic, k.Topic+"/")
 	if !ok || !slices.Contains(told(), what) {
 		return
 	}
@@ -103,7 +70,7 @@ func (k *keeper) event(e hw.MQTTEvent) {
 		k.connected(n == 1, old)
 	case what == topicResponse:
 		if !old {
-			k.answer(refusal(n))
+			k.Heard(response(n))
 			k.spoke(e.Taken)
 		}
 	case old:
@@ -134,7 +101,7 @@ func (k *keeper) connected(yes, old bool) {
 	switch {
 	case !yes:
 		k.down("the lock is not connected")
-	case old && !k.up:
+	case old && !k.Up():
 		k.arrive("the broker says that the Nuki lock is connected")
 		k.show()
 	case !old:
@@ -145,12 +112,9 @@ func (k *keeper) connected(yes, old bool) {
 }
 
 func (k *keeper) arrive(how string) {
-	if !k.up {
-		k.log.Info().Msg(how)
+	if k.Arrive(how) {
 		k.cause, k.shown, k.until = device.Cause{}, device.BoltUnknown, time.Time{}
 	}
-	k.up = true
-	k.set(true, "")
 }
 
 // told is a value from the lock itself, now.
@@ -159,8 +123,8 @@ func (k *keeper) told(what string, n uint32, at time.Time) {
 		k.said[what] = n
 	}
 	k.spoke(at)
-	if what == topicState && k.order != nil && towards(n, k.order.target) {
-		k.answer(nil)
+	if what == topicState {
+		k.Heard(state(n))
 	}
 	if _, ok := k.said[topicState]; ok {
 		k.show()
@@ -181,16 +145,14 @@ func (k *keeper) spoke(at time.Time) {
 }
 
 func (k *keeper) wait() {
-	if !k.waits {
-		k.waits = true
-		k.late.Reset(tellsAll)
+	if !k.late.Set() {
+		k.Alarm(&k.late, tellsAll, k.settle)
 	}
 }
 
 // settle is some time after the lock spoke: what it has not said anew, it stands by.
 func (k *keeper) settle() {
-	k.waits = false
-	if !k.up {
+	if !k.Up() {
 		return
 	}
 	for what, n := range k.kept {
@@ -212,28 +174,18 @@ func (k *keeper) about(v event, at time.Time) {
 		at = time.Now()
 	}
 	k.heard, k.target, k.returns, k.until = v.cause(), to, returns, at.Add(causeFor)
-	if k.order != nil && v.trigger == byMQTT && v.action == k.order.action {
-		k.answer(nil)
-	}
-}
-
-func (k *keeper) answer(err error) {
-	if k.order == nil {
-		return
-	}
-	k.order.done <- err
-	k.order = nil
+	k.Heard(v)
 }
 
 // show tells what is known.
 func (k *keeper) show() {
-	if !k.up {
+	if !k.Up() {
 		return
 	}
 	r := device.LockReading{Taken: k.taken}
-	state, known := k.said[topicState]
+	at, known := k.said[topicState]
 	if known {
-		r.Bolt, r.Fault = position(state)
+		r.Bolt, r.Fault = position(at)
 	}
 	if r.Taken.IsZero() || !known {
 		r.Taken = time.Now() // that it is not known is true now
@@ -256,7 +208,7 @@ func (k *keeper) show() {
 	for _, low := range lows() {
 		r.Battery.Low = r.Battery.Low || k.said[low] == 1
 	}
-	k.feed.Publish(r)
+	k.Feed.Publish(r)
 }
 
 // turned finds who it was. A bolt that moves, or is unknown, belongs to whoever was announced.
@@ -287,18 +239,11 @@ func (k *keeper) turned(at device.BoltPosition) {
 // forget is when nothing that was said counts any more.
 func (k *keeper) forget() {
 	k.kept, k.said, k.taken = make(map[string]uint32), make(map[string]uint32), time.Time{}
-	k.waits = false
 	k.late.Stop()
 }
 
-// down ends the readings: nothing more is claimed.
+// down ends the readings.
 func (k *keeper) down(why string) {
-	if k.up {
-		k.log.Warn().Str("why", why).Msg("the Nuki lock is away")
-	}
-	k.up = false
 	k.forget()
-	k.set(false, why)
-	k.answer(errLost)
-	k.feed.Break()
+	k.Down(why)
 }

@@ -84,24 +84,3 @@ func Driver() hw.Driver[device.Bolt] {
 	return hw.New("zigbee2mqtt", "a Zigbee lock, through Zigbee2MQTT", defaults(),
 		func(ctx context.Context, env *hw.Env, c Config) (device.Bolt, error) { return Open(ctx, env, c) })
 }
-
-// Open listens for the lock until env is closed. It waits for nobody, and only asks.
-func Open(ctx context.Context, env *hw.Env, c Config) (*Lock, error) {
-	mqtt, err := env.MQTT()
-	if err != nil {
-		return nil, err
-	}
-	l := newLock(env.Device(), env.Log, mqtt, c)
-	shared, err := hw.Share(ctx, env, "zigbee2mqtt:"+l.topic, func(context.Context) (*Lock, func() error, error) {
-		go l.run(mqtt.Listen(l.ctx, l.topic, l.topic+"/availability", c.Base+"/bridge/state"))
-		return l, l.close, nil
-	})
-	if err == nil && shared != l {
-		err = &hw.OpError{Op: "open " + c.Name, Device: env.Device(), Err: hw.ErrInUse, Hint: "a lock is one device: give each device a lock of its own"}
-	}
-	if err != nil {
-		l.cancel()
-		return nil, err
-	}
-	return l, nil
-}

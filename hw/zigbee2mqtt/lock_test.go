@@ -11,6 +11,7 @@ import (
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
 	"github.com/loquet/loquet/hw/hwtest"
+	"github.com/loquet/loquet/hw/netlock/netlocktest"
 )
 
 func TestBolt(t *testing.T) {
@@ -22,7 +23,7 @@ func TestBolt(t *testing.T) {
 			Move: func(at device.BoltPosition) {
 				r.turn(map[device.BoltPosition]string{device.BoltSecured: "locked", device.BoltUnsecured: "unlocked"}[at], nil, false)
 			},
-			Peer: hwtest.Peer{Device: "front", Clicks: r.count, Energised: func() bool { return false }, Close: r.env.Close, Wire: r.wire, Maintained: true},
+			Peer: hwtest.Peer{Device: "front", Clicks: r.count, Energised: func() bool { return false }, Close: r.env.Close, Wire: r.Wire, Maintained: true},
 		}
 	})
 }
@@ -30,12 +31,12 @@ func TestBolt(t *testing.T) {
 // What the broker kept is not shown, and is nobody's turn: the lock is asked.
 func TestRetainedShowsNothing(t *testing.T) {
 	p := newPeer(t)
-	p.change(func() {
-		p.retained["zigbee2mqtt/hall/front door"] = `{"state":"LOCK","lock_state":"locked","action":"unlock","action_user":3,"action_source_name":"keypad"}`
+	p.Do(func() {
+		p.Keep("zigbee2mqtt/hall/front door", `{"state":"LOCK","lock_state":"locked","action":"unlock","action_user":3,"action_source_name":"keypad"}`)
 		p.bolt = "unlocked"
 	})
 	r := open(t, p)
-	if x := r.until(t, "a reading", func(device.LockReading) bool { return true }); x.Bolt != device.BoltUnsecured || x.Cause != (device.Cause{}) || x.Battery.Percent != 93 {
+	if x := netlocktest.Until(t, r.lock, "a reading", func(device.LockReading) bool { return true }); x.Bolt != device.BoltUnsecured || x.Cause != (device.Cause{}) || x.Battery.Percent != 93 {
 		t.Errorf("the first reading is %+v", x)
 	}
 }
@@ -91,24 +92,24 @@ func TestJamDoorAndBattery(t *testing.T) {
 	r.turn("unlocked", nil, false)
 	r.at(t, device.BoltUnsecured)
 	const topic = "zigbee2mqtt/hall/front door"
-	r.says(topic, `{"door_state":"open","battery":7,"battery_low":true}`, false)
-	if x := r.until(t, "an open door", func(x device.LockReading) bool { return x.DoorOpen == device.Yes }); x.Bolt != device.BoltUnsecured || !x.Battery.Low || x.Battery.Percent != 7 {
+	r.Says(topic, `{"door_state":"open","battery":7,"battery_low":true}`, false)
+	if x := netlocktest.Until(t, r.lock, "an open door", func(x device.LockReading) bool { return x.DoorOpen == device.Yes }); x.Bolt != device.BoltUnsecured || !x.Battery.Low || x.Battery.Percent != 7 {
 		t.Errorf("%+v", x)
 	}
-	r.says(topic, `{"door_state":"error_forced_open"}`, false)
-	r.until(t, "a door that was forced", func(x device.LockReading) bool {
+	r.Says(topic, `{"door_state":"error_forced_open"}`, false)
+	netlocktest.Until(t, r.lock, "a door that was forced", func(x device.LockReading) bool {
 		return x.DoorOpen == device.Unknown && strings.Contains(x.Fault, "forced")
 	})
-	r.says(topic, `{"state":"LOCK","lock_state":"unlocked"}`, false)
+	r.Says(topic, `{"state":"LOCK","lock_state":"unlocked"}`, false)
 	if x := r.at(t, device.BoltUnknown); x.Fault == "" {
 		t.Errorf("a contradiction without words: %+v", x)
 	}
-	r.says(topic, `{"state":"LOCK"}`, false) // a lock without lock_state
+	r.Says(topic, `{"state":"LOCK"}`, false) // a lock without lock_state
 	r.at(t, device.BoltSecured)
 	for _, strange := range []string{`{"state":null}`, `{"state":"OPEN"}`, `{"state":1}`, `{"state":"LOCK","lock_state":null}`, `{"lock_state":"locking"}`} {
-		r.says(topic, strange, false)
+		r.Says(topic, strange, false)
 		r.at(t, device.BoltUnknown)
-		r.says(topic, `{"state":"LOCK"}`, false)
+		r.Says(topic, `{"state":"LOCK"}`, false)
 		r.at(t, device.BoltSecured)
 	}
 }
@@ -123,20 +124,20 @@ func TestAway(t *testing.T) {
 		{"zigbee2mqtt/hall/front door/availability", `{"state":"offline"}`, `{"state":"online"}`, "cannot reach"},
 		{"zigbee2mqtt/hall/front door/availability", "offline", "online", "cannot reach"},
 	} {
-		r.change(func() { r.deaf = true })
-		r.says(c.topic, c.gone, true)
-		r.refuses(t, c.why)
+		r.Do(func() { r.deaf = true })
+		r.Says(c.topic, c.gone, true)
+		netlocktest.Refuses(t, r.lock, c.why)
 		if err := r.lock.Throw(t.Context(), device.BoltTargetUnsecured); !errors.Is(err, device.ErrUnavailable) || errors.Is(err, device.ErrUnsure) {
 			t.Errorf("an order to a lock that is away: %v", err)
 		}
-		r.change(func() { r.deaf = false })
-		r.says(c.topic, c.back, true)
+		r.Do(func() { r.deaf = false })
+		r.Says(c.topic, c.back, true)
 		r.at(t, device.BoltSecured)
 	}
-	r.wire.Cut()
-	r.refuses(t, "broker")
-	r.change(func() { r.bolt = "unlocked" })
-	r.wire.Heal()
+	r.Wire.Cut()
+	netlocktest.Refuses(t, r.lock, "broker")
+	r.Do(func() { r.bolt = "unlocked" })
+	r.Wire.Heal()
 	r.at(t, device.BoltUnsecured)
 	if r.count() != 0 {
 		t.Errorf("%d orders", r.count())
@@ -169,9 +170,9 @@ func TestSlots(t *testing.T) {
 	holds(device.SlotUsed, "0427")
 	must(r.lock.WriteSlot(ctx, 3, "9731"))
 	holds(device.SlotUsed, "9731")
-	r.change(func() { r.disabled["3"] = true })
+	r.Do(func() { r.disabled["3"] = true })
 	holds(device.SlotDisabled, "9731")
-	r.change(func() { delete(r.disabled, "3") })
+	r.Do(func() { delete(r.disabled, "3") })
 	if got, err := r.lock.SlotTraits(ctx); err != nil || !got.ReadsBack {
 		t.Errorf("it showed its digits, and says %+v, %v", got, err)
 	}
@@ -199,7 +200,7 @@ func TestBadCodes(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	sent := 0
-	r.change(func() { sent = len(r.heard) })
+	r.Do(func() { sent = len(r.heard) })
 	for _, code := range []device.Keys{"", "123", "12345678901", "12a4", "１２３４"} {
 		if err := r.lock.WriteSlot(t.Context(), 3, code); !errors.Is(err, device.ErrCodeRefused) || code != "" && strings.Contains(err.Error(), string(code)) {
 			t.Errorf("%q: %v", string(code), err)
@@ -211,7 +212,7 @@ func TestBadCodes(t *testing.T) {
 			t.Errorf("slot %d: %v, %v, %v", n, clear, write, read)
 		}
 	}
-	r.change(func() {
+	r.Do(func() {
 		if len(r.heard) != sent {
 			t.Errorf("%+v went out", r.heard[sent:])
 		}

@@ -1,33 +1,30 @@
 package zigbee2mqtt
 
 import (
-	"context"
 	"time"
 
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
+	"github.com/loquet/loquet/hw/netlock"
 )
 
 // Times of a lock.
 const (
-	askWithin  = 15 * time.Second // a battery lock fetches what is for it every few seconds
-	lastRetry  = 5 * time.Minute  // each question costs it some battery
-	quietFor   = time.Hour        // without a word it is asked whether it is there
-	mostAsks   = 3                // that it may leave unanswered before it counts as away
-	sendWithin = 3 * time.Second
-	holdBack   = 700 * time.Millisecond // of a turn, to hear who it was
-	causeFor   = 5 * time.Second
-	orderFor   = 20 * time.Second // in which a turn is taken for the outcome of an order
+	askWithin = 15 * time.Second       // a battery lock fetches what is for it every few seconds
+	lastRetry = 5 * time.Minute        // each question costs it some battery
+	quietFor  = time.Hour              // without a word it is asked whether it is there
+	mostAsks  = 3                      // that it may leave unanswered before it counts as away
+	holdBack  = 700 * time.Millisecond // of a turn, to hear who it was
+	causeFor  = 5 * time.Second
+	orderFor  = 20 * time.Second // in which a turn is taken for the outcome of an order
 )
 
 // keeper is what the goroutine of a lock knows.
 type keeper struct {
 	*Lock
-	broker bool // connected
-	up     bool // the lock answered since
-	asks   int  // questions without an answer
-	next   *time.Timer
-	waits  map[*wait]struct{}
+	broker bool          // connected
+	asks   int           // questions without an answer
+	next   netlock.Alarm // it is asked
 
 	at      device.BoltPosition
 	broken  bool // what it says contradicts itself
@@ -43,66 +40,27 @@ type keeper struct {
 	until  time.Time           // of heard
 	order  device.BoltTarget   // of ours
 	orders time.Time           // until when a turn is its outcome
-	hold   *time.Timer
-	holds  bool // a turn waits to hear who it was
-}
-
-func (l *Lock) run(events <-chan hw.MQTTEvent) {
-	k := &keeper{Lock: l, next: time.NewTimer(time.Hour), hold: time.NewTimer(time.Hour), waits: make(map[*wait]struct{})}
-	k.next.Stop()
-	k.hold.Stop()
-	defer close(l.done)
-	defer func() {
-		k.next.Stop()
-		k.hold.Stop()
-	}()
-	for {
-		select {
-		case e, ok := <-events:
-			if !ok {
-				k.down("the house has no MQTT broker any more")
-				return
-			}
-			k.event(e)
-		case m := <-l.inbox:
-			switch m := m.(type) {
-			case *wait:
-				k.waits[m] = struct{}{}
-			case leave:
-				delete(k.waits, m.w)
-			case ordered:
-				k.order, k.orders = m.target, time.Now().Add(orderFor)
-			}
-		case <-k.next.C:
-			k.ask()
-		case <-k.hold.C:
-			if k.holds {
-				k.show(device.Cause{})
-			}
-		case <-l.ctx.Done():
-			return
-		}
-	}
+	hold   netlock.Alarm       // a turn has waited to hear who it was
 }
 
 func (k *keeper) event(e hw.MQTTEvent) {
-	if e.Lost && k.up {
+	if e.Lost && k.Up() {
 		k.ask()
 	}
 	switch e.Topic {
 	case "":
 		k.connected(e.Up)
-	case k.topic:
+	case k.Topic:
 		k.message(e)
 	default: // an availability, of the lock or of Zigbee2MQTT
 		yes, known := online(e.Payload)
 		switch {
 		case !known:
 		case yes && e.Retained: // the lock was asked when the broker came
-		case yes && !k.up:
+		case yes && !k.Up():
 			k.asks = 0
 			k.ask()
-		case !yes && e.Topic == k.topic+"/availability":
+		case !yes && e.Topic == k.Topic+"/availability":
 			k.down("Zigbee2MQTT cannot reach it")
 		case !yes:
 			k.down("Zigbee2MQTT is not running")
@@ -125,17 +83,24 @@ func (k *keeper) ask() {
 		return
 	}
 	k.asks++
-	if k.up && k.asks > mostAsks {
+	if k.Up() && k.asks > mostAsks {
 		k.down("it does not answer")
 	}
-	k.next.Reset(min(askWithin<<min(k.asks-1, 10), lastRetry))
-	go func() {
-		ctx, cancel := context.WithTimeout(k.ctx, sendWithin)
-		defer cancel()
-		if err := k.mqtt.Publish(ctx, k.topic+"/get", []byte(`{"state":""}`)); err != nil {
-			k.log.Debug().Err(err).Msg("the Zigbee lock was not asked")
-		}
-	}()
+	k.Alarm(&k.next, min(askWithin<<min(k.asks-1, 10), lastRetry), k.ask)
+	k.Ask("get", []byte(`{"state":""}`))
+}
+
+// ordered is an order of ours that is about to go out.
+func (k *keeper) ordered(target device.BoltTarget) {
+	k.order, k.orders = target, time.Now().Add(orderFor)
+}
+
+// now ends the waiting to hear who it was: somebody wants to know where the bolt is.
+func (k *keeper) now() bool {
+	if k.hold.Set() {
+		k.show(device.Cause{})
+	}
+	return true
 }
 
 // message takes in what the lock says. A retained message is old news, and nobody's turn.
@@ -145,25 +110,17 @@ func (k *keeper) message(e hw.MQTTEvent) {
 	}
 	m, err := parse(e.Payload)
 	if err != nil {
-		k.log.Debug().Err(err).Msg("a message that no lock sends")
+		k.Log.Debug().Err(err).Msg("a message that no lock sends")
 		return
 	}
 	k.remember(m)
 	if m.telling() {
 		k.tells(m, e.Taken)
-	} else if k.up {
+	} else if k.Up() {
 		k.aside(m)
 		k.show(device.Cause{})
 	}
-	for w := range k.waits {
-		if w.match(m) {
-			delete(k.waits, w)
-			if w.now && k.holds {
-				k.show(device.Cause{})
-			}
-			w.done <- nil
-		}
-	}
+	k.Heard(m)
 }
 
 // remember keeps when a code was last saved and cleared.
@@ -193,12 +150,9 @@ func (k *keeper) tells(m *message, taken time.Time) {
 	k.aside(m)
 	k.at, k.broken = m.position()
 	k.taken, k.asks = taken, 0
-	k.next.Reset(quietFor)
-	first := !k.up
-	if first {
-		k.log.Info().Msg("the Zigbee lock answers")
-		k.up, k.shown, k.cause, k.until = true, device.BoltUnknown, device.Cause{}, time.Time{}
-		k.Lock.set(true, "")
+	k.Alarm(&k.next, quietFor, k.ask)
+	if k.Arrive("it answers") {
+		k.shown, k.cause, k.until = device.BoltUnknown, device.Cause{}, time.Time{}
 		k.show(device.Cause{})
 		return
 	}
@@ -213,7 +167,7 @@ func (k *keeper) tells(m *message, taken time.Time) {
 
 // turned tells where the bolt is, unless it turned and nobody has been named for it yet.
 func (k *keeper) turned() {
-	if k.at == k.shown && !k.holds {
+	if k.at == k.shown && !k.hold.Set() {
 		k.show(device.Cause{})
 		return
 	}
@@ -227,9 +181,8 @@ func (k *keeper) turned() {
 		k.show(cause)
 		return
 	}
-	if !k.holds {
-		k.holds = true
-		k.hold.Reset(holdBack)
+	if !k.hold.Set() {
+		k.Alarm(&k.hold, holdBack, func() { k.show(device.Cause{}) })
 	}
 }
 
@@ -242,7 +195,6 @@ func (k *keeper) show(cause device.Cause) {
 			k.orders = time.Time{}
 		}
 	}
-	k.holds = false
 	k.hold.Stop()
 	r := device.LockReading{Bolt: k.at, DoorOpen: k.open, Taken: k.taken, Fault: k.fault, Cause: k.cause, Battery: k.battery}
 	switch {
@@ -251,22 +203,13 @@ func (k *keeper) show(cause device.Cause) {
 	case k.at == device.BoltJammed:
 		r.Fault = "the bolt is stuck: push or pull the door, and lock it again"
 	}
-	k.feed.Publish(r)
+	k.Feed.Publish(r)
 }
 
-// down ends the readings: nothing more is claimed.
+// down ends the readings.
 func (k *keeper) down(why string) {
-	if k.up {
-		k.log.Warn().Str("why", why).Msg("the Zigbee lock is away")
-	}
-	k.up, k.holds = false, false
 	k.hold.Stop()
-	k.Lock.set(false, why)
-	for w := range k.waits {
-		delete(k.waits, w)
-		w.done <- errLost
-	}
-	k.feed.Break()
+	k.Down(why)
 }
 
 func aim(t device.BoltTarget) device.BoltPosition {

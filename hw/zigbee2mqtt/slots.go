@@ -13,7 +13,7 @@ import (
 // configuration says.
 func (l *Lock) SlotTraits(ctx context.Context) (device.SlotTraits, error) {
 	if err := ctx.Err(); err != nil {
-		return device.SlotTraits{}, l.fail("ask for its codes", err)
+		return device.SlotTraits{}, l.Fail("ask for its codes", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -41,12 +41,12 @@ func (l *Lock) WriteSlot(ctx context.Context, n int, keys device.Keys) error {
 		err = l.write(ctx, n, map[string]any{"user": n, "user_type": "unrestricted", "user_enabled": true, "pin_code": string(keys)},
 			func(m *message) (int, bool) { return number(m.Saved) })
 	}
-	return l.fail("write a code", err)
+	return l.Fail("write a code", err)
 }
 
 // ClearSlot implements device.CodeSlots.
 func (l *Lock) ClearSlot(ctx context.Context, n int) error {
-	return l.fail("clear a code", l.write(ctx, n, map[string]any{"user": n, "pin_code": nil},
+	return l.Fail("clear a code", l.write(ctx, n, map[string]any{"user": n, "pin_code": nil},
 		func(m *message) (int, bool) { return number(m.Cleared) }))
 }
 
@@ -61,10 +61,10 @@ func (l *Lock) write(ctx context.Context, n int, pin map[string]any, when func(*
 	last := l.newest
 	l.mu.Unlock()
 	known, some := when(&last)
-	return l.send(ctx, "set", map[string]any{"pin_code": pin}, &wait{match: func(m *message) bool {
+	return l.send(ctx, "set", map[string]any{"pin_code": pin}, func(m *message) bool {
 		at, ok := when(m)
 		return ok && (some && at != known || !some && at >= began)
-	}})
+	})
 }
 
 // clockSlack is how far the clock of Zigbee2MQTT may be behind.
@@ -73,19 +73,19 @@ const clockSlack = 2 * time.Second
 // ReadSlot implements device.CodeSlots. It shows the digits where Zigbee2MQTT is told to (expose_pin).
 func (l *Lock) ReadSlot(ctx context.Context, n int) (device.Slot, error) {
 	if err := l.slot(ctx, n); err != nil {
-		return device.Slot{}, l.fail("read a code", err)
+		return device.Slot{}, l.Fail("read a code", err)
 	}
 	var s device.Slot
 	taken := time.Now()
-	err := l.send(ctx, "get", map[string]any{"pin_code": map[string]any{"user": n}}, &wait{match: func(m *message) bool {
+	err := l.send(ctx, "get", map[string]any{"pin_code": map[string]any{"user": n}}, func(m *message) bool {
 		got, ok := m.slot(n, taken)
 		if ok {
 			s = got
 		}
 		return ok
-	}})
+	})
 	if err != nil {
-		return device.Slot{}, l.fail("read a code", question(err))
+		return device.Slot{}, l.Fail("read a code", question(err))
 	}
 	if s.Keys != "" {
 		l.mu.Lock()
@@ -100,5 +100,5 @@ func (l *Lock) slot(ctx context.Context, n int) error {
 	if n < l.first || n > l.last {
 		return fmt.Errorf("there is no slot %d for codes, only %d to %d", n, l.first, l.last)
 	}
-	return l.ready(ctx)
+	return l.Ready(ctx)
 }
