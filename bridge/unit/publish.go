@@ -61,8 +61,8 @@ func problems() map[device.NoticeCode]health.Code {
 func (b *Builder) notice(u *Unit) func(device.Notice) {
 	id := u.ID
 	return func(n device.Notice) {
-		if n.Code == device.NoticeAway && n.On && u.ask != nil {
-			go b.explain(u)
+		if n.Code == device.NoticeAway && n.On && u.ask != nil && u.life != nil {
+			u.beside.Go(func() { b.explain(u.life, u) })
 		}
 		if n.On {
 			b.Log.Warn().Str("device", id).Str("notice", string(n.Code)).Str("detail", n.Detail).Msg("device notice")
@@ -73,12 +73,35 @@ func (b *Builder) notice(u *Unit) func(device.Notice) {
 	}
 }
 
-// explain asks hardware that went away why it does not answer: its driver knows, and what to do.
-func (b *Builder) explain(u *Unit) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+// How long hardware that does not answer is left alone between two questions why. The first answers are often
+// of no use: when a bridge starts nothing is connected yet.
+const (
+	whyFirst = time.Second
+	whyLast  = 30 * time.Second
+)
+
+// explain asks hardware that went away why it does not answer, until it does or ctx ends: its driver knows, and
+// what to do.
+func (b *Builder) explain(ctx context.Context, u *Unit) {
+	for !u.Available() && ctx.Err() == nil && u.asking.CompareAndSwap(false, true) { // one of these at a time
+		for pause := whyFirst; !u.Available() && ctx.Err() == nil; pause = min(2*pause, whyLast) {
+			b.why(ctx, u)
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+			}
+		}
+		u.asking.Store(false)
+	}
+}
+
+func (b *Builder) why(ctx context.Context, u *Unit) {
+	asking, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	what, missing := Trouble(u.ask(ctx))
-	if !missing || u.Available() {
+	what, missing := Trouble(u.ask(asking))
+	if !missing || u.Available() || ctx.Err() != nil {
 		return
 	}
 	b.Board.Raise(health.DeviceUnavailable, u.ID, what)

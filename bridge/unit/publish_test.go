@@ -1,14 +1,20 @@
 package unit
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/device"
+	"github.com/loquet/loquet/device/devicetest"
 	"github.com/loquet/loquet/health"
+	"github.com/loquet/loquet/hw"
 )
 
 func builder(t *testing.T) (*Builder, *Unit) {
@@ -59,4 +65,49 @@ func TestNoticesAreTold(t *testing.T) {
 	if code := problems()[device.NoticeWarning]; code != health.WarningFailed {
 		t.Errorf("a warning that fails is %q", code)
 	}
+}
+
+// The first answer why hardware is away is often of no use, for when a bridge starts nothing is connected yet:
+// it is asked again until it is back, and no longer than the device lives.
+func TestWhatIsWrongIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, u := builder(t)
+		var asked atomic.Int64
+		u.ask = func(context.Context) error {
+			if asked.Add(1) == 1 {
+				return &hw.OpError{Op: "reach it", Err: errors.New("there is no connection to the broker")}
+			}
+			return &hw.OpError{Op: "use it", Err: errors.New("the broker keeps an order for it"), Hint: "take it away"}
+		}
+		var err error
+		u.contact, err = device.NewContact(device.ContactConfig{ID: "front"}, nothing[device.ContactReading]{errors.New("away")},
+			device.Deps[device.ContactState]{Journal: &devicetest.Journal{}, Memory: &devicetest.Memory{}, Publish: b.publishContact(u), Notice: b.notice(u)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			_ = u.Live(ctx)
+		}()
+		time.Sleep(time.Hour)
+		var told []string
+		for _, p := range b.Board.Active() {
+			told = append(told, p.Detail)
+		}
+		if len(told) != 1 || told[0] != "use it: the broker keeps an order for it: take it away" {
+			t.Errorf("the owner is told %q", told)
+		}
+		if n := asked.Load(); n < 2 || n > 200 {
+			t.Errorf("asked %d times in an hour", n)
+		}
+		cancel()
+		<-over
+		before := asked.Load()
+		time.Sleep(time.Hour)
+		if n := asked.Load(); n != before {
+			t.Errorf("asked %d times after its end", n-before)
+		}
+	})
 }

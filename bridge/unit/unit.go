@@ -47,6 +47,10 @@ type Unit struct {
 	exit    *exit                           // of a lock; nil where there is none
 	ask     func(ctx context.Context) error // the hardware, now; nil where it cannot be asked
 
+	life   context.Context // of the actor, for what it starts; nil before
+	beside sync.WaitGroup  // what runs beside the actor, and ends with it
+	asking atomic.Bool     // why it does not answer
+
 	settled chan struct{}
 	once    sync.Once // closes it
 	cancel  context.CancelFunc
@@ -198,11 +202,11 @@ func (u *Unit) Live(ctx context.Context) (err error) {
 	if u.missing != nil {
 		return u.missing
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() { cancel(); u.beside.Wait() }()
+	u.life = ctx
 	if u.exit != nil {
-		var watching sync.WaitGroup
-		ctx, cancel := context.WithCancel(ctx)
-		watching.Go(func() { u.exit.watch(ctx, u.Command) })
-		defer func() { cancel(); watching.Wait() }()
+		u.beside.Go(func() { u.exit.watch(ctx, u.Command) })
 	}
 	return u.actor().Run(ctx)
 }
