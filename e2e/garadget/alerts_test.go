@@ -16,6 +16,7 @@ import (
 
 	"github.com/loquet/loquet/e2e"
 	"github.com/loquet/loquet/e2e/homekit"
+	"github.com/loquet/loquet/e2e/mqtt"
 	"github.com/loquet/loquet/hw/garadget/emulator"
 )
 
@@ -185,7 +186,7 @@ func (h *House) leaveOpen(t *testing.T) (target homekit.ID) {
 // out of the house, and nothing of it moves the door.
 func TestLeftOpen(t *testing.T) {
 	t.Parallel()
-	for _, broker := range Brokers() {
+	for _, broker := range mqtt.Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
 			h, r := newAlertHouse(t, broker, "left_open: 10s, repeat: 10s")
@@ -256,7 +257,7 @@ func hours(until time.Time) string {
 // waits. With LOQUET_LONG set, it comes when the quiet hours are over.
 func TestNightAndQuiet(t *testing.T) {
 	t.Parallel()
-	for _, broker := range Brokers() {
+	for _, broker := range mqtt.Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
 			quiet := time.Now().Add(time.Hour)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/mqtt"
 	"github.com/loquet/loquet/hw/garadget/emulator"
 )
 
@@ -40,7 +41,7 @@ func Be() bool {
 }
 
 // Limit is far above what anything here takes, for a machine that is busy.
-const Limit = 60 * time.Second
+const Limit = mqtt.Limit
 
 // Travel is how long the real door takes, from end to end; the board is set to a little more (the firmware
 // takes no less than 5 s, which tests would only wait for).
@@ -102,7 +103,8 @@ func beBoard(words string, in io.Reader, out io.Writer) error {
 			world, err := json.Marshal(struct {
 				emulator.World
 				Refused int `json:"refused"`
-			}{o.Door.Look(), b.Refused()})
+				Reboots int `json:"reboots"`
+			}{o.Door.Look(), b.Refused(), b.Reboots()})
 			if err != nil {
 				return err
 			}
@@ -168,10 +170,12 @@ func (b *Board) Do(t testing.TB, words string) {
 	}
 }
 
-// World is what a person would see, and how often the broker refused the board.
+// World is what a person would see, how often the broker refused the board, and how often that was told to start
+// anew.
 type World struct {
 	emulator.World
 	Refused int `json:"refused"`
+	Reboots int `json:"reboots"`
 }
 
 // Look asks the process.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/loquet/loquet/e2e"
 	"github.com/loquet/loquet/e2e/homekit"
+	"github.com/loquet/loquet/e2e/mqtt"
 	"github.com/loquet/loquet/hw/garadget/emulator"
 )
 
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 // and stuck. The relay's clicks are those of the firmware's table, and no more.
 func TestADay(t *testing.T) {
 	t.Parallel()
-	for _, broker := range Brokers() {
+	for _, broker := range mqtt.Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
 			h := NewHouse(t, lab, broker, nil)
@@ -107,7 +108,7 @@ func TestADay(t *testing.T) {
 // door is never shown closed meanwhile.
 func TestPower(t *testing.T) {
 	t.Parallel()
-	for _, broker := range Brokers() {
+	for _, broker := range mqtt.Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
 			h := NewHouse(t, lab, broker, nil)
@@ -140,10 +141,60 @@ func TestPower(t *testing.T) {
 	}
 }
 
+// A board that somebody tells to start anew in the middle of a move (its firmware knows the order since 1.26)
+// forgets what it was at: its relay clicks no more by it, and the door is closed when it is, and not before.
+func TestReboot(t *testing.T) {
+	t.Parallel()
+	for _, broker := range mqtt.Brokers() {
+		t.Run(broker, func(t *testing.T) {
+			t.Parallel()
+			h := NewHouse(t, lab, broker, nil)
+			b := h.Board(t, emulator.Options{Back: 200 * time.Millisecond})
+			var program mqtt.Account
+			if h.Mosquitto != nil {
+				program = h.Mosquitto.Account(h.Yard, "program")
+			} else {
+				program = h.Adopt(t, lab, "device", "garadget/Barn").Account(h.Loquet, h.Yard)
+			}
+			h.Await(t, "workshop", "closed", Limit)
+			for i, to := range []struct {
+				action, at string
+				end        float64
+			}{{"open", "open", 1}, {"close", "closed", 0}} {
+				h.Order(t, to.action)
+				e2e.Until(t, Limit, func() string {
+					if w := b.Look(t); w.Moving == 0 || w.At < 0.2 || w.At > 0.8 {
+						return fmt.Sprintf("the door half way: %+v", w)
+					}
+					return ""
+				})
+				program.Tell(t, mqtt.Message{Topic: "garadget/Barn/command", Payload: "reboot"})
+				e2e.Until(t, Limit, func() string {
+					if n := b.Look(t).Reboots; n != i+1 {
+						return fmt.Sprintf("the board to start anew %d times, it did %d", i+1, n)
+					}
+					return ""
+				})
+				e2e.Until(t, Limit, func() string {
+					d, w := h.Device(t, "workshop"), b.Look(t)
+					if d.At() == "closed" && w.At > 0 {
+						t.Errorf("it is shown closed, and at %v", w.At)
+					}
+					if w.At != to.end || !d.Available || d.At() != to.at {
+						return fmt.Sprintf("the door %s: %+v, %+v", to.at, w, d)
+					}
+					return ""
+				})
+				b.WantClicks(t, i+1)
+			}
+		})
+	}
+}
+
 // A board with a wrong password does not get in, its owner hears of it, and nothing moves.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
-	for _, broker := range Brokers() {
+	for _, broker := range mqtt.Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
 			h := NewHouse(t, lab, broker, nil)
@@ -170,7 +221,7 @@ func TestWrongPassword(t *testing.T) {
 // of the second; with mosquitto they throw each other out, and neither is believed.
 func TestTwoBoardsOfOneName(t *testing.T) {
 	t.Parallel()
-	for _, broker := range Brokers() {
+	for _, broker := range mqtt.Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
 			h := NewHouse(t, lab, broker, nil)
@@ -225,7 +276,7 @@ func TestABoardWithoutAnAccount(t *testing.T) {
 // A bridge that is stopped, started and killed moves nothing by it, and finds its door again.
 func TestTheBridgeRestarts(t *testing.T) {
 	t.Parallel()
-	for _, broker := range Brokers() {
+	for _, broker := range mqtt.Brokers() {
 		t.Run(broker, func(t *testing.T) {
 			t.Parallel()
 			h := NewHouse(t, lab, broker, nil)

@@ -1,7 +1,6 @@
 package garadget
 
 import (
-	"encoding/json"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/loquet/loquet/e2e"
 	"github.com/loquet/loquet/e2e/homekit"
+	"github.com/loquet/loquet/e2e/mqtt"
 	"github.com/loquet/loquet/hw/garadget/emulator"
 )
 
@@ -23,16 +23,13 @@ type House struct {
 	Broker         string // address and port
 	User, Password string // of the board
 	Owner          *homekit.Controller
-	Mosquitto      *Mosquitto // nil with the broker in loquet
+	Mosquitto      *mqtt.Mosquitto // nil with the broker in loquet
 }
 
-// Brokers are the two kinds of houses: with the broker in loquet, and with mosquitto.
-func Brokers() []string { return []string{"own", "mosquitto"} }
-
-func configuration(mqtt string) string {
+func configuration(broker string) string {
 	return `
 home: {name: Villa Rose, zone: UTC}
-mqtt: ` + mqtt + `
+mqtt: ` + broker + `
 doors:
   workshop:
     name: Workshop
@@ -54,12 +51,12 @@ func NewHouse(t testing.TB, lab *e2e.Lab, broker string, change func(*House, *e2
 	}
 	o := e2e.Options{Host: h.Home}
 	if broker == "mosquitto" {
-		h.Mosquitto = StartMosquitto(t, h.Home)
+		h.Mosquitto = mqtt.StartMosquitto(t, h.Home, "board", "program")
 		h.Broker, h.User, h.Password = h.Mosquitto.Addr, "board", h.Mosquitto.Password("board")
-		o.Config = configuration(`{url: "mqtt://` + h.Broker + `", user: loquet, password_file: "` + h.Mosquitto.Secret + `"}`)
+		o.Config = configuration(h.Mosquitto.Section())
 	} else {
 		h.Broker = h.Home.Addr.String() + ":1883"
-		o.Config = configuration(`{listen: ":1883"}`)
+		o.Config = configuration(mqtt.Own)
 	}
 	if change != nil {
 		change(h, &o)
@@ -72,27 +69,10 @@ func NewHouse(t testing.TB, lab *e2e.Lab, broker string, change func(*House, *e2
 	return h
 }
 
-// Adoption is what `loquet adopt` says.
-type Adoption struct {
-	User     string   `json:"user"`
-	Password string   `json:"password"`
-	Hosts    []string `json:"hosts"`
-	Port     int      `json:"port"`
-	Name     string   `json:"name"`
-}
-
 // Adopt makes an account at loquet's own broker: garadget, or device and a topic, and flags.
-func (h *House) Adopt(t testing.TB, lab *e2e.Lab, what ...string) Adoption {
+func (h *House) Adopt(t testing.TB, lab *e2e.Lab, what ...string) mqtt.Adoption {
 	t.Helper()
-	args := slices.Concat([]string{"adopt"}, what, []string{"--json", "--state", h.Options.State})
-	var n Adoption
-	if err := json.Unmarshal([]byte(e2e.Run(t, e2e.Command{Host: h.Home, Name: lab.Binary(t), Args: args}, Limit)), &n); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(n.Hosts, h.Home.Addr.String()) || n.Port != 1883 {
-		t.Errorf("%+v, want the address at which boards find this machine", n)
-	}
-	return n
+	return mqtt.Adopt(t, lab, h.Loquet, what...)
 }
 
 // Board starts a board named Barn, unless it has another name.

@@ -1,3 +1,3 @@
 // Package nuki runs the example of a Nuki lock with the built binary: a lock in software speaks as the maker's
-// specification says, through the clients of mosquitto, over mosquitto or the broker in loquet.
+// specification says, over mosquitto or the broker in loquet.
 package nuki

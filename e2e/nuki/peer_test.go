@@ -1,146 +1,84 @@
 package nuki
 
 import (
-	"bufio"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
+	"time"
 
-	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/mqtt"
 )
 
-const lockID = "2BB28570"
+const (
+	lockID = "2BB28570"
+	topic  = "nuki/" + lockID + "/"
+)
 
-// account is how the peer gets into the broker.
-type account struct {
-	host           *e2e.Host
-	addr, port     string
-	user, password string
-}
-
-func (a account) args(more ...string) []string {
-	args := []string{"-h", a.addr, "-p", a.port, "-V", "311"}
-	if a.user != "" {
-		args = append(args, "-u", a.user, "-P", a.password)
-	}
-	return append(args, more...)
-}
-
-// say publishes one message with a client of its own. The broker has it when it returns.
-func (a account) say(t *testing.T, id, what, payload string, retain bool) {
-	t.Helper()
-	args := a.args("-q", "1", "-t", "nuki/"+id+"/"+what, "-m", payload)
-	if retain {
-		args = append(args, "-r")
-	}
-	e2e.Run(t, e2e.Command{Host: a.host, Name: "mosquitto_pub", Args: args}, limit)
-}
-
-// peer is a lock. Its session is a mosquitto_sub, which has the lock's will.
+// peer is a lock. It has the lock's will, and says nothing when it connects: see connect.
 type peer struct {
-	account
-	session *e2e.Process
-	out     map[string]io.Writer // for what it says while it obeys
+	*mqtt.Device
 
 	mu     sync.Mutex
-	heard  int
 	orders []string
-	doors  string
+	door   string
 	bolt   string
 }
 
-func startPeer(t *testing.T, a account, bolt string) *peer {
+func startPeer(t *testing.T, a mqtt.Account, bolt string) *peer {
 	t.Helper()
-	for _, name := range []string{"mosquitto_sub", "mosquitto_pub"} {
-		e2e.NeedCommand(t, name, "apt-get install mosquitto-clients")
-	}
-	p := &peer{account: a, out: map[string]io.Writer{}, doors: "2", bolt: bolt}
-	topic := "nuki/" + lockID + "/"
-	for _, what := range []string{"state", "commandResponse", "lockActionEvent"} {
-		args := a.args("-t", topic+what, "-l")
-		if what == "state" {
-			args = append(args, "-r")
-		}
-		p.out[what] = e2e.Start(t, e2e.Command{Host: a.host, Name: "mosquitto_pub", Args: args}).Stdin()
-	}
-	out, in := io.Pipe()
-	p.session = e2e.Start(t, e2e.Command{Host: a.host, Name: "mosquitto_sub", Stdout: in, Args: a.args("-k", "5", "-F", "%t %r %p",
-		"-t", topic+"lockAction", "-t", topic+"lock", "-t", topic+"unlock", "-t", topic+"hello",
-		"--will-topic", topic+"connected", "--will-payload", "false", "--will-retain")})
-	go func() {
-		<-p.session.Done()
-		_ = in.Close()
-	}()
-	go func() {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			p.take(lines.Text())
-		}
-	}()
-	e2e.Until(t, limit, func() string { // it hears before anything is asked of it
-		a.say(t, lockID, "hello", "hello", false)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.heard == 0 {
-			return "the peer to hear: " + p.session.Log()
-		}
-		return ""
-	})
+	p := &peer{door: "2", bolt: bolt}
+	p.Device = mqtt.Start(t, a, mqtt.Options{ID: "Nuki_" + lockID, Keep: 5 * time.Second, Will: mqtt.Message{Topic: topic + "connected", Payload: "false", Retained: true},
+		Filters: []string{topic + "lockAction", topic + "lock", topic + "unlock"}, Heard: p.take}, nil)
 	return p
 }
 
+func (p *peer) tell(what, payload string, retain bool) {
+	p.Say(mqtt.Message{Topic: topic + what, Payload: payload, Retained: retain})
+}
+
 // connect is what a lock says when it comes: everything.
-func (p *peer) connect(t *testing.T) {
-	t.Helper()
-	p.mu.Lock()
-	bolt, door := p.bolt, p.doors
-	p.mu.Unlock()
-	for _, v := range [][2]string{{"connected", "true"}, {"mode", "2"}, {"state", bolt}, {"doorsensorState", door}, {"batteryCritical", "false"}, {"batteryChargeState", "80"}} {
-		p.say(t, lockID, v[0], v[1], true)
-	}
-}
-
-// dies is a lock without batteries: the broker tells.
-func (p *peer) dies(t *testing.T) {
-	p.session.Signal(syscall.SIGKILL)
-	p.session.WaitKilled(t, limit)
-}
-
-func (p *peer) take(line string) {
+func (p *peer) connect() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.heard++
-	what, ok := strings.CutPrefix(line, "nuki/"+lockID+"/")
-	if !ok || strings.HasPrefix(what, "hello") {
-		return
+	for _, v := range [][2]string{{"connected", "true"}, {"mode", "2"}, {"state", p.bolt}, {"doorsensorState", p.door}, {"batteryCritical", "false"}, {"batteryChargeState", "80"}} {
+		p.tell(v[0], v[1], true)
 	}
-	p.orders = append(p.orders, what)
-	action := what[strings.LastIndex(what, " ")+1:]
-	moves := map[string][]string{"1": {"2", "3"}, "2": {"4", "1"}, "3": {"7", "5"}}[action]
-	p.tell("lockActionEvent", action+",172,0,0,0")
-	for _, state := range moves {
-		p.tell("state", state)
-		p.bolt = state
-	}
-	p.tell("commandResponse", "0")
 }
 
-func (p *peer) tell(what, payload string) { _, _ = fmt.Fprintln(p.out[what], payload) }
+// take obeys an order.
+func (p *peer) take(m mqtt.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	order := strings.TrimPrefix(m.Topic, topic) + " " + m.Payload
+	if m.Retained {
+		order += " kept"
+	}
+	p.orders = append(p.orders, order)
+	p.tell("lockActionEvent", m.Payload+",172,0,0,0", false)
+	for _, state := range map[string][]string{"1": {"2", "3"}, "2": {"4", "1"}, "3": {"7", "5"}}[m.Payload] {
+		p.tell("state", state, true)
+		p.bolt = state
+	}
+	p.tell("commandResponse", "0", false)
+}
 
 // turn is a turn that nobody in the house asked for; who is what the lock announces, empty for a key.
-func (p *peer) turn(t *testing.T, state, who string) {
-	t.Helper()
-	if who != "" {
-		p.say(t, lockID, "lockActionEvent", who, false)
-	}
+func (p *peer) turn(state, who string) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if who != "" {
+		p.tell("lockActionEvent", who, false)
+	}
 	p.bolt = state
-	p.mu.Unlock()
-	p.say(t, lockID, "state", state, true)
+	p.tell("state", state, true)
+}
+
+// unheard is a turn while nobody listens.
+func (p *peer) unheard(state string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bolt = state
 }
 
 func (p *peer) told() []string {

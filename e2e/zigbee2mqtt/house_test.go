@@ -1,16 +1,13 @@
 package zigbee2mqtt
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/mqtt"
 )
 
 var lab *e2e.Lab
@@ -21,10 +18,9 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// limit is far above what anything here takes, for a machine that is busy.
-const limit = time.Minute
+const limit = mqtt.Limit
 
-const ownBroker = `mqtt: {listen: ":1883"}`
+const ownBroker = "mqtt: " + mqtt.Own
 
 func example(t *testing.T) string {
 	t.Helper()
@@ -36,29 +32,6 @@ func example(t *testing.T) string {
 		t.Fatal("the example has another broker")
 	}
 	return string(text)
-}
-
-func mosquitto(t *testing.T, host *e2e.Host) (*e2e.Process, func() *e2e.Process) {
-	t.Helper()
-	e2e.NeedCommand(t, "mosquitto", "apt-get install mosquitto")
-	e2e.NeedCommand(t, "mosquitto_pub", "apt-get install mosquitto-clients")
-	file := filepath.Join(e2e.TempDir(t), "mosquitto.conf")
-	text := "user root\nlistener 18831 127.0.0.1\nallow_anonymous true\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	start := func() *e2e.Process {
-		p := e2e.Start(t, e2e.Command{Host: host, Name: "mosquitto", Args: []string{"-c", file}})
-		hello := e2e.Command{Host: host, Name: "mosquitto_pub", Args: []string{"-h", "127.0.0.1", "-p", "18831", "-t", "hello", "-m", "hello"}}
-		e2e.Until(t, limit, func() string {
-			if _, status := e2e.Output(t, hello, limit); status != 0 {
-				return "mosquitto to listen"
-			}
-			return ""
-		})
-		return p
-	}
-	return start(), start
 }
 
 func back(t *testing.T, q *e2e.Loquet, at string) e2e.Device {
@@ -86,34 +59,41 @@ func away(t *testing.T, q *e2e.Loquet) {
 // The example with the broker that is in loquet: Zigbee2MQTT gets an account, and nobody speaks for the lock
 // without one.
 func TestOwnBroker(t *testing.T) {
-	home, _ := lab.Pair(t)
-	e2e.NeedCommand(t, "mosquitto_pub", "apt-get install mosquitto-clients")
+	home, yard := lab.Pair(t)
 	q := lab.Start(t, e2e.Options{Host: home, Config: example(t)})
-	var n struct{ User, Password string }
-	out := e2e.Run(t, e2e.Command{Host: home, Name: lab.Binary(t), Args: []string{"adopt", "zigbee2mqtt", "--json", "--state", q.Options.State}}, limit)
-	if err := json.Unmarshal([]byte(out), &n); err != nil || n.Password == "" {
-		t.Fatalf("%v: %s", err, out)
+	a := mqtt.Adopt(t, lab, q, "zigbee2mqtt").Account(q, yard)
+	locked := mqtt.Message{Topic: topic, Payload: `{"state":"LOCK","lock_state":"locked"}`}
+	stranger := mqtt.Account{Host: yard, Addr: a.Addr}
+	if stranger.Try(locked) == nil {
+		t.Error("a stranger may speak for the lock")
 	}
-	t.Run("it lets nobody in without an account", func(t *testing.T) {
-		args := []string{"-h", home.Addr.String(), "-p", "1883", "-t", topic, "-m", `{"state":"LOCK","lock_state":"locked"}`}
-		if _, status := e2e.Output(t, e2e.Command{Host: home, Name: "mosquitto_pub", Args: args}, limit); status == 0 {
-			t.Error("a stranger may speak for the lock")
-		}
-	})
 	if d := q.Device(t, "front"); d.Available || d.State.Bolt == "secured" {
 		t.Errorf("a lock that nobody heard of is %+v", d)
+	}
+	p := startPeer(t, a)
+	a.Tell(t, mqtt.Message{Topic: "zigbee2mqtt/bridge/state", Payload: `{"state":"online"}`, Retained: true})
+	back(t, q, "secured")
+	q.Must(t, "front", "unlock")
+	back(t, q, "unsecured")
+	if got := p.told(); got != "UNLOCK" {
+		t.Errorf("the lock was told: %s", got)
 	}
 }
 
 // A day in the life of the example's door, with mosquitto in the middle.
 func TestFrontDoor(t *testing.T) {
-	home, _ := lab.Pair(t)
-	broker, again := mosquitto(t, home)
-	p := startPeer(t, account{host: home, addr: "127.0.0.1", port: "18831"})
+	home, yard := lab.Pair(t)
+	broker := mqtt.StartMosquitto(t, home, "zigbee")
+	a := broker.Account(yard, "zigbee")
+	p := startPeer(t, a)
+	bridge := func(state string) {
+		t.Helper()
+		a.Tell(t, mqtt.Message{Topic: "zigbee2mqtt/bridge/state", Payload: `{"state":"` + state + `"}`, Retained: true})
+	}
 	// What the broker kept from another day is nobody's truth, and nobody's turn.
-	p.say(t, topic, `{"state":"UNLOCK","lock_state":"unlocked","action":"unlock","action_user":3,"action_source_name":"keypad"}`, true)
-	p.say(t, "zigbee2mqtt/bridge/state", `{"state":"online"}`, true)
-	q := lab.Start(t, e2e.Options{Host: home, Config: strings.Replace(example(t), ownBroker, `mqtt: {url: "mqtt://127.0.0.1:18831"}`, 1)})
+	a.Tell(t, mqtt.Message{Topic: topic, Payload: `{"state":"UNLOCK","lock_state":"unlocked","action":"unlock","action_user":3,"action_source_name":"keypad"}`, Retained: true})
+	bridge("online")
+	q := lab.Start(t, e2e.Options{Host: home, Config: strings.Replace(example(t), ownBroker, "mqtt: "+broker.Section(), 1)})
 	d := back(t, q, "secured")
 	if d.State.Confidence != "sensed" || p.told() != "" {
 		t.Errorf("at first it is %+v, and was told %q", d.State, p.told())
@@ -165,22 +145,21 @@ func TestFrontDoor(t *testing.T) {
 	told := p.told()
 	t.Log("Zigbee2MQTT ends, and a key is turned meanwhile")
 	p.unheard("unlocked")
-	p.say(t, "zigbee2mqtt/bridge/state", `{"state":"offline"}`, true)
+	bridge("offline")
 	away(t, q)
 	if a := q.Command(t, "front", "unlock"); a.Status != 409 || a.Remedy == "" {
 		t.Errorf("an order to nobody: %+v", a)
 	}
-	p.say(t, "zigbee2mqtt/bridge/state", `{"state":"online"}`, true)
+	bridge("online")
 	back(t, q, "unsecured")
 
 	t.Log("the broker dies")
-	broker.Signal(syscall.SIGKILL)
-	broker.WaitKilled(t, limit)
+	broker.Kill(t)
 	away(t, q)
-	again()
-	p2 := startPeer(t, p.account)
+	p.unheard("locked")
+	broker.Start(t)
 	back(t, q, "secured")
-	if p.told() != told || p2.told() != "" {
-		t.Errorf("the lock was told %q, then %q, before %q", p.told(), p2.told(), told)
+	if p.told() != told {
+		t.Errorf("the lock was told %q, before %q", p.told(), told)
 	}
 }

@@ -1,102 +1,40 @@
 package zigbee2mqtt
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/loquet/loquet/e2e"
+	"github.com/loquet/loquet/e2e/mqtt"
 )
 
 const topic = "zigbee2mqtt/Front door"
 
-// account is how the peer gets into the broker.
-type account struct {
-	host           *e2e.Host
-	addr, port     string
-	user, password string
-}
-
-func (a account) args(more ...string) []string {
-	args := []string{"-h", a.addr, "-p", a.port, "-V", "311"}
-	if a.user != "" {
-		args = append(args, "-u", a.user, "-P", a.password)
-	}
-	return append(args, more...)
-}
-
 // peer is a lock behind Zigbee2MQTT.
 type peer struct {
-	account
-	pub *e2e.Process
+	*mqtt.Device
 
 	mu     sync.Mutex
 	bolt   string // locked, unlocked, not_fully_locked
 	orders []string
-	gets   int
-	heard  int
 	codes  map[int]string
 	saved  int64
 }
 
-func startPeer(t *testing.T, a account) *peer {
+func startPeer(t *testing.T, a mqtt.Account) *peer {
 	t.Helper()
-	for _, name := range []string{"mosquitto_sub", "mosquitto_pub"} {
-		e2e.NeedCommand(t, name, "apt-get install mosquitto-clients")
-	}
-	p := &peer{account: a, bolt: "locked", codes: map[int]string{}}
-	p.pub = e2e.Start(t, e2e.Command{Host: a.host, Name: "mosquitto_pub", Args: a.args("-t", topic, "-l")})
-	out, in := io.Pipe()
-	sub := e2e.Start(t, e2e.Command{Host: a.host, Name: "mosquitto_sub", Stdout: in,
-		Args: a.args("-t", topic+"/set", "-t", topic+"/get", "-t", topic+"/hello", "-F", "%t %r %p")})
-	go func() {
-		<-sub.Done()
-		_ = in.Close()
-	}()
-	go func() {
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			p.take(lines.Text())
-		}
-	}()
-	// It hears before anything is asked of it.
-	e2e.Until(t, limit, func() string {
-		p.say(t, topic+"/hello", "hello", false)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.heard == 0 {
-			return "the peer to hear: " + sub.Log()
-		}
-		return ""
-	})
+	p := &peer{bolt: "locked", codes: map[int]string{}}
+	p.Device = mqtt.Start(t, a, mqtt.Options{ID: "mqttjs_front", Filters: []string{topic + "/set", topic + "/get"}, Heard: p.take}, nil)
 	return p
 }
 
-// say publishes one message with a client of its own.
-func (p *peer) say(t *testing.T, topic, payload string, retain bool) {
-	t.Helper()
-	args := p.args("-t", topic, "-m", payload)
-	if retain {
-		args = append(args, "-r")
-	}
-	e2e.Run(t, e2e.Command{Host: p.host, Name: "mosquitto_pub", Args: args}, limit)
-}
-
-func (p *peer) take(line string) {
+func (p *peer) take(m mqtt.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.heard++
-	rest, ok := strings.CutPrefix(line, topic+"/")
-	if !ok {
-		return
-	}
-	verb, rest, _ := strings.Cut(rest, " ")
-	retained, payload, _ := strings.Cut(rest, " ")
+	verb := strings.TrimPrefix(m.Topic, topic+"/")
 	var o struct {
 		State *string
 		Pin   *struct {
@@ -104,7 +42,7 @@ func (p *peer) take(line string) {
 			Code *string `json:"pin_code"`
 		} `json:"pin_code"`
 	}
-	if json.Unmarshal([]byte(payload), &o) != nil {
+	if json.Unmarshal([]byte(m.Payload), &o) != nil {
 		return
 	}
 	if o.Pin != nil {
@@ -114,13 +52,10 @@ func (p *peer) take(line string) {
 	if o.State == nil {
 		return
 	}
-	if retained != "0" {
+	if m.Retained {
 		p.orders = append(p.orders, "retained")
 	}
-	switch verb {
-	case "get":
-		p.gets++
-	case "set":
+	if verb == "set" {
 		p.orders = append(p.orders, *o.State)
 		p.bolt = map[string]string{"LOCK": "locked", "UNLOCK": "unlocked"}[*o.State]
 	}
@@ -165,7 +100,7 @@ func (p *peer) report(more map[string]any) {
 		all[k] = v
 	}
 	b, _ := json.Marshal(all)
-	_, _ = fmt.Fprintf(p.pub.Stdin(), "%s\n", b)
+	p.Say(mqtt.Message{Topic: topic, Payload: string(b)})
 }
 
 // turn is a turn that nobody in the house asked for.

@@ -48,6 +48,7 @@ type Board struct {
 	pinged   time.Time
 	pulls    atomic.Bool
 	refused  atomic.Int64
+	reboots  atomic.Int64
 	mute     atomic.Bool
 }
 
@@ -79,6 +80,9 @@ func New(o Options) *Board {
 
 // Refused is how often a broker did not let the board in.
 func (b *Board) Refused() int { return int(b.refused.Load()) }
+
+// Reboots is how often it was told to start anew, and did.
+func (b *Board) Reboots() int { return int(b.reboots.Load()) }
 
 // Mute makes the board lose its connection with the next order: it obeys, and nobody hears of it.
 func (b *Board) Mute() { b.mute.Store(true) }
@@ -244,6 +248,7 @@ func (b *Board) command(c string) {
 }
 
 func (b *Board) reboot() {
+	b.reboots.Add(1)
 	b.link.conn.Close() // no goodbye: the will is told
 	b.link, b.clicks, b.timer, b.relay = nil, nil, time.Time{}, time.Time{}
 	b.pulls.Store(false)
