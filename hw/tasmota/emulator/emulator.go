@@ -261,6 +261,19 @@ func (d *Device) Power(n int, on bool) {
 	d.relays[n-1] = on
 }
 
+// Boot is power that comes: every relay is where PowerOnState has it, and no pulse is under way.
+func (d *Device) Boot() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range d.relays {
+		if d.timers[i] != nil {
+			d.timers[i].Stop()
+			d.timers[i] = nil
+		}
+		d.relays[i] = d.resting()
+	}
+}
+
 // Relay is where a relay is.
 func (d *Device) Relay(n int) bool {
 	d.mu.Lock()
