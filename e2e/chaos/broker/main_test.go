@@ -28,27 +28,57 @@ func TestMain(m *testing.M) {
 // back is how soon a board is in reach again.
 const back = 5 * time.Second
 
+// within is how long that may take here: the short form shares its machine with others.
+func within() time.Duration {
+	if long() {
+		return back
+	}
+	return 4 * back
+}
+
 // long reports whether the long form is wanted.
 func long() bool { return os.Getenv("LOQUET_LONG") != "" }
 
-// weigh is what the bridge holds of the machine's memory, in MiB.
-func weigh(t *testing.T, pid int) float64 {
+// weight is what the bridge holds of the machine's memory, in MiB: all of it, and without what it has in common
+// with its file.
+type weight struct{ all, own float64 }
+
+func (w weight) String() string { return fmt.Sprintf("%.1f MiB (%.1f its own)", w.all, w.own) }
+
+// weigh asks the kernel.
+func weigh(t *testing.T, pid int) (w weight) {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Error(err)
-		return 0
+		return w
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		for name, into := range map[string]*float64{"VmRSS:": &w.all, "RssAnon:": &w.own} {
+			rest, ok := strings.CutPrefix(line, name)
+			if !ok {
+				continue
+			}
 			var kib float64
-			_, err = fmt.Sscan(rest, &kib)
-			if err != nil {
+			if _, err = fmt.Sscan(rest, &kib); err != nil {
 				t.Error(err)
 			}
-			return kib / 1024
+			*into = kib / 1024
 		}
 	}
-	t.Error("no VmRSS")
-	return 0
+	if w.all == 0 || w.own == 0 {
+		t.Errorf("no weight: %+v", w)
+	}
+	return w
+}
+
+// rest is what the bridge weighs when nobody wants anything of it, after a while of that.
+func rest(t *testing.T, pid int) weight {
+	t.Helper()
+	span := 2 * time.Second
+	if long() {
+		span = 20 * time.Second
+	}
+	e2e.Apart(t, span)
+	return weigh(t, pid)
 }
