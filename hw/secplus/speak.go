@@ -109,8 +109,8 @@ func laterOf(a, b time.Time) time.Time {
 // button is let go in any case.
 func (k *talk) free(now time.Time) time.Time {
 	at := laterOf(k.rx, k.tx).Add(k.t.quiet)
-	if k.open {
-		at = laterOf(at, k.tx.Add(frames.AnswerTime))
+	if k.open || k.ear.Waits() {
+		at = laterOf(at, k.tx.Add(lateTime))
 	}
 	if k.lead {
 		return at

@@ -51,9 +51,11 @@ type talk struct {
 }
 
 const (
-	freshDoor  = time.Second     // how old the word of a door at rest may be when the button is pressed
-	letGoLimit = time.Second     // after that the button is let go whoever speaks
-	forget     = 5 * time.Second // after that a stray byte is forgotten
+	freshDoor  = time.Second            // how old the word of a door at rest may be when the button is pressed
+	letGoLimit = time.Second            // after that the button is let go whoever speaks
+	forget     = 5 * time.Second        // after that a stray byte is forgotten
+	strays     = 3                      // make a panel
+	lateTime   = 500 * time.Millisecond // in which what is late may come: no other byte of ours before, or it would be taken for something else
 	inject     = 400 * time.Millisecond
 	injectOld  = 2 * time.Second // how often an opener is asked between the words of an old panel
 	hailEvery  = 32              // questions without an answer, and loquet says again what a panel says when it gets power
@@ -219,7 +221,7 @@ func (k *talk) hear(h frames.Heard, at time.Time) {
 	}
 }
 
-// stranger is a word of a panel. Two of them while loquet leads, and it leads no longer.
+// stranger is a word of a panel. Some of them while loquet leads, and it leads no longer.
 func (k *talk) stranger(h frames.Heard, at time.Time) {
 	if at.Sub(k.since) > forget {
 		k.foreign = 0
@@ -235,7 +237,7 @@ func (k *talk) stranger(h frames.Heard, at time.Time) {
 		return
 	}
 	k.pollAt = at.Add(2 * k.t.poll)
-	if k.foreign++; k.foreign > 1 {
+	if k.foreign++; k.foreign >= strays {
 		k.log.Info().Msg("a wall panel asks the opener: loquet listens")
 		k.lead, k.led = false, false
 	}

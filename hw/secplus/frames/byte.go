@@ -87,32 +87,46 @@ type Heard struct {
 }
 
 // Ear tells apart, in the bytes on one wire, what a wall panel says, what the opener answers, and what is only our own
-// byte heard again. It works with and without such an echo. The zero value is ready.
+// byte heard again. It works with and without such an echo, and learns which it is. The zero value is ready.
 type Ear struct {
-	key  byte // the question that has no answer yet; 0: none
-	ours bool
-	at   time.Time // when it was asked, or heard again
-	echo byte      // what we sent and have not heard again; 0: nothing
-	sent time.Time
+	key    byte // the question that has no answer yet; 0: none
+	ours   bool
+	at     time.Time // when it was asked, or heard again
+	echo   byte      // what we sent and have not heard again; 0: nothing
+	sent   time.Time
+	echoes bool // what we send is heard again
+	missed int  // bytes in a row that were not
 }
 
-// Sent says that we are about to send a byte.
+// mostMissed is how many bytes of ours may be lost on a wire with an echo before it counts as one without.
+const mostMissed = 3
+
+// Sent says that we are about to send a byte. Where there is an echo, an answer is one only after it: what comes before
+// belongs to something older.
 func (e *Ear) Sent(b byte, at time.Time) {
+	if e.echo != 0 {
+		e.missed++
+		e.echoes = e.echoes && e.missed < mostMissed
+	}
 	e.echo, e.sent, e.key = b, at, 0
-	if asks(b) {
+	if asks(b) && !e.echoes {
 		e.key, e.ours, e.at = b, true, at
 	}
 }
+
+// Waits reports whether what we sent last is still to be heard again.
+func (e *Ear) Waits() bool { return e.echoes && e.echo != 0 }
 
 // Take takes one byte. ok is false for a byte that says nothing: an echo, filler between messages, a torn answer.
 func (e *Ear) Take(b byte, at time.Time) (h Heard, ok bool) {
 	if e.echo != 0 && at.Sub(e.sent) > echoTime {
 		e.echo = 0
+		e.echoes = false
 	}
 	switch {
 	case e.echo != 0 && b == e.echo: // 0 is an answer too
-		e.echo = 0
-		if asks(b) {
+		e.echo, e.echoes, e.missed = 0, true, 0
+		if e.key = 0; asks(b) {
 			e.key, e.ours, e.at = b, true, at
 		}
 		return Heard{}, false

@@ -53,6 +53,8 @@ func TestEar(t *testing.T) {
 		{"an answer to nothing", "55 00 02", nil},
 		{"an old panel", "37 02 37 >38 38 55", []Heard{{Byte: 0x37}, {Byte: 0x37}, asked(0x38, 0x55, true)}},
 		{"a question in between", "38 39 00", []Heard{{Byte: 0x38}, {Byte: 0x39}, asked(0x39, 0, false)}},
+		{"an answer to something older, where we hear ourselves", ">38 38 55 >39 . 55 39 00", []Heard{asked(0x38, 0x55, true), asked(0x39, 0, true)}},
+		{"we do not hear ourselves any more", ">38 38 55 >38 55 >38 55 >38 55 >38 55", []Heard{asked(0x38, 0x55, true), asked(0x38, 0x55, true)}},
 		{"the panel asks what we just asked", ">38 38 38 55", []Heard{{Byte: 0x38}, asked(0x38, 0x55, false)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
