@@ -57,6 +57,7 @@ type actor[S comparable, R any] struct {
 	publish func(S)
 	notice  func(Notice)
 	awake   *Awake
+	asleep  func() time.Duration // how long the computer has slept since it was started
 	seeds   seeds
 	crew    *Crew
 
@@ -70,9 +71,10 @@ func newActor[S comparable, R any](id string, m machine[S, R], d driver[R], deps
 	if deps.Journal == nil || deps.Memory == nil {
 		return nil, errors.New("device " + id + ": it has no journal or no memory")
 	}
+	seeds := newSeeds()
 	a := &actor[S, R]{
 		id: id, m: m, driver: d, journal: deps.Journal, memory: deps.Memory, publish: deps.Publish, notice: deps.Notice,
-		crew: deps.Crew, awake: deps.Awake, seeds: newSeeds(),
+		crew: deps.Crew, awake: deps.Awake, asleep: seeds.sleeper(sleeper()), seeds: seeds,
 	}
 	s := m.state()
 	a.snapshot.Store(&s)
@@ -92,7 +94,7 @@ func (a *actor[S, R]) ask(ctx context.Context, msg message) (Answer, error) {
 		return Answer{}, a.stopped()
 	}
 	msg.r.id = a.ids.Add(1)
-	msg.r.entered = time.Now()
+	msg.r.entered, msg.r.slept = time.Now(), a.asleep()
 	if at := a.awake.look(msg.r.entered); msg.r.cmd.Arrived.IsZero() || at.Before(msg.r.cmd.Arrived) {
 		msg.r.cmd.Arrived = at
 	}

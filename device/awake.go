@@ -10,10 +10,13 @@ import (
 // after that may have waited in the network all the while, and nothing else tells. One is shared by all
 // devices; nil notices nothing.
 type Awake struct {
+	asleep func() time.Duration
+
 	mu    sync.Mutex
-	beat  time.Time // the last sign of life
-	from  time.Time // before the last standstill
-	until time.Time // until when what is read may have come in it
+	beat  time.Time     // the last sign of life
+	slept time.Duration // how long the computer had slept by then
+	from  time.Time     // before the last standstill
+	until time.Time     // until when what is read may have come in it
 }
 
 // Times of a standstill.
@@ -24,7 +27,11 @@ const (
 )
 
 // NewAwake returns one whose Run must be called.
-func NewAwake() *Awake { return &Awake{beat: time.Now()} }
+func NewAwake() *Awake {
+	a := &Awake{asleep: sleeper()}
+	a.sign(time.Now())
+	return a
+}
 
 // Run gives signs of life until ctx ends.
 func (a *Awake) Run(ctx context.Context) {
@@ -46,7 +53,7 @@ func (a *Awake) Run(ctx context.Context) {
 func (a *Awake) sign(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.beat = now
+	a.beat, a.slept = now, a.asleep()
 }
 
 // look returns how early something that is read now may have come.
@@ -56,9 +63,9 @@ func (a *Awake) look(now time.Time) time.Time {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if now.Sub(a.beat) > stillTime || slept(a.beat, now) {
-		a.from, a.until = a.beat, now.Add(readTime)
-		a.beat = now
+	if slept := a.asleep(); now.Sub(a.beat) > stillTime || slept-a.slept > suspendSlack {
+		a.from, a.until = a.beat.Add(a.slept-slept), now.Add(readTime)
+		a.beat, a.slept = now, slept
 	}
 	if now.Before(a.until) {
 		return a.from

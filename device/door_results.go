@@ -116,7 +116,7 @@ func (m *doorMachine) changedMind(now time.Time) *Refusal {
 	switch {
 	case e.giveUp != nil:
 		return e.giveUp
-	case !e.warned && !e.timer && m.expired(now, e.first), e.warned && slept(e.until, now):
+	case !e.warned && !e.timer && m.expired(now, e.first):
 		return m.refusal(RefusedExpired, nil)
 	case !m.up:
 		return m.refusal(RefusedUnavailable, nil)

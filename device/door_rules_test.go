@@ -146,29 +146,6 @@ func TestStopper(t *testing.T) {
 	}
 }
 
-func TestSlept(t *testing.T) {
-	from := time.Now()
-	awake := from.Add(time.Minute)
-	if slept(from, awake) {
-		t.Error("a minute awake counts as sleep")
-	}
-	// A wall clock that is an hour ahead of the monotonic one: what a suspend leaves.
-	asleep := from.Round(0).Add(time.Hour)
-	if slept(asleep, asleep) {
-		t.Error("no time at all counts as sleep")
-	}
-	r := request{cmd: Command{Arrived: from}, entered: from}
-	if r.expired(from.Add(expiry)) {
-		t.Error("expired at five seconds")
-	}
-	if !r.expired(from.Add(expiry + 1)) {
-		t.Error("not expired after five seconds")
-	}
-	if !r.expired(asleep) {
-		t.Error("a command from before a suspend is not expired")
-	}
-}
-
 func TestTravel(t *testing.T) {
 	s := time.Second
 	for _, c := range []struct {

@@ -41,7 +41,7 @@ func (m *doorMachine) lookAtWarning(now time.Time) {
 	switch {
 	case now.Sub(m.e.beat) > warnStill:
 		m.abort(now, m.refusal(RefusedAborted, nil))
-	case !now.Before(m.e.until):
+	case !now.Before(m.e.until), m.seeds.has(seedCalendar) && !now.Round(0).Before(m.e.until.Round(0)):
 		m.warningOver(now)
 	case now.Sub(m.e.beat) >= warnBeat:
 		m.e.beat = now

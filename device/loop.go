@@ -27,7 +27,7 @@ type loop[S comparable, R any] struct {
 	waiting map[uint64]chan reply
 	timer   *time.Timer
 	timerAt time.Time
-	last    time.Time // of the last step, to notice a suspend
+	slept   time.Duration // how long the computer had slept at the last step
 }
 
 // serve runs the actor until ctx ends. It leaves the outputs to the driver, which knows their rest.
@@ -36,7 +36,7 @@ func (a *actor[S, R]) serve(ctx context.Context) error {
 	defer cancel()
 	l := &loop[S, R]{
 		actor: a, ctx: ctx, inbox: make(chan *message, 64), gone: make(chan struct{}), faults: make(chan error, 1), silent: time.NewTimer(silence),
-		waiting: make(map[uint64]chan reply), timer: time.NewTimer(time.Hour), last: time.Now(),
+		waiting: make(map[uint64]chan reply), timer: time.NewTimer(time.Hour), slept: a.asleep(),
 	}
 	defer l.timer.Stop()
 	defer l.silent.Stop()
@@ -46,8 +46,9 @@ func (a *actor[S, R]) serve(ctx context.Context) error {
 	}
 	l.worker.start(ctx, a.crew, l.lend)
 	l.feed.start(ctx, a.driver.readings)
-	l.m.begin(l.last)
-	l.settle(l.last)
+	now := time.Now()
+	l.m.begin(now)
+	l.settle(now)
 	l.turn.Unlock()
 	for {
 		select {
@@ -126,11 +127,11 @@ func (l *loop[S, R]) lend() {
 
 // wake takes the time, and tells the machine if the computer slept since the last step.
 func (l *loop[S, R]) wake() time.Time {
-	now := time.Now()
-	if slept(l.last, now) {
+	now, slept := time.Now(), l.asleep()
+	if slept-l.slept > suspendSlack {
 		l.m.suspended(now)
 	}
-	l.last = now
+	l.slept = slept
 	return now
 }
 
@@ -138,6 +139,7 @@ func (l *loop[S, R]) receive(now time.Time, msg *message) {
 	switch msg.kind {
 	case messageCommand:
 		l.waiting[msg.r.id] = msg.to
+		msg.r.late = l.slept-msg.r.slept > suspendSlack
 		l.m.command(now, msg.r)
 	case messageLockOut:
 		l.waiting[msg.r.id] = msg.to

@@ -10,5 +10,7 @@ const (
 	seedNoExpiry    = "old-command-obeyed"
 	seedFastEdges   = "edges-too-close"
 	seedNoToken     = "mantrap-ignored"
+	seedCalendar    = "warning-by-the-calendar"
+	seedDreams      = "sleep-by-the-calendar"
 	seedReplay      = "intent-replayed" // by bridge; a device that knows of the run before would refuse it
 )

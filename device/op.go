@@ -69,7 +69,7 @@ const (
 	warnBeat     = 500 * time.Millisecond  // between two looks at a warning
 	warnStill    = 2 * time.Second         // that may pass between them: longer, and the program stood still
 	startTime    = time.Second             // from the end of the warning to the start of the close
-	suspendSlack = 2 * time.Second         // that the wall clock may run ahead before it counts as a suspend
+	suspendSlack = 2 * time.Second         // that the computer may sleep before it counts as a suspend
 	holdTime     = 5 * time.Minute         // that a door keeps its mantrap shut before its owner hears of it
 	refusedTime  = 10 * time.Second        // in which the same refusal is written once
 	maxWaiting   = 16                      // commands that wait behind one in flight
@@ -81,25 +81,21 @@ const (
 type request struct {
 	id      uint64 // 0: the device's own timer asks
 	cmd     Command
-	entered time.Time // when Command was called
+	entered time.Time     // when Command was called
+	slept   time.Duration // how long the computer had slept by then
+	late    bool          // it slept before the machine heard of it
 }
 
 // due is when the machine must have answered.
 func (r request) due() time.Time { return r.entered.Add(answerTime) }
 
-// expired reports whether the command is too old to move anything, by either clock.
+// expired reports whether the command is too old to move anything.
 func (r request) expired(now time.Time) bool {
 	at := r.cmd.Arrived
 	if at.IsZero() {
 		at = r.entered
 	}
-	return now.Sub(at) > expiry || now.Round(0).Sub(at.Round(0)) > expiry || slept(r.entered, now)
-}
-
-// slept reports whether the machine was suspended between two instants: the wall clock went on while
-// the monotonic one stood still. A clock that is set forward looks the same, and is treated the same.
-func slept(from, to time.Time) bool {
-	return to.Round(0).Sub(from.Round(0))-to.Sub(from) > suspendSlack
+	return r.late || now.Sub(at) > expiry
 }
 
 // reply is the one answer to a request.
