@@ -28,7 +28,8 @@ type doorman struct {
 	kept     map[string]int       // bytes of the messages that are kept, by topic
 	keptSum  int
 
-	crush atomic.Int64 // when the house last could not take in all that is said, in ns since 1970
+	born  time.Time    // what is compared is counted from here: the calendar may be set meanwhile
+	crush atomic.Int64 // until when the house cannot take in all that is said, in ns since then
 }
 
 // visitor is a client that got in.
@@ -66,7 +67,7 @@ const (
 )
 
 func newDoorman(server *mochi.Server, o ServerOptions) *doorman {
-	return &doorman{server: server, accounts: o.Accounts, own: o.Own, told: o.Told, visitors: map[*mochi.Client]*visitor{},
+	return &doorman{born: time.Now(), server: server, accounts: o.Accounts, own: o.Own, told: o.Told, visitors: map[*mochi.Client]*visitor{},
 		changes: map[string]*changes{}, quiet: map[string]time.Time{}, kept: map[string]int{}}
 }
 
@@ -258,7 +259,7 @@ func (d *doorman) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packe
 // OnPublishDropped implements mochi.Hook: the house does not keep up.
 func (d *doorman) OnPublishDropped(cl *mochi.Client, _ packets.Packet) {
 	if cl.Net.Listener == forTheHouse {
-		d.crush.Store(time.Now().UnixNano())
+		d.crush.Store(int64(time.Since(d.born) + crushTime))
 	}
 }
 
@@ -267,7 +268,7 @@ func (d *doorman) OnPublishDropped(cl *mochi.Client, _ packets.Packet) {
 func (d *doorman) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
 	if v := d.visitor(cl); v != nil {
 		now := time.Now()
-		if v.talk.much(now) && now.UnixNano()-d.crush.Load() < int64(crushTime) {
+		if v.talk.much(now) && int64(now.Sub(d.born)) < d.crush.Load() {
 			return pk, packets.CodeSuccessIgnore
 		}
 	}

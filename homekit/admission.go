@@ -56,7 +56,7 @@ func (ad *admission) enter(c *conn, pairing func(*conn) bool) (evicted []*conn, 
 		ok = true
 	}
 	if ok && len(ad.order) >= maxConns {
-		ok = evict(stranger) || evict(quietest(ad.order, time.Now()))
+		ok = evict(stranger) || evict(quietest(ad.order, c.s.age()))
 	}
 	if !ok {
 		return evicted, false
@@ -68,14 +68,14 @@ func (ad *admission) enter(c *conn, pairing func(*conn) bool) (evicted []*conn, 
 }
 
 // quietest matches the verified connection that has been idle longest, if that is long enough.
-func quietest(conns []*conn, now time.Time) func(*conn) bool {
+func quietest(conns []*conn, now time.Duration) func(*conn) bool {
 	var found *conn
 	for _, c := range conns {
-		if c.verified.Load() && (found == nil || c.active.Load() < found.active.Load()) {
+		if c.verified.Load() && (found == nil || c.spoke.Load() < found.spoke.Load()) {
 			found = c
 		}
 	}
-	if found == nil || now.UnixNano()-found.active.Load() <= int64(idleAtCapacity) {
+	if found == nil || now-time.Duration(found.spoke.Load()) <= idleAtCapacity {
 		return func(*conn) bool { return false }
 	}
 	return func(c *conn) bool { return c == found }
@@ -105,6 +105,7 @@ func (s *Server) accept(nc net.Conn) {
 		c.ip = addr.Addr().Unmap()
 	}
 	c.active.Store(time.Now().UnixNano())
+	c.spoke.Store(int64(s.age()))
 	evicted, ok := s.admission.enter(c, s.setup.holds)
 	for _, o := range evicted {
 		o.close()

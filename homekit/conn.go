@@ -37,7 +37,8 @@ type conn struct {
 
 	verified atomic.Bool            // the signature of M3 was right
 	who      atomic.Pointer[string] // the controller that made it
-	active   atomic.Int64           // unix nanoseconds of the last request; tells idle sessions apart at capacity
+	active   atomic.Int64           // unix nanoseconds of the last request, for people
+	spoke    atomic.Int64           // the age of the server then; tells idle sessions apart at capacity
 	closing  sync.Once
 }
 
@@ -69,7 +70,8 @@ func (c *conn) serve() {
 		}
 		arrived := time.Now()
 		c.active.Store(arrived.UnixNano())
-		c.s.asked.Store(arrived.UnixNano())
+		c.spoke.Store(int64(c.s.age()))
+		c.s.asked.Store(c.spoke.Load())
 		session := c.session
 		goesOn := c.answer(req)
 		if session != nil {

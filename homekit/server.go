@@ -80,7 +80,8 @@ type Server struct {
 	setup     pairSetup
 	admission admission
 	visits    visits
-	asked     atomic.Int64 // unix nanoseconds of the last request
+	born      time.Time    // what is compared is counted from here: the calendar may be set meanwhile
+	asked     atomic.Int64 // the age of the server at the last request
 	notices   notices
 	buffers   sync.Pool
 	setting   sync.Mutex // SetAccessories, one at a time
@@ -141,6 +142,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
+		born:  time.Now(),
 		seeds: newSeeds(),
 		name:  c.Name, model: c.Model, category: c.Category, addr: c.Addr, timed: c.TimedWrites, onWrite: c.OnWrite,
 		authorize: c.Authorize, settled: c.Settled, identify: c.OnIdentify, onPairings: c.OnPairings, advertise: c.Advertise,
@@ -291,10 +293,18 @@ func (s *Server) recycle(b []byte) {
 	}
 }
 
-// Asked is when the last request came; the zero time if there was none.
+// age is how long there has been this server.
+func (s *Server) age() time.Duration {
+	if s.seeds.has(seedCalendar) {
+		return time.Since(s.born.Round(0))
+	}
+	return time.Since(s.born)
+}
+
+// Asked is when the last request came, by the monotonic clock; the zero time if there was none.
 func (s *Server) Asked() time.Time {
 	if at := s.asked.Load(); at != 0 {
-		return time.Unix(0, at)
+		return s.born.Add(time.Duration(at))
 	}
 	return time.Time{}
 }
