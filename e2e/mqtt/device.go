@@ -21,6 +21,7 @@ type Device struct {
 
 	mu     sync.Mutex
 	client *Client // nil while there is no connection
+	frozen bool
 	visits int
 }
 
@@ -47,6 +48,9 @@ func (d *Device) On(t testing.TB) {
 	before := d.count()
 	off := make(chan struct{})
 	d.off = off
+	d.mu.Lock()
+	d.frozen = false
+	d.mu.Unlock()
 	d.all.Go(func() { d.run(off) })
 	d.Await(t, before+1)
 }
@@ -67,8 +71,18 @@ func (d *Device) Off() {
 }
 
 // Freeze stops the device without a word to anybody, the network among them: the broker finds out by itself.
-// Off takes it away.
+// It lasts until Off.
 func (d *Device) Freeze() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.frozen = true
+	if d.client != nil {
+		d.client.quiet.Store(true)
+	}
+}
+
+// Hush makes the device deaf and dumb for the rest of this connection.
+func (d *Device) Hush() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.client != nil {
@@ -120,6 +134,13 @@ func (d *Device) run(off chan struct{}) {
 		if c, err := d.account.Connect(d.options); err == nil {
 			d.serve(c, off)
 		}
+		d.mu.Lock()
+		frozen := d.frozen
+		d.mu.Unlock()
+		if frozen {
+			<-off
+			return
+		}
 		pause := time.NewTimer(reconnect)
 		select {
 		case <-off:
@@ -141,6 +162,7 @@ func (d *Device) serve(c *Client, off chan struct{}) {
 	default:
 	}
 	d.client = c
+	c.quiet.Store(d.frozen)
 	d.mu.Unlock()
 	if d.hello != nil {
 		d.hello(c)

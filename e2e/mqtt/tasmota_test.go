@@ -52,7 +52,7 @@ func (g *gate) heard(m mqtt.Message) {
 		return
 	}
 	if strings.Contains(m.Topic, "/POWER") && m.Payload != "" && g.mute.Swap(false) {
-		g.Freeze()
+		g.Hush()
 		defer g.Cut()
 	}
 	g.tasmota.Take(m.Topic, m.Payload)
