@@ -33,6 +33,7 @@ type AdoptRequest struct {
 	Kind  string `json:"kind" jsonschema:"required,enum=garadget,enum=device,enum=tasmota,enum=homeassistant,enum=zigbee2mqtt,enum=nuki,description=what it is"`
 	Topic string `json:"topic,omitempty" jsonschema:"description=device and tasmota: the topic that it has for itself"`
 	ID    string `json:"id,omitempty" jsonschema:"description=nuki: the lock's Nuki ID in hexadecimal digits"`
+	Role  string `json:"role,omitempty" jsonschema:"enum=view,enum=lock-only,enum=operate,description=homeassistant: what it may do where the house takes orders over MQTT; view if not given"`
 	Blank bool   `json:"blank,omitempty" jsonschema:"description=garadget: for 15 minutes, let one board in that has no account, and give it this one"`
 }
 
@@ -43,7 +44,8 @@ type Adoption struct {
 	Password string     `json:"password"`
 	Hosts    []string   `json:"hosts"` // IPv4 addresses of this machine
 	Port     int        `json:"port"`
-	Name     string     `json:"name,omitempty"`  // for the device: one that no other has
+	Name     string     `json:"name,omitempty"` // for the device: one that no other has
+	Role     string     `json:"role,omitempty" jsonschema:"description=what it may do, of an account that may give orders"`
 	Until    *time.Time `json:"until,omitempty"` // a board without an account is let in
 }
 

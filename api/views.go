@@ -45,7 +45,7 @@ type Battery struct {
 
 // Cause says who moved a device, or asked for it, and how.
 type Cause struct {
-	Kind  string `json:"kind" jsonschema:"enum=unknown,enum=homekit,enum=matter,enum=code,enum=console,enum=auto-close,enum=auto-relock,enum=exit,enum=outside"`
+	Kind  string `json:"kind" jsonschema:"enum=unknown,enum=homekit,enum=matter,enum=code,enum=console,enum=auto-close,enum=auto-relock,enum=exit,enum=outside,enum=mqtt"`
 	Actor string `json:"actor"`
 	Name  string `json:"name,omitempty"`
 	Place string `json:"place,omitempty"`
@@ -101,13 +101,15 @@ type Health struct {
 const (
 	ProtocolHomeKit = "homekit"
 	ProtocolMatter  = "matter"
+	ProtocolMQTT    = "mqtt"
 )
 
-// Pairing is one controller paired with one HomeKit bridge, or one ecosystem that has added the Matter bridge.
+// Pairing is one controller paired with one HomeKit bridge, one ecosystem that has added the Matter bridge, or one account
+// at the MQTT broker that gives orders.
 type Pairing struct {
 	ID       string    `json:"id"`
-	Bridge   string    `json:"bridge" jsonschema:"description=of HomeKit its id; matter"`
-	Protocol string    `json:"protocol,omitempty" jsonschema:"enum=homekit,enum=matter"`
+	Bridge   string    `json:"bridge" jsonschema:"description=of HomeKit its id; matter; mqtt"`
+	Protocol string    `json:"protocol,omitempty" jsonschema:"enum=homekit,enum=matter,enum=mqtt"`
 	Name     string    `json:"name,omitempty"`
 	Label    string    `json:"label,omitempty" jsonschema:"description=what an ecosystem calls itself"`
 	Role     string    `json:"role" jsonschema:"enum=view,enum=lock-only,enum=operate,enum=manage"`

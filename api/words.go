@@ -145,7 +145,7 @@ func ConfidenceWord(c device.Confidence) string {
 
 // CauseWord is the word of a kind of cause.
 func CauseWord(k device.CauseKind) string {
-	return word(k, "unknown", "homekit", "matter", "code", "console", "auto-close", "auto-relock", "exit", "outside")
+	return word(k, "unknown", "homekit", "matter", "code", "console", "auto-close", "auto-relock", "exit", "outside", "mqtt")
 }
 
 // ActionWord is the word of an action, empty for none.

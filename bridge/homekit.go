@@ -58,7 +58,7 @@ func (a *App) openDevices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.adopt(units)
+	a.adopt(a.cfg, units)
 	a.onStop("devices", a.stopDevices)
 	if err := a.display(ctx, a.cfg, units); err != nil {
 		return err

@@ -48,11 +48,13 @@ func (a *App) openLines(ctx context.Context) (err error) {
 
 // openMQTT connects the house to its broker, where it has one.
 func (a *App) openMQTT() (err error) {
-	a.mqtt, err = mqtt.Open(mqtt.Options{Config: a.cfg.MQTT, Install: a.store.Install(), Storage: a.store.Space("mqtt", store.Precious), Board: a.board, Log: a.log})
+	a.mqtt, err = mqtt.Open(mqtt.Options{Config: a.cfg.MQTT, Install: a.store.Install(), Storage: a.store.Space("mqtt", store.Precious), Roster: a.people,
+		Command: a.Command, Refused: a.refusals.Tell, Board: a.board, Log: a.log})
 	if err != nil || a.mqtt == nil {
 		return err
 	}
 	a.env.UseMQTT(a.mqtt.Connection())
+	a.pairings.MQTT = a.mqtt
 	a.onStop("mqtt", a.mqtt.Stop)
 	return nil
 }

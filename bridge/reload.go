@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/mqtt"
 	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/health"
@@ -186,16 +187,16 @@ func (a *App) take(ctx context.Context, cfg *config.Config, keep map[string]*uni
 	if err := a.display(ctx, cfg, units); err != nil {
 		return err
 	}
-	a.adopt(units)
+	a.adopt(cfg, units)
 	return nil
 }
 
 // adopt makes these the devices of the house.
-func (a *App) adopt(units []*unit.Unit) {
+func (a *App) adopt(cfg *config.Config, units []*unit.Unit) {
 	a.mu.Lock()
 	a.units = units
 	a.mu.Unlock()
-	a.mqtt.Apply(unit.Views(units, a.zone.Load()))
+	a.mqtt.Apply(func() []mqtt.Shown { return unit.InMQTT(cfg, units, a.zone.Load()) })
 	if a.slots != nil {
 		a.slots.Set(unit.Slots(units))
 	}

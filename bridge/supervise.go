@@ -74,7 +74,7 @@ func (a *App) revive(u *unit.Unit) error {
 	a.run(again)
 	unit.Settle(ctx, []*unit.Unit{again}, settleTime)
 	units[i] = again
-	a.adopt(units)
+	a.adopt(a.cfg, units)
 	a.board.Clear(health.DeviceUnavailable, u.ID)
 	return a.display(ctx, a.cfg, units)
 }

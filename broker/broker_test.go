@@ -60,19 +60,23 @@ type house struct {
 	addr    string
 }
 
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, change ...func(*ServerOptions)) *house {
 	t.Helper()
 	h := &house{t: t, rows: &rows{all: map[string][]byte{}}, notices: make(chan Notice, 1000)}
 	accounts, err := OpenAccounts(h.rows)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.server = NewServer(ServerOptions{Listen: "127.0.0.1:0", Accounts: accounts, Log: zerolog.Nop(), Told: func(n Notice) {
+	o := ServerOptions{Listen: "127.0.0.1:0", Accounts: accounts, Log: zerolog.Nop(), Told: func(n Notice) {
 		select {
 		case h.notices <- n:
 		default:
 		}
-	}})
+	}}
+	for _, f := range change {
+		f(&o)
+	}
+	h.server = NewServer(o)
 	h.client = NewClient(ClientOptions{Dial: h.server.Dial, ID: "loquet", Log: zerolog.Nop()})
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup

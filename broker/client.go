@@ -158,6 +158,10 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
+	if answer.SessionPresent { // MQTT 5 3.2.2.1.1: it must not be, and who knows what waits in it
+		_ = l.paho.Disconnect(&paho.Disconnect{}) // it is going anyway
+		return nil, errors.New("the broker resumes a session of another day, which it was told to forget")
+	}
 	return l, nil
 }
 
@@ -232,7 +236,19 @@ func (c *Client) publish(ctx context.Context, m *paho.Publish) error {
 
 // Listen implements hw.MQTT. A filter stays subscribed until the connection ends.
 func (c *Client) Listen(ctx context.Context, filters ...string) <-chan hw.MQTTEvent {
-	e := newEar(filters)
+	return c.listen(ctx, newEar(filters))
+}
+
+// Orders is Listen for topics of orders to the house. What the broker has kept there is not asked for, and a message
+// that is to be kept says so (Retained) when it is heard live as well (MQTT 5 3.8.3.1). No other Listen of this
+// client may name such a topic: the broker may deliver a message once for each.
+func (c *Client) Orders(ctx context.Context, filter string) <-chan hw.MQTTEvent {
+	e := newEar([]string{filter})
+	e.orders = true
+	return c.listen(ctx, e)
+}
+
+func (c *Client) listen(ctx context.Context, e *ear) <-chan hw.MQTTEvent {
 	ctx, cancel := context.WithCancel(ctx)
 	context.AfterFunc(c.life, cancel)
 	go func() {

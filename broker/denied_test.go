@@ -57,12 +57,11 @@ func (o told) want(want string) {
 	}
 }
 
-// A topic that is denied is told once, asked for again over the same connection and over the next, and told
-// to be over when the broker gives it or nobody wants it any more.
-func TestWhatIsDeniedIsToldAndThenOver(t *testing.T) {
-	m := &miser{denies: []string{"a/+", "b"}}
+// foreign is a broker that nobody here wrote, and the way to it.
+func foreign(t *testing.T, hook mochi.Hook) func(context.Context) (net.Conn, error) {
+	t.Helper()
 	server := mochi.New(&mochi.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err := server.AddHook(m, nil); err != nil {
+	if err := server.AddHook(hook, nil); err != nil {
 		t.Fatal(err)
 	}
 	house := newIndoors()
@@ -72,15 +71,21 @@ func TestWhatIsDeniedIsToldAndThenOver(t *testing.T) {
 	if err := server.Serve(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = server.Close() }()
+	t.Cleanup(func() { _ = server.Close() })
 	<-house.serving
+	return func(context.Context) (net.Conn, error) {
+		ours, theirs := net.Pipe()
+		go func() { _ = server.EstablishConnection(forTheHouse, theirs) }()
+		return ours, nil
+	}
+}
+
+// A topic that is denied is told once, asked for again over the same connection and over the next, and told
+// to be over when the broker gives it or nobody wants it any more.
+func TestWhatIsDeniedIsToldAndThenOver(t *testing.T) {
+	m := &miser{denies: []string{"a/+", "b"}}
 	hears := told{t, make(chan string, 16)}
-	c := NewClient(ClientOptions{ID: "loquet", Log: zerolog.Nop(),
-		Dial: func(context.Context) (net.Conn, error) {
-			ours, theirs := net.Pipe()
-			go func() { _ = server.EstablishConnection(forTheHouse, theirs) }()
-			return ours, nil
-		},
+	c := NewClient(ClientOptions{ID: "loquet", Log: zerolog.Nop(), Dial: foreign(t, m),
 		Denied: func(filter string, on bool) {
 			hears.all <- map[bool]string{true: "denied ", false: "over "}[on] + filter
 		}})

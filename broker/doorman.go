@@ -18,6 +18,7 @@ type doorman struct {
 	server   *mochi.Server
 	accounts *Accounts
 	own      []string
+	desk     *OrderDesk // nil: nobody gives orders
 	told     func(Notice)
 
 	mu       sync.RWMutex
@@ -36,6 +37,7 @@ type doorman struct {
 type visitor struct {
 	id     string
 	user   string
+	kind   string // of its account
 	remote string
 	rights Rights
 	rate   rate
@@ -67,7 +69,7 @@ const (
 )
 
 func newDoorman(server *mochi.Server, o ServerOptions) *doorman {
-	return &doorman{born: time.Now(), server: server, accounts: o.Accounts, own: o.Own, told: o.Told, visitors: map[*mochi.Client]*visitor{},
+	return &doorman{born: time.Now(), server: server, accounts: o.Accounts, own: o.Own, desk: o.Orders, told: o.Told, visitors: map[*mochi.Client]*visitor{},
 		changes: map[string]*changes{}, quiet: map[string]time.Time{}, kept: map[string]int{}}
 }
 
@@ -118,7 +120,8 @@ func (d *doorman) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) boo
 	d.mu.Lock()
 	d.visitors[cl] = v
 	d.mu.Unlock()
-	d.told(Notice{Kind: Entered, Client: plain(v.id), Remote: v.remote})
+	d.watch(cl, v)
+	d.told(Notice{Kind: Entered, Client: plain(v.id), User: v.user, Remote: v.remote})
 	d.watchName(v)
 	return true
 }
@@ -149,7 +152,7 @@ func (d *doorman) admit(v *visitor, password string) string {
 	if err != nil {
 		return err.Error()
 	}
-	v.rights = account.Rights.of(v.id)
+	v.rights, v.kind = account.Rights.of(v.id), account.Kind
 	return ""
 }
 
@@ -227,6 +230,9 @@ func (d *doorman) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 		return true
 	}
 	v := d.visitor(cl)
+	if v != nil && write && d.isOrder(topic) {
+		return d.mayOrder(v, topic)
+	}
 	return v != nil && v.may(topic, write) && (!write || !d.ours(topic))
 }
 
@@ -266,11 +272,18 @@ func (d *doorman) OnPublishDropped(cl *mochi.Client, _ packets.Packet) {
 // OnPublish implements mochi.Hook. A command that is to be kept, or was sent before, is no command. When the
 // house does not keep up, those who talk much are not heard: a board that says little is.
 func (d *doorman) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
-	if v := d.visitor(cl); v != nil {
+	v := d.visitor(cl)
+	if v != nil {
 		now := time.Now()
 		if v.talk.much(now) && int64(now.Sub(d.born)) < d.crush.Load() {
 			return pk, packets.CodeSuccessIgnore
 		}
+	}
+	if d.isOrder(pk.TopicName) {
+		if v != nil {
+			d.heard(v, pk)
+		}
+		return pk, packets.CodeSuccessIgnore
 	}
 	if IsCommand(pk.TopicName) && (pk.FixedHeader.Retain || pk.FixedHeader.Dup) {
 		return pk, packets.CodeSuccessIgnore

@@ -17,6 +17,7 @@ const (
 // ear is one listener and what it has not read yet.
 type ear struct {
 	filters []string
+	orders  bool // what is kept is no order
 	out     chan hw.MQTTEvent
 	wake    chan struct{} // something is in the queue
 

@@ -29,7 +29,7 @@ func Dialer(at *url.URL) func(ctx context.Context) (net.Conn, error) {
 		port = map[string]string{"mqtt": "1883", "mqtts": "8883"}[at.Scheme]
 	}
 	address := net.JoinHostPort(at.Hostname(), port)
-	plain := &net.Dialer{Control: giveUp}
+	plain := &net.Dialer{Control: giveUp, KeepAliveConfig: watchful()}
 	if at.Scheme != "mqtts" {
 		return func(ctx context.Context) (net.Conn, error) { return plain.DialContext(ctx, "tcp", address) }
 	}

@@ -30,6 +30,8 @@ type ServerOptions struct {
 	Listen   string // "192.168.1.5:1883"
 	Accounts *Accounts
 	Own      []string // filters of topics that the house alone writes, whatever an account may
+	// Orders is where accounts give orders to the house; nil: nowhere.
+	Orders *OrderDesk
 	// Told hears what the owner should know; it must not wait.
 	Told func(Notice)
 	Log  zerolog.Logger
@@ -54,6 +56,7 @@ type Notice struct {
 	Kind   NoticeKind
 	On     bool
 	Client string
+	User   string // the account of one that was let in; empty: none
 	Remote string // address of the device
 	Detail string
 }
@@ -202,6 +205,25 @@ func (s *Server) Blank(client string) bool {
 	}
 	cl, ok := m.Clients.Get(client)
 	return ok && !cl.Closed() && cl.Net.Listener == forOthers && len(cl.Properties.Username) == 0
+}
+
+// Connected counts the connections of each account.
+func (s *Server) Connected() map[string]int {
+	s.mu.Lock()
+	d := s.door
+	s.mu.Unlock()
+	out := map[string]int{}
+	if d == nil {
+		return out
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, v := range d.visitors {
+		if v.user != "" {
+			out[v.user]++
+		}
+	}
+	return out
 }
 
 // Drop ends the connections of an account, or of everybody who has none with an empty name.

@@ -44,7 +44,7 @@ func (c *Client) wanted(l *link, e *ear) bool {
 func (c *Client) ask(l *link, e *ear) (denied []string, err error) {
 	asked := &paho.Subscribe{}
 	for _, f := range e.filters {
-		asked.Subscriptions = append(asked.Subscriptions, paho.SubscribeOptions{Topic: f})
+		asked.Subscriptions = append(asked.Subscriptions, e.subscription(f))
 	}
 	ctx, cancel := context.WithTimeout(c.life, connectTime)
 	defer cancel()
@@ -59,6 +59,17 @@ func (c *Client) ask(l *link, e *ear) (denied []string, err error) {
 	}
 	return denied, nil
 }
+
+// subscription asks for one filter (MQTT 5 3.8.3.1).
+func (e *ear) subscription(filter string) paho.SubscribeOptions {
+	if e.orders {
+		return paho.SubscribeOptions{Topic: filter, RetainHandling: doNotSend, RetainAsPublished: true, NoLocal: true}
+	}
+	return paho.SubscribeOptions{Topic: filter}
+}
+
+// doNotSend is the retain handling of who does not want to hear what is kept (MQTT 5 3.8.3.1).
+const doNotSend = 2
 
 // heard takes in the broker's answer, and reports whether there is nothing left to ask.
 func (c *Client) heard(l *link, e *ear, denied []string) bool {

@@ -20,19 +20,26 @@ func (a *app) adoptCommand() *cobra.Command {
 		},
 	}
 	blank := false
-	garadget := a.adoptKind("garadget", "A Garadget board: prints the values for its set-up page", &blank)
+	garadget := a.adoptKind("garadget", "A Garadget board: prints the values for its set-up page", func(r *api.AdoptRequest) { r.Blank = blank })
 	garadget.Flags().BoolVar(&blank, "blank", false, "let one board in that has no account, for 15 minutes, and give it this one")
 	cmd.AddCommand(garadget,
 		a.adoptKind("nuki ID", "A Nuki lock, by its Nuki ID: prints the values for its app", nil),
 		a.adoptKind("device TOPIC", "A device that keeps to a topic of its own", nil),
 		a.adoptKind("tasmota TOPIC", "A device with the Tasmota firmware, by its topic", nil),
-		a.adoptKind("homeassistant", "Home Assistant, to see what the house publishes", nil),
+		a.adoptHomeAssistantCommand(),
 		a.adoptKind("zigbee2mqtt", "Zigbee2MQTT", nil),
 		a.adoptFoundCommand(), a.adoptListCommand(), a.adoptRemoveCommand())
 	return cmd
 }
 
-func (a *app) adoptKind(use, short string, blank *bool) *cobra.Command {
+func (a *app) adoptHomeAssistantCommand() *cobra.Command {
+	role := ""
+	cmd := a.adoptKind("homeassistant", "Home Assistant, to see what the house publishes, and to give orders where it takes them", func(r *api.AdoptRequest) { r.Role = role })
+	cmd.Flags().StringVar(&role, "role", "", "what it may do: view (if not given), lock-only or operate")
+	return cmd
+}
+
+func (a *app) adoptKind(use, short string, more func(*api.AdoptRequest)) *cobra.Command {
 	kind, name, _ := strings.Cut(use, " ")
 	args := exactly()
 	if name != "" {
@@ -47,7 +54,10 @@ func (a *app) adoptKind(use, short string, blank *bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := api.AdoptRequest{Kind: kind, Blank: blank != nil && *blank}
+			r := api.AdoptRequest{Kind: kind}
+			if more != nil {
+				more(&r)
+			}
 			switch {
 			case name == "ID":
 				r.ID = args[0]
@@ -99,6 +109,11 @@ func (a *app) printAdoption(n api.Adoption) {
 		if n.Port != 1883 {
 			a.say("   A Nuki lock knows port 1883 alone: write mqtt: {listen: \":1883\"} into the configuration.")
 		}
+	}
+	if n.Role == "view" {
+		a.say("It may look. To let it move doors and locks: loquet pair role %s operate (or lock-only).", n.User)
+	} else if n.Role != "" {
+		a.say("It may %s. loquet pair role %s ROLE changes that, loquet pair doors %s says which doors.", n.Role, n.User, n.User)
 	}
 	a.say("The password is not shown again.")
 }

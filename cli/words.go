@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/device"
 )
 
 // stateWords says what is known of a device, for people.
@@ -90,6 +91,8 @@ func causeWords(c api.Cause) string {
 		return join(who, "HomeKit", " over ")
 	case "matter":
 		return join(who, "Matter", " over ")
+	case "mqtt":
+		return mqttWords(c)
 	case "code":
 		return join(join("code", who, " "), c.Place, " at ")
 	case "console":
@@ -102,6 +105,14 @@ func causeWords(c api.Cause) string {
 		return "by hand or remote"
 	}
 	return ""
+}
+
+// mqttWords names the account beside the name: that is what the broker let in.
+func mqttWords(c api.Cause) string {
+	if c.Name == "" || c.Actor == device.UnverifiedAccount {
+		return join(c.Name, "MQTT", " over ")
+	}
+	return c.Name + " (" + c.Actor + ") over MQTT"
 }
 
 func consoleWords(c api.Cause) string {

@@ -33,6 +33,7 @@ func (k *checker) door(d *Door) {
 	k.shown(at, d.InHomeKit(), d.OwnTile, d.ObstructionSensor, d.TimedWrites)
 	k.oneOf("bad-matter", at.sub("matter"), "a way to show a door to Matter", string(d.Matter),
 		string(MatterContact), string(MatterClosure), string(MatterCovering), string(MatterNone))
+	k.face(at, d.MQTT)
 	if d.Matter == MatterCovering {
 		k.warn("matter-covering", at.sub("matter"), "to an ecosystem this door is a blind: whoever opens all blinds opens it too",
 			"use closure where the ecosystem knows it (SmartThings), or contact; in the ecosystem, keep the door out of groups and scenes")

@@ -131,7 +131,8 @@ func cutPort(s string) (host, port string, found bool) {
 
 func (k *checker) broker(m MQTT) {
 	at := path{"mqtt"}
-	k.oneOf("bad-publish", at.sub("publish"), "something that can be published", m.Publish, PublishStates)
+	k.oneOf("bad-publish", at.sub("publish"), "something that can be published", m.Publish, PublishStates, PublishOrders)
+	k.orders(m, at)
 	switch {
 	case m.Listen == "" && m.URL == "":
 		k.fail("mqtt-which", at, "this says neither where the built-in broker listens nor where another one is",
@@ -155,6 +156,28 @@ func (k *checker) broker(m MQTT) {
 	if u.User != nil {
 		k.fail("secret", at, "the address has a user or a password in it", "write user: and password_file: instead; this file may be read by others")
 	}
+}
+
+// orders judges who may move doors over MQTT. The broker in the process knows which account says what; another one does
+// not tell.
+func (k *checker) orders(m MQTT, at path) {
+	k.oneOf("order-topics", at.sub("order_topics"), "the owner's word for a broker that guards the topics of orders", m.OrderTopics, TopicsDeclared)
+	switch {
+	case m.OrderTopics != "" && (m.URL == "" || !m.TakesOrders()):
+		k.fail("order-topics", at.sub("order_topics"), "this is about orders over another broker, and none are taken there",
+			"remove it: the built-in broker knows who says what")
+	case m.URL != "" && m.TakesOrders() && m.OrderTopics == "":
+		k.fail("order-topics", at.sub("publish"), "another broker does not tell who gives an order: whoever may write there would open the doors",
+			"use the built-in broker (listen:); or let that broker's ACL guard the topics loquet/#, and write order_topics: "+TopicsDeclared)
+	case m.URL != "" && m.TakesOrders():
+		k.warn("orders-unverified", at.sub("order_topics"), "who may write to the topics loquet/# at that broker moves the doors, and the history cannot say who it was",
+			"use the built-in broker (listen:), which knows each account and has a role for it")
+	}
+}
+
+// face is how one door or lock is shown at the broker.
+func (k *checker) face(at path, f MQTTFace) {
+	k.oneOf("bad-mqtt-face", at.sub("mqtt"), "a way to show this at the MQTT broker", string(f), string(MQTTStates), string(MQTTNone))
 }
 
 func (k *checker) timedWrites(at path, t TimedWrites) {

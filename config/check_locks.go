@@ -17,6 +17,7 @@ func (k *checker) lock(l *Lock) {
 	k.line(lineUse{at: at.sub("secured"), device: l.ID, line: l.Secured, end: true})
 	k.line(lineUse{at: at.sub("unsecured"), device: l.ID, line: l.Unsecured, end: true})
 	k.shown(at, l.InHomeKit(), l.OwnTile, false, l.TimedWrites)
+	k.face(at, l.MQTT)
 	traits, known := k.bolt(l, at)
 	if known {
 		k.boltRules(l, at, traits)

@@ -84,11 +84,45 @@ type MQTT struct {
 	URL          string `yaml:"url" jsonschema_description:"another broker instead, such as mqtt://broker.local:1883"`
 	User         string `yaml:"user" jsonschema_description:"the user at the other broker"`
 	PasswordFile string `yaml:"password_file" jsonschema_description:"a file that holds the password, and nothing else"`
-	Publish      string `yaml:"publish" jsonschema:"enum=states" jsonschema_description:"states: doors, locks and contacts are shown at the broker, as Home Assistant finds them; nothing is if not given"`
+	Publish      string `yaml:"publish" jsonschema:"enum=states,enum=states-and-orders" jsonschema_description:"states: doors, locks and contacts are shown at the broker, as Home Assistant finds them; states-and-orders: doors and locks take orders there as well; nothing is shown if not given"`
+	OrderTopics  string `yaml:"order_topics" jsonschema:"enum=owner-declares-protected" jsonschema_description:"needed to take orders over another broker (url), which does not tell who gave them: only those who may move the doors can write to loquet's topics there"`
 }
 
-// PublishStates is the word for a house that shows its devices at the broker, and takes no orders there.
-const PublishStates = "states"
+// Values of MQTT.Publish. Nothing is shown if there is none.
+const (
+	PublishStates = "states"            // devices are shown at the broker, and take no orders there
+	PublishOrders = "states-and-orders" // they do
+)
+
+// TopicsDeclared is the owner's word, in MQTT.OrderTopics, that another broker guards the topics of orders.
+const TopicsDeclared = "owner-declares-protected"
+
+// Publishes reports whether devices are shown at the broker.
+func (m *MQTT) Publishes() bool { return m != nil && m.Publish != "" }
+
+// TakesOrders reports whether doors and locks take orders there.
+func (m *MQTT) TakesOrders() bool { return m != nil && m.Publish == PublishOrders }
+
+// MQTTFace is how a door or lock is shown at the MQTT broker, where the house shows its devices there.
+type MQTTFace string
+
+// Values of MQTTFace. The empty value is what the section mqtt says.
+const (
+	MQTTStates MQTTFace = "states" // it is shown, and takes no orders
+	MQTTNone   MQTTFace = "none"   // it is not shown
+)
+
+// MQTTFaces are those that doors and locks are given, by their ids.
+func (c *Config) MQTTFaces() map[string]MQTTFace {
+	out := map[string]MQTTFace{}
+	for _, d := range c.Doors {
+		out[d.ID] = d.MQTT
+	}
+	for _, l := range c.Locks {
+		out[l.ID] = l.MQTT
+	}
+	return out
+}
 
 // Board is a provider of lines.
 type Board struct {

@@ -59,6 +59,7 @@ type Door struct {
 	ObstructionSensor bool          `yaml:"obstruction_sensor" jsonschema_description:"shows a contact sensor in Apple Home that opens on an obstruction, for automations"`
 	HomeKit           *bool         `yaml:"homekit" jsonschema_description:"false keeps the door out of Apple Home"`
 	Matter            MatterFace    `yaml:"matter" jsonschema:"enum=contact,enum=closure,enum=covering,enum=none" jsonschema_description:"how Matter shows the door: contact (the default) tells whether it is open; closure and covering operate it, and covering moves when somebody opens all blinds; none keeps it out"`
+	MQTT              MQTTFace      `yaml:"mqtt" jsonschema:"enum=states,enum=none" jsonschema_description:"where the section mqtt publishes: states shows the door and takes no orders for it, none keeps it out"`
 	TimedWrites       TimedWrites   `yaml:"timed_writes" jsonschema:"enum=required,enum=accepted" jsonschema_description:"as in the homekit section, for this door"`
 }
 
@@ -128,6 +129,7 @@ type Lock struct {
 	OwnTile      bool          `yaml:"own_tile" jsonschema_description:"shows the lock as an accessory of its own instead of in the bridge; access codes and Home Key in Apple Home want that"`
 	HomeKit      *bool         `yaml:"homekit" jsonschema_description:"false keeps the lock out of Apple Home"`
 	Matter       *bool         `yaml:"matter" jsonschema_description:"false keeps the lock out of Matter"`
+	MQTT         MQTTFace      `yaml:"mqtt" jsonschema:"enum=states,enum=none" jsonschema_description:"where the section mqtt publishes: states shows the lock and takes no orders for it, none keeps it out"`
 	TimedWrites  TimedWrites   `yaml:"timed_writes" jsonschema:"enum=required,enum=accepted" jsonschema_description:"as in the homekit section, for this lock"`
 }
 

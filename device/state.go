@@ -82,7 +82,11 @@ const (
 	CauseAutoRelock           // the lock's own timer
 	CauseExit                 // the request-to-exit button, Place is its line
 	CauseOutside              // wall button, remote or key: seen by the sensors, not sent by us
+	CauseMQTT                 // Actor is the account at the MQTT broker, or UnverifiedAccount
 )
+
+// UnverifiedAccount is the actor of what comes over an MQTT broker that does not tell who asked for it.
+const UnverifiedAccount = "unverified"
 
 // Cause says who moved a door, or asked for it, and how. It holds ids, never names or digits.
 type Cause struct {

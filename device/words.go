@@ -53,7 +53,7 @@ func kindWords() []string {
 	return []string{"", "sectional", "one-piece", "swing", "rolling", "gate-swing", "gate-sliding"}
 }
 func causeWords() []string {
-	return []string{"unknown", "homekit", "matter", "code", "console", "auto-close", "auto-relock", "exit", "outside"}
+	return []string{"unknown", "homekit", "matter", "code", "console", "auto-close", "auto-relock", "exit", "outside", "mqtt"}
 }
 func entryWords() []string {
 	return []string{"unknown", "warning", "intent", "started", "released", "outcome", "observed", "refused", "note"}

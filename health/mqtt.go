@@ -8,6 +8,7 @@ const (
 	MQTTSameName Code = "mqtt-same-name"
 	MQTTTooMuch  Code = "mqtt-too-much"
 	MQTTDenied   Code = "mqtt-denied"
+	MQTTOrder    Code = "mqtt-order"
 )
 
 func mqtt() []Declared {
@@ -31,5 +32,9 @@ func mqtt() []Declared {
 		{MQTTDenied, Error, "The MQTT broker does not let loquet read a topic",
 			"The devices behind it are unavailable. It is asked again every half minute.",
 			"Give loquet's user at that broker the right to read and write the topics of the devices."},
+		{MQTTOrder, Warning, "An order over MQTT was not followed",
+			"An account that may give none asked a door or lock to move, or an order was to be kept by the broker, which would give it again and again. " +
+				"Nothing moved. This is over ten minutes after the last one.",
+			"If it is a device's account, look at that device: somebody may use it. If it is Home Assistant's, use the entity of the door, or publish without retain."},
 	}
 }

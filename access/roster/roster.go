@@ -67,6 +67,17 @@ func (p *Roster) Of(bridge, id string, admin bool) access.Controller {
 	return c
 }
 
+// Recorded returns the record of a controller that has no role of its own, and whether there is one. One that cannot be
+// read stands for no role at all.
+func (p *Roster) Recorded(bridge, id string) (c access.Controller, ok bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if c, ok = p.records[controllerKey(bridge, id)]; ok {
+		return c, true
+	}
+	return access.Controller{ID: id, Bridge: bridge}, p.lost != nil || p.unknown[controllerKey(bridge, id)]
+}
+
 func (p *Roster) Save(c access.Controller) error {
 	raw, err := json.Marshal(c)
 	if err != nil {

@@ -102,7 +102,7 @@ func lastAction(s device.LockState) (int, bool) {
 		return pick(0, 1)
 	case device.CauseAutoRelock:
 		return pick(8, 7)
-	case device.CauseHomeKit, device.CauseMatter, device.CauseConsole, device.CauseAutoClose:
+	case device.CauseHomeKit, device.CauseMatter, device.CauseConsole, device.CauseMQTT, device.CauseAutoClose:
 		return pick(6, 7)
 	default:
 		return 0, false

@@ -147,7 +147,7 @@ func (t *lock) by(c device.Cause) doorlock.Who {
 // source is how an operation came about, in the words of the cluster.
 func source(k device.CauseKind) doorlock.Source {
 	switch k {
-	case device.CauseMatter, device.CauseHomeKit, device.CauseConsole:
+	case device.CauseMatter, device.CauseHomeKit, device.CauseConsole, device.CauseMQTT:
 		return doorlock.SourceRemote
 	case device.CauseCode:
 		return doorlock.SourceKeypad

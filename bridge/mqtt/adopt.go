@@ -54,7 +54,7 @@ func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 	case "tasmota":
 		return broker.Rights{Write: []string{"stat/" + r.Topic + "/#", "tele/" + r.Topic + "/#", r.Topic + "/stat/#", r.Topic + "/tele/#"},
 			Read: []string{"cmnd/" + r.Topic + "/#", r.Topic + "/cmnd/#"}, Packet: small}, true, nil
-	case "homeassistant":
+	case homeAssistant:
 		return broker.Rights{Write: []string{"homeassistant/status"}, Read: []string{"homeassistant/#", "loquet/#"}, Packet: small}, false, nil
 	case "zigbee2mqtt":
 		all := []string{"zigbee2mqtt/#", "homeassistant/#"}
@@ -83,12 +83,22 @@ func (h *House) Adopt(_ context.Context, r api.AdoptRequest) (api.Adoption, erro
 	if err != nil {
 		return api.Adoption{}, err
 	}
+	given, err := role(r)
+	if err != nil {
+		return api.Adoption{}, err
+	}
 	one, password, err := h.accounts.Make(r.Kind, may, bound, time.Now())
 	if err != nil {
 		return api.Adoption{}, err
 	}
+	if err := h.grant(one, given); err != nil {
+		return api.Adoption{}, err
+	}
 	h.options.Log.Info().Str("kind", r.Kind).Str("user", one.User).Msg("an account for an MQTT device was made")
 	n := api.Adoption{Kind: r.Kind, User: one.User, Password: password, Hosts: h.hosts(), Port: h.port()}
+	if h.desk != nil && r.Kind == homeAssistant {
+		n.Role = given.String()
+	}
 	if r.Kind == "garadget" {
 		n.Name = "door" + strings.TrimPrefix(one.User, r.Kind)
 	}
@@ -174,7 +184,10 @@ func (h *House) RemoveAccount(_ context.Context, user string) error {
 		return err
 	}
 	h.server.Drop(user)
-	return nil
+	if _, recorded := h.options.Roster.Recorded(Bridge, user); !recorded {
+		return nil
+	}
+	return h.options.Roster.Forget(Bridge, user)
 }
 
 func (h *House) port() int {

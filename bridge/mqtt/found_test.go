@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -18,37 +19,59 @@ func frame(kind byte, body string) []byte {
 	return append([]byte{kind, byte(len(body)&0x7f | 0x80), byte(len(body) >> 7)}, body...)
 }
 
-// announce publishes messages that are kept, as a device with an account does (MQTT 3.1.1).
-func announce(t *testing.T, h *House, n api.Adoption, messages map[string]string) {
+// peer is a client of the broker with an account (MQTT 3.1.1).
+type peer struct {
+	t *testing.T
+	net.Conn
+}
+
+func enter(t *testing.T, h *House, n api.Adoption, name string) *peer {
 	t.Helper()
 	soon(t, "the broker listens", func() bool { return h.server.Addr() != nil })
 	conn, err := net.Dial("tcp", h.server.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { _ = conn.Close() })
 	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	out := frame(0x10, text("MQTT")+"\x04\xc2\x00\x3c"+text("barn")+text(n.User)+text(n.Password))
+	p := &peer{t, conn}
+	p.write(frame(0x10, text("MQTT")+"\x04\xc2\x00\x3c"+text(name)+text(n.User)+text(n.Password)))
+	p.hears("\x20\x02\x00\x00")
+	return p
+}
+
+func (p *peer) write(b []byte) {
+	p.t.Helper()
+	if _, err := p.Write(b); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *peer) hears(want string) {
+	p.t.Helper()
+	answer := make([]byte, len(want))
+	if _, err := io.ReadFull(p, answer); err != nil || string(answer) != want {
+		p.t.Fatalf("%x, %v, want %x", answer, err, want)
+	}
+}
+
+// ping waits until the broker has taken all that was said.
+func (p *peer) ping() {
+	p.t.Helper()
+	p.write([]byte{0xc0, 0})
+	p.hears("\xd0\x00")
+}
+
+// announce publishes messages that are kept, as a device with an account does.
+func announce(t *testing.T, h *House, n api.Adoption, messages map[string]string) {
+	t.Helper()
+	p := enter(t, h, n, "barn")
 	for topic, payload := range messages {
-		out = append(out, frame(0x31, text(topic)+payload)...)
+		p.write(frame(0x31, text(topic)+payload))
 	}
-	out = append(out, 0xc0, 0) // a ping: its answer comes after all of that was taken
-	if _, err := conn.Write(out); err != nil {
-		t.Fatal(err)
-	}
-	answer := make([]byte, 6)
-	for got := 0; got < len(answer); {
-		k, err := conn.Read(answer[got:])
-		if err != nil {
-			t.Fatalf("%x, %v", answer[:got], err)
-		}
-		got += k
-	}
-	if string(answer) != "\x20\x02\x00\x00\xd0\x00" {
-		t.Fatalf("%x", answer)
-	}
+	p.ping()
 }
 
 // A device with an account of the built-in broker announces itself: it is listed with its section, and what cannot

@@ -14,8 +14,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/loquet/loquet/access/roster"
 	"github.com/loquet/loquet/broker"
 	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/hw"
 )
@@ -25,6 +27,10 @@ type Options struct {
 	Config  *config.MQTT
 	Install string // the identity of the house, for what it publishes
 	Storage broker.Storage
+	Roster  *roster.Roster // what accounts that give orders may do
+	// Command and Refused are the devices and the history of the house, for the orders it takes.
+	Command func(ctx context.Context, id string, c device.Command) (device.Answer, error)
+	Refused func(device.Entry)
 	Board   *health.Board
 	Log     zerolog.Logger
 }
@@ -36,6 +42,7 @@ type House struct {
 	server   *broker.Server // nil with another broker
 	client   *broker.Client
 	shown    *publisher // nil where nothing is published
+	desk     *desk      // nil where no orders are taken
 
 	life   context.Context
 	cancel context.CancelFunc
@@ -45,6 +52,7 @@ type House struct {
 	told map[trouble]last // what strangers caused
 	// boards are the numbers of Garadget boards, by name.
 	boards map[string]string
+	seen   map[string]time.Time // when an account was let in last
 }
 
 // clientID is what the house calls itself at a broker.
@@ -54,6 +62,7 @@ const clientID = "loquet"
 const (
 	maxTold     = 16
 	forgetAfter = 10 * time.Minute
+	toldOnce    = 10 * time.Second // in which the same is logged once
 )
 
 // Open starts the broker or the connection to one; it waits for neither. It returns nil in a house without.
@@ -61,18 +70,24 @@ func Open(o Options) (*House, error) {
 	if o.Config == nil {
 		return nil, nil
 	}
-	h := &House{options: o, told: map[trouble]last{}, boards: map[string]string{}}
+	h := &House{options: o, told: map[trouble]last{}, boards: map[string]string{}, seen: map[string]time.Time{}}
 	c := broker.ClientOptions{ID: clientID, Changed: h.changed, Denied: h.denied, Log: o.Log}
-	publish, node := o.Config.Publish == config.PublishStates, nodeOf(o.Install)
-	if publish {
+	ctx, cancel := context.WithCancel(context.Background())
+	h.life, h.cancel = ctx, cancel
+	node := nodeOf(o.Install)
+	if o.Config.Publishes() {
 		c.WillTopic, c.Will = statusTopic(node), "offline"
+		h.shown = newPublisher(node, o.Config.TakesOrders(), o.Log)
+	}
+	if o.Config.TakesOrders() {
+		h.desk = &desk{node: node, shown: h.shown, may: h.may, command: o.Command, refused: o.Refused, strange: h.strange, log: o.Log, ctx: ctx,
+			line: map[string]chan device.Command{}}
 	}
 	if err := h.choose(&c); err != nil {
+		cancel()
 		return nil, err
 	}
 	h.client = broker.NewClient(c)
-	ctx, cancel := context.WithCancel(context.Background())
-	h.life, h.cancel = ctx, cancel
 	if h.server != nil {
 		h.all.Go(func() {
 			if err := h.server.Run(ctx); err != nil {
@@ -81,10 +96,13 @@ func Open(o Options) (*House, error) {
 		})
 		h.all.Go(func() { h.meet(ctx) })
 	}
-	if publish {
-		h.shown = newPublisher(node, h.client.Keep, o.Log)
-		events := h.client.Listen(ctx, announcements+"/+/"+node+"/+/config", "loquet/"+node+"/+/+")
-		h.all.Go(func() { h.shown.run(ctx, events) })
+	if h.shown != nil {
+		events := h.client.Listen(ctx, keptTopics(node)...)
+		h.all.Go(func() { h.shown.run(ctx, h.client.Keep, events) })
+	}
+	if h.desk != nil && h.server == nil {
+		events := h.client.Orders(ctx, orderTopics(node))
+		h.all.Go(func() { h.desk.listen(events) })
 	}
 	h.all.Go(func() { h.client.Run(ctx) })
 	h.all.Go(func() { h.forget(ctx) })
@@ -99,7 +117,12 @@ func (h *House) choose(c *broker.ClientOptions) error {
 			return err
 		}
 		h.accounts = accounts
-		h.server = broker.NewServer(broker.ServerOptions{Listen: h.options.Config.Listen, Accounts: accounts, Own: ownTopics(nodeOf(h.options.Install)), Told: h.notice, Log: h.options.Log})
+		node := nodeOf(h.options.Install)
+		server := broker.ServerOptions{Listen: h.options.Config.Listen, Accounts: accounts, Own: ownTopics(node), Told: h.notice, Log: h.options.Log}
+		if h.desk != nil {
+			server.Orders = &broker.OrderDesk{Filter: orderTopics(node), Kind: homeAssistant, Take: h.desk.take}
+		}
+		h.server = broker.NewServer(server)
 		c.Dial = h.server.Dial
 		return nil
 	}
@@ -127,6 +150,7 @@ func (h *House) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		h.all.Wait()
+		h.desk.wait()
 		close(done)
 	}()
 	select {
@@ -168,11 +192,25 @@ func (h *House) notice(n broker.Notice) {
 	case n.Kind == broker.PortBusy:
 		h.options.Board.Clear(health.MQTTPortBusy, "")
 	case n.Kind == broker.Entered:
+		h.mu.Lock()
+		h.seen[n.User] = time.Now()
+		h.mu.Unlock()
 		h.welcome(n)
 	case listed:
 		h.options.Log.Warn().Str("client", n.Client).Str("remote", n.Remote).Str("detail", n.Detail).Msg("MQTT device not served")
 		h.tell(code, n)
 	}
+}
+
+// strange tells the owner of what was no order, once in a while of each client.
+func (h *House) strange(code health.Code, n broker.Notice) {
+	h.mu.Lock()
+	was, known := h.told[trouble{code, n.Client}]
+	h.mu.Unlock()
+	if !known || time.Since(was.at) >= toldOnce {
+		h.options.Log.Warn().Str("client", n.Client).Str("user", n.User).Str("remote", n.Remote).Str("detail", n.Detail).Msg("an order over MQTT was not followed")
+	}
+	h.tell(code, n)
 }
 
 // trouble is a problem with one client of the broker.

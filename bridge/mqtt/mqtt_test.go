@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/loquet/loquet/access/roster"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/health"
 )
@@ -34,7 +35,13 @@ func (r *rows) Apply(changes map[string][]byte) error {
 
 func open(t *testing.T, c *config.MQTT, board *health.Board) *House {
 	t.Helper()
-	h, err := Open(Options{Config: c, Storage: &rows{all: map[string][]byte{}}, Board: board, Log: zerolog.Nop()})
+	return openWith(t, Options{Config: c, Board: board})
+}
+
+func openWith(t *testing.T, o Options) *House {
+	t.Helper()
+	o.Storage, o.Roster, o.Log = &rows{all: map[string][]byte{}}, roster.New(&rows{all: map[string][]byte{}}), zerolog.Nop()
+	h, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}

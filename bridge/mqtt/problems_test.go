@@ -49,7 +49,7 @@ func TestARefusalIsOverWhenTheBoardGetsIn(t *testing.T) {
 }
 
 func house(board *health.Board) *House {
-	return &House{options: Options{Board: board, Log: zerolog.Nop()}, told: map[trouble]last{}}
+	return &House{options: Options{Board: board, Log: zerolog.Nop()}, told: map[trouble]last{}, seen: map[string]time.Time{}}
 }
 
 // Who was refused is on the list until it gets in from the same address, or has not tried for ten minutes.

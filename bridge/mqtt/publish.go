@@ -2,31 +2,42 @@ package mqtt
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/config"
+	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
 )
 
+// Shown is a device with what is to be shown of it.
+type Shown struct {
+	api.Device
+	Face    config.MQTTFace
+	Gate    bool // a door that is a gate
+	Stops   bool // a door that can be stopped
+	Springs bool // a lock that locks by itself after each opening
+}
+
 // publisher shows the doors and locks of the house at the broker, in the way Home Assistant finds them (Home
-// Assistant, "MQTT", discovery; "MQTT binary sensor"; "MQTT sensor"). It shows, and takes no orders: there is no
-// topic on which it listens to any.
+// Assistant, "MQTT", discovery; "MQTT binary sensor", "MQTT sensor", "MQTT cover", "MQTT lock", "MQTT button"). It
+// shows; orders come in elsewhere (desk).
 type publisher struct {
-	node string // of this house: two of them at one broker do not disturb each other
-	keep func(ctx context.Context, topic string, payload []byte) error
-	log  zerolog.Logger
+	node   string // of this house: two of them at one broker do not disturb each other
+	orders bool   // doors and locks take orders
+	log    zerolog.Logger
 
 	mu      sync.Mutex
-	known   bool                  // devices are those of the house
-	devices map[string]api.Device // by id
+	known   bool             // devices are those of the house
+	devices map[string]Shown // by id
+	news    int              // changes so far
+	told    int              // of them, those that the broker was told
 	nudge   chan struct{}
 }
 
@@ -49,8 +60,13 @@ func ownTopics(node string) []string {
 	return []string{"loquet/" + node + "/#", announcements + "/+/" + node + "/+/config"}
 }
 
-func newPublisher(node string, keep func(context.Context, string, []byte) error, log zerolog.Logger) *publisher {
-	return &publisher{node: node, keep: keep, log: log, devices: map[string]api.Device{}, nudge: make(chan struct{}, 1)}
+// keptTopics are those that the house keeps at the broker. None of them is one of orders.
+func keptTopics(node string) []string {
+	return []string{announcements + "/+/" + node + "/+/config", "loquet/" + node + "/+/state", "loquet/" + node + "/+/availability"}
+}
+
+func newPublisher(node string, orders bool, log zerolog.Logger) *publisher {
+	return &publisher{node: node, orders: orders, log: log, devices: map[string]Shown{}, nudge: make(chan struct{}, 1)}
 }
 
 // Show takes a new state of a device. It never waits.
@@ -58,26 +74,64 @@ func (h *House) Show(d api.Device) {
 	if h == nil || h.shown == nil {
 		return
 	}
-	h.shown.mu.Lock()
-	h.shown.devices[d.ID] = d
-	h.shown.mu.Unlock()
-	h.shown.wake()
+	p := h.shown
+	p.mu.Lock()
+	if s, there := p.devices[d.ID]; there {
+		s.Device = d
+		p.devices[d.ID] = s
+		p.news++
+	}
+	p.mu.Unlock()
+	p.wake()
 }
 
-// Apply takes the devices that there are from now on; the others are taken back.
-func (h *House) Apply(devices []api.Device) {
+// Apply takes the devices that there are from now on; the others are taken back. It asks for them when no newer state can
+// be shown in between.
+func (h *House) Apply(devices func() []Shown) {
 	if h == nil || h.shown == nil {
 		return
 	}
 	p := h.shown
 	p.mu.Lock()
 	p.known = true
+	p.news++
 	clear(p.devices)
-	for _, d := range devices {
+	for _, d := range devices() {
 		p.devices[d.ID] = d
 	}
 	p.mu.Unlock()
 	p.wake()
+}
+
+// shows reports whether a device is shown at all, ordered whether it takes orders.
+func (p *publisher) shows(d Shown) bool { return d.Face != config.MQTTNone }
+
+func (p *publisher) ordered(d Shown) bool {
+	return p.orders && d.Face == "" && (d.Kind == api.KindDoor || d.Kind == api.KindLock)
+}
+
+// knows reports whether there is such a device.
+func (p *publisher) knows(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, there := p.devices[id]
+	return there
+}
+
+// takes reports whether a device takes an order.
+func (p *publisher) takes(id string, a device.Action) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d, there := p.devices[id]
+	bolt := a == device.ActionLock || a == device.ActionUnlock
+	return there && p.ordered(d) && bolt == (d.Kind == api.KindLock)
+}
+
+// current reports whether the broker was told all that is so.
+func (p *publisher) current() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.told == p.news
 }
 
 func (p *publisher) wake() {
@@ -87,9 +141,12 @@ func (p *publisher) wake() {
 	}
 }
 
+// keeping is how something is left at the broker for whoever comes later; nothing takes it away.
+type keeping func(ctx context.Context, topic string, payload []byte) error
+
 // run keeps what the broker keeps equal to what the house is, until ctx ends. What another run of this house left
 // there, of a door that is gone, is taken away.
-func (p *publisher) run(ctx context.Context, events <-chan hw.MQTTEvent) {
+func (p *publisher) run(ctx context.Context, keep keeping, events <-chan hw.MQTTEvent) {
 	up, sent := false, map[string]string{}
 	for {
 		select {
@@ -103,6 +160,7 @@ func (p *publisher) run(ctx context.Context, events <-chan hw.MQTTEvent) {
 			case e.Topic == "":
 				up = e.Up
 				clear(sent)
+				p.forget()
 			case e.Retained && len(e.Payload) > 0:
 				if _, ours := sent[e.Topic]; !ours {
 					sent[e.Topic] = "\x00" // somebody's: it is replaced, or taken away
@@ -110,133 +168,70 @@ func (p *publisher) run(ctx context.Context, events <-chan hw.MQTTEvent) {
 			}
 		}
 		if up {
-			p.settle(ctx, sent)
+			p.settle(ctx, keep, sent)
 		}
 	}
 }
 
+// forget notes that nobody was told anything.
+func (p *publisher) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.told = -1
+}
+
 // settle brings the broker from what was sent to what is so.
-func (p *publisher) settle(ctx context.Context, sent map[string]string) {
-	wanted, known := p.wanted()
+func (p *publisher) settle(ctx context.Context, keep keeping, sent map[string]string) {
+	wanted, news, known := p.wanted()
 	if !known {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	all := true
 	for topic := range sent {
-		if _, still := wanted[topic]; !still && p.say(ctx, topic, "") {
-			delete(sent, topic)
+		if _, still := wanted[topic]; !still {
+			if p.say(ctx, keep, topic, "") {
+				delete(sent, topic)
+			} else {
+				all = false
+			}
 		}
 	}
 	for _, topic := range slices.Sorted(maps.Keys(wanted)) {
-		if sent[topic] != wanted[topic] && p.say(ctx, topic, wanted[topic]) {
-			sent[topic] = wanted[topic]
+		if sent[topic] == wanted[topic] {
+			continue
 		}
+		if p.say(ctx, keep, topic, wanted[topic]) {
+			sent[topic] = wanted[topic]
+		} else {
+			all = false
+		}
+	}
+	if all {
+		p.mu.Lock()
+		p.told = news
+		p.mu.Unlock()
 	}
 }
 
-func (p *publisher) say(ctx context.Context, topic, payload string) bool {
-	err := p.keep(ctx, topic, []byte(payload))
+func (p *publisher) say(ctx context.Context, keep keeping, topic, payload string) bool {
+	err := keep(ctx, topic, []byte(payload))
 	if err != nil {
 		p.log.Debug().Err(err).Str("topic", topic).Msg("a state was not published")
 	}
 	return err == nil // else it is said again with the next change, or when the broker is back
 }
 
-// wanted is all that the broker shall keep, by topic.
-func (p *publisher) wanted() (map[string]string, bool) {
+// wanted is all that the broker shall keep, by topic, and of how many changes it is the outcome.
+func (p *publisher) wanted() (topics map[string]string, news int, known bool) {
 	p.mu.Lock()
 	devices := slices.Collect(maps.Values(p.devices))
-	known := p.known
+	news, known = p.news, p.known
 	p.mu.Unlock()
-	out := map[string]string{statusTopic(p.node): "online"}
+	topics = map[string]string{statusTopic(p.node): "online"}
 	for _, d := range devices {
-		p.describe(out, d)
+		p.describe(topics, d)
 	}
-	return out, known
-}
-
-// state is what is published of a device. ON is what Home Assistant calls a door that is open, a lock that is not
-// locked; None is unknown.
-type state struct {
-	Open       string `json:"open,omitempty"`
-	Unlocked   string `json:"unlocked,omitempty"`
-	DoorOpen   string `json:"door_open,omitempty"`
-	Position   string `json:"position,omitempty"`
-	Bolt       string `json:"bolt,omitempty"`
-	Confidence string `json:"confidence,omitempty"`
-	Battery    *uint8 `json:"battery,omitempty"`
-}
-
-func said(words map[string]string, value string) string {
-	if w, ok := words[value]; ok {
-		return w
-	}
-	return "None"
-}
-
-func stateOf(d api.Device) state {
-	s := state{Position: d.State.Position, Bolt: d.State.Bolt, Confidence: d.State.Confidence}
-	yesNo := map[string]string{"yes": "ON", "no": "OFF"}
-	switch d.Kind {
-	case api.KindDoor:
-		s.Open = said(map[string]string{"closed": "OFF", "open": "ON", "opening": "ON", "closing": "ON", "stopped": "ON"}, d.State.Position)
-	case api.KindLock:
-		s.Unlocked = said(map[string]string{"secured": "OFF", "unsecured": "ON"}, d.State.Bolt)
-		if d.State.DoorOpen != "" {
-			s.DoorOpen = said(yesNo, d.State.DoorOpen)
-		}
-	case api.KindContact:
-		s.Open = said(yesNo, d.State.Open)
-	}
-	if d.State.Battery != nil {
-		s.Battery = &d.State.Battery.Percent
-	}
-	return s
-}
-
-// describe adds the topics of one device: what it is, whether it is there, and its state.
-func (p *publisher) describe(out map[string]string, d api.Device) {
-	base := "loquet/" + p.node + "/" + d.ID + "/"
-	put := func(topic string, v any) {
-		if text, err := json.Marshal(v); err == nil {
-			out[topic] = string(text)
-		}
-	}
-	s := stateOf(d)
-	if s.Open == "" && s.Unlocked == "" {
-		return // a keypad has nothing to show
-	}
-	put(base+"state", s)
-	out[base+"availability"] = map[bool]string{true: "online", false: "offline"}[d.Available]
-	part := func(component, field, class, name string) {
-		entity := map[string]any{
-			"name": nil, "unique_id": strings.Join([]string{p.node, d.ID, field}, "-"), "device_class": class,
-			"state_topic": base + "state", "value_template": "{{ value_json." + field + " }}",
-			"availability_mode": "all", "availability": []any{map[string]string{"topic": statusTopic(p.node)}, map[string]string{"topic": base + "availability"}},
-			"origin": map[string]string{"name": "loquet"},
-			"device": map[string]any{"identifiers": []string{p.node + "-" + d.ID}, "name": d.Name, "manufacturer": "loquet"},
-		}
-		if name != "" {
-			entity["name"] = name
-		}
-		if component == "sensor" {
-			entity["unit_of_measurement"] = "%"
-		}
-		put(announcements+"/"+component+"/"+p.node+"/"+d.ID+"-"+strings.ReplaceAll(field, "_", "-")+"/config", entity)
-	}
-	switch {
-	case s.Unlocked != "":
-		part("binary_sensor", "unlocked", "lock", "")
-	case d.Kind == api.KindDoor:
-		part("binary_sensor", "open", "garage_door", "")
-	default:
-		part("binary_sensor", "open", "door", "")
-	}
-	if s.DoorOpen != "" {
-		part("binary_sensor", "door_open", "door", "Door")
-	}
-	if s.Battery != nil {
-		part("sensor", "battery", "battery", "Battery")
-	}
+	return topics, news, known
 }

@@ -38,17 +38,27 @@ func (k *keeper) all() (map[string]string, int) {
 	return maps.Clone(k.kept), k.said
 }
 
+// plain are devices with nothing said about how they are shown.
+func plain(devices ...api.Device) func() []Shown {
+	return func() (out []Shown) {
+		for _, d := range devices {
+			out = append(out, Shown{Device: d})
+		}
+		return out
+	}
+}
+
 // What is so is kept at the broker: unknown is None and never closed, a device that does not answer is offline, one
 // that is gone is taken away, also what another run left, and nothing offers an order.
 func TestPublished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const old = "homeassistant/binary_sensor/loquet-house1/shed-open/config"
 		k := &keeper{kept: map[string]string{old: "{}"}}
-		h := &House{shown: newPublisher(nodeOf("house1"), k.keep, zerolog.Nop())}
+		h := &House{shown: newPublisher(nodeOf("house1"), false, zerolog.Nop())}
 		events := make(chan hw.MQTTEvent)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); h.shown.run(ctx, events) }()
+		go func() { defer close(done); h.shown.run(ctx, k.keep, events) }()
 		defer func() { cancel(); <-done }()
 		door := api.Device{ID: "garage", Kind: api.KindDoor, Name: "Garage", State: api.State{Position: "unknown"}}
 		lock := api.Device{ID: "front", Kind: api.KindLock, Name: "Front", Available: true,
@@ -59,7 +69,7 @@ func TestPublished(t *testing.T) {
 		if _, said := k.all(); said != 0 {
 			t.Error("it speaks before it knows its devices")
 		}
-		h.Apply([]api.Device{door, lock, {ID: "pad", Kind: api.KindKeypad}})
+		h.Apply(plain(door, lock, api.Device{ID: "pad", Kind: api.KindKeypad}))
 		events <- hw.MQTTEvent{Up: true, Topic: old, Payload: []byte("{}"), Retained: true}
 		synctest.Wait()
 		kept, _ := k.all()
@@ -97,7 +107,7 @@ func TestPublished(t *testing.T) {
 		if field("garage/state", "open") != "OFF" || kept["loquet/loquet-house1/garage/availability"] != "online" || said != before {
 			t.Errorf("%v", kept)
 		}
-		h.Apply([]api.Device{door})
+		h.Apply(plain(door))
 		synctest.Wait()
 		kept, _ = k.all()
 		for topic := range kept {

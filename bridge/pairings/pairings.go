@@ -25,8 +25,17 @@ const ArmTime = 15 * time.Minute
 type Pairings struct {
 	House   *homekit.House
 	Matter  *commission.Node
+	MQTT    Accounts // nil until there are any
 	Roster  *roster.Roster
 	Changed func() // codes may be there or gone; must not block
+}
+
+// Accounts are those at the MQTT broker that give orders.
+type Accounts interface {
+	Pairings() []api.Pairing
+	Name(account string) string
+	// RemovePairing wraps api.ErrNotFound where there is no such account.
+	RemovePairing(ctx context.Context, account string) error
 }
 
 var _ api.Pairings = (*Pairings)(nil)
@@ -39,6 +48,10 @@ func (p *Pairings) Name(c api.Cause) string {
 	case api.CauseWord(device.CauseMatter):
 		fabric, _, _ := strings.Cut(c.Actor, ":")
 		return p.fabricName(fabric)
+	case api.CauseWord(device.CauseMQTT):
+		if p.MQTT != nil {
+			return p.MQTT.Name(c.Actor)
+		}
 	}
 	return ""
 }
@@ -55,6 +68,9 @@ func (p *Pairings) Pairings(context.Context) ([]api.Pairing, error) {
 		r := p.Roster.Of(commission.Bridge, f.ID, true)
 		out = append(out, api.Pairing{ID: f.ID, Bridge: commission.Bridge, Name: r.Name, Label: f.Name(), Role: r.Role.String(), Doors: r.Doors,
 			Admin: true, Sessions: f.Sessions, LastSeen: f.LastSeen, Protocol: api.ProtocolMatter})
+	}
+	if p.MQTT != nil {
+		out = append(out, p.MQTT.Pairings()...)
 	}
 	return out, nil
 }
@@ -86,6 +102,9 @@ func (p *Pairings) ChangePairing(ctx context.Context, bridge, id string, change 
 	}
 	out := all[i]
 	r := p.Roster.Of(out.Bridge, out.ID, out.Admin)
+	if role, err := access.ParseRole(out.Role); err == nil {
+		r.Role = role // an account's is not what its record alone says
+	}
 	if change.Name != nil {
 		r.Name = *change.Name
 	}
@@ -108,7 +127,7 @@ func (p *Pairings) ChangePairing(ctx context.Context, bridge, id string, change 
 }
 
 // RemovePairing implements api.Pairings. An empty bridge means all of them.
-func (p *Pairings) RemovePairing(_ context.Context, bridge, id string) error {
+func (p *Pairings) RemovePairing(ctx context.Context, bridge, id string) error {
 	var errs []error
 	found := false
 	for _, c := range p.House.Controllers() {
@@ -129,6 +148,11 @@ func (p *Pairings) RemovePairing(_ context.Context, bridge, id string) error {
 			found, errs = true, append(errs, err)
 		default:
 			found, errs = true, append(errs, p.Roster.Forget(commission.Bridge, id))
+		}
+	}
+	if p.MQTT != nil && (bridge == "" || bridge == api.ProtocolMQTT) {
+		if err := p.MQTT.RemovePairing(context.WithoutCancel(ctx), id); !errors.Is(err, api.ErrNotFound) {
+			found, errs = true, append(errs, err)
 		}
 	}
 	if !found {

@@ -14,6 +14,7 @@ import (
 	"github.com/loquet/loquet/accessories/homekit"
 	"github.com/loquet/loquet/accessories/matter"
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/bridge/mqtt"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/hw"
@@ -107,6 +108,25 @@ func InMatter(units []*Unit) (out []matter.Item) {
 		if u.InMatter {
 			out = append(out, u.Matter)
 		}
+	}
+	return out
+}
+
+// InMQTT are the devices as the MQTT broker shall show them.
+func InMQTT(cfg *config.Config, units []*Unit, zone *time.Location) []mqtt.Shown {
+	faces := cfg.MQTTFaces()
+	out := make([]mqtt.Shown, 0, len(units))
+	for _, u := range units {
+		s := mqtt.Shown{Device: u.View(zone), Face: faces[u.ID]}
+		switch {
+		case u.door != nil:
+			c := u.door.Config()
+			s.Gate = c.Kind.Gate()
+			s.Stops = c.Traits.Stops || c.Traits.Drive == device.DrivePulse && c.Traits.Cycle != device.CycleNoStop
+		case u.lock != nil:
+			s.Springs = u.lock.Config().Traits.Drive == device.BoltDriveStrike
+		}
+		out = append(out, s)
 	}
 	return out
 }
@@ -227,13 +247,4 @@ func (u *Unit) Release() error {
 		return fmt.Errorf("%s: %w", u.ID, err)
 	}
 	return nil
-}
-
-// Views are the units as the API shows them.
-func Views(units []*Unit, zone *time.Location) []api.Device {
-	out := make([]api.Device, 0, len(units))
-	for _, u := range units {
-		out = append(out, u.View(zone))
-	}
-	return out
 }
