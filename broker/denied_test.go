@@ -64,7 +64,7 @@ func foreign(t *testing.T, hook mochi.Hook) func(context.Context) (net.Conn, err
 	if err := server.AddHook(hook, nil); err != nil {
 		t.Fatal(err)
 	}
-	house := newIndoors()
+	house := newIndoors(server)
 	if err := server.AddListener(house); err != nil {
 		t.Fatal(err)
 	}

@@ -212,7 +212,16 @@ func TestOrdersOverAnotherBroker(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	mark := listenUp(t, t.Context(), other, "mark")
+	delivered := func() { // the broker says that it took a message before it hands it on
+		t.Helper()
+		if err := other.Publish(t.Context(), "mark", nil); err != nil {
+			t.Fatal(err)
+		}
+		next(t, mark)
+	}
 	say("OPEN", true)
+	delivered()
 	listen := func(c *Client) <-chan hw.MQTTEvent {
 		events := c.Orders(t.Context(), "loquet/villa/+/set")
 		for !next(t, events).Up {
@@ -231,6 +240,7 @@ func TestOrdersOverAnotherBroker(t *testing.T) {
 	}
 	leave()
 	say("OPEN", false)
+	delivered()
 	house, _ = run("loquet")
 	events = listen(house)
 	say("LOCK", false)

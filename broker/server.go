@@ -99,7 +99,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := m.AddHook(door, nil); err != nil {
 		return err
 	}
-	house := newIndoors()
+	house := newIndoors(m)
 	if err := m.AddListener(house); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (s *Server) serve(ctx context.Context, m *mochi.Server) {
 		s.mu.Lock()
 		s.addr = l.Addr()
 		s.mu.Unlock()
-		open := listeners.NewNet(forOthers, l)
+		open := &outdoors{listeners.NewNet(forOthers, l), m}
 		if err := m.AddListener(open); err != nil {
 			s.options.Log.Error().Err(err).Msg("the MQTT broker does not listen")
 			_ = l.Close()
@@ -234,21 +234,9 @@ func (s *Server) Drop(user string) {
 	if m == nil {
 		return
 	}
-	for _, cl := range m.Clients.GetByListener(forOthers) {
+	for _, cl := range inside(m, forOthers) {
 		if string(cl.Properties.Username) == user {
 			cl.Stop(fmt.Errorf("the account changed"))
 		}
 	}
 }
-
-// indoors is the listener of the house's own client: nothing listens there.
-type indoors struct{ serving chan struct{} }
-
-func newIndoors() *indoors { return &indoors{make(chan struct{})} }
-
-func (*indoors) Init(*slog.Logger) error       { return nil }
-func (i *indoors) Serve(listeners.EstablishFn) { close(i.serving) }
-func (*indoors) ID() string                    { return forTheHouse }
-func (*indoors) Address() string               { return "" }
-func (*indoors) Protocol() string              { return "pipe" }
-func (*indoors) Close(all listeners.CloseFn)   { all(forTheHouse) }
