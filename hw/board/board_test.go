@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -19,23 +20,62 @@ import (
 
 // Every relay that is lent is brought to rest before anybody may use one, also one that is lent in the middle of that.
 func TestBroughtToRestFirst(t *testing.T) {
+	for _, middle := range []string{"rest", "ask"} {
+		bubble(t, func(t *testing.T, b *Board, f *far) {
+			first := relay(t, b, "relay-1")
+			f.cut()
+			pass(0)
+			begun, release := f.hold(middle)
+			f.do(func() { f.rested, f.high = nil, map[int]bool{1: true, 2: true} })
+			f.heal()
+			<-begun
+			second := relay(t, b, "relay-2")
+			if here(first) || here(second) {
+				t.Error("a relay is there before all of them are at rest")
+			}
+			release()
+			if !here(first) || !here(second) || !slices.Equal(f.atRest(), []int{1, 2}) || f.level(1) || f.level(2) || len(f.tried()) != 2 {
+				t.Errorf("there: %v, %v; brought to rest: %v, %d connections", here(first), here(second), f.atRest(), len(f.tried()))
+			}
+		})
+	}
+}
+
+// An order that is under way when the connection is made anew comes before its relay is brought to rest.
+func TestAnOrderOnItsWay(t *testing.T) {
 	bubble(t, func(t *testing.T, b *Board, f *far) {
-		first := relay(t, b, "relay-1")
-		f.cut()
-		pass(0)
-		slow, begun := make(chan struct{}), make(chan struct{}, 8)
-		f.do(func() { f.slow, f.begun, f.rested, f.high = slow, begun, nil, map[int]bool{1: true, 2: true} })
-		f.heal()
+		out := relay(t, b, "relay-1")
+		begun, release := f.hold("set")
+		go func() { _ = out.Set(t.Context(), true, time.Second) }()
 		<-begun
-		second := relay(t, b, "relay-2")
-		if here(first) || here(second) {
-			t.Error("a relay is there before all of them are at rest")
+		f.cut()
+		f.heal()
+		pass(300 * time.Millisecond)
+		if len(f.atRest()) != 1 || here(out) {
+			t.Errorf("brought to rest %v, there %v, with an order on its way", f.atRest(), here(out))
 		}
-		f.do(func() { f.slow = nil })
-		close(slow)
-		synctest.Wait()
-		if !here(first) || !here(second) || !slices.Equal(f.atRest(), []int{1, 2}) || f.level(1) || f.level(2) || len(f.tried()) != 2 {
-			t.Errorf("there: %v, %v; brought to rest: %v, %d connections", here(first), here(second), f.atRest(), len(f.tried()))
+		release()
+		if pass(0); f.level(1) || !here(out) || f.heard() != 1 {
+			t.Errorf("high %v, there %v", f.level(1), here(out))
+		}
+	})
+}
+
+// The board may end a pulse by itself: that is nobody else.
+func TestThePulseEnds(t *testing.T) {
+	bubble(t, func(t *testing.T, b *Board, f *far) {
+		out, err := b.Output(t.Context(), "relay-1", hw.OutputOptions{Cap: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Set(t.Context(), true, 10*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		pass(3 * time.Second)
+		f.do(func() { f.high[1] = false })
+		pass(3 * time.Second)
+		if !here(out) || len(f.tried()) != 1 {
+			t.Errorf("the pulse of the board was taken for somebody else's: %v", b.Why())
 		}
 	})
 }
@@ -62,7 +102,7 @@ func TestOrders(t *testing.T) {
 			t.Errorf("an order whose answer is lost: %v, heard %d times", err, f.heard()-1)
 		}
 		f.do(func() { f.lose = false })
-		pass(time.Second)
+		pass(300 * time.Millisecond) // and not only when the pulse is over
 		if !here(out) || f.level(1) || f.heard() != 2 {
 			t.Errorf("there %v, high %v, %d orders", here(out), f.level(1), f.heard())
 		}
@@ -73,8 +113,7 @@ func TestOrders(t *testing.T) {
 func TestBusy(t *testing.T) {
 	bubble(t, func(t *testing.T, b *Board, f *far) {
 		one, two := relay(t, b, "relay-1"), relay(t, b, "relay-2")
-		slow, begun := make(chan struct{}), make(chan struct{}, 1)
-		f.do(func() { f.slow, f.begun = slow, begun })
+		begun, release := f.hold("set")
 		go func() { _ = one.Set(t.Context(), true, time.Second) }()
 		<-begun
 		began := time.Now()
@@ -82,9 +121,7 @@ func TestBusy(t *testing.T) {
 		if took := time.Since(began); !errors.Is(err, device.ErrUnavailable) || errors.Is(err, device.ErrUnsure) || took != 300*time.Millisecond {
 			t.Errorf("%v after %v", err, took)
 		}
-		f.do(func() { f.slow = nil })
-		close(slow)
-		synctest.Wait()
+		release()
 		if f.level(2) || f.heard() != 1 {
 			t.Error("the order that came too late was carried out")
 		}
@@ -169,6 +206,7 @@ func TestWhy(t *testing.T) {
 		"away":     {errors.New("no answer"), "see that it is there"},
 		"strange":  {Unusable("the far board", "switch that off", "it moves %s", "by itself"), "switch that off"},
 		"unsure":   {device.ErrUnsure, "see that it is there"},
+		"both":     {fmt.Errorf("%w: %w", device.ErrUnavailable, device.ErrUnsure), "see that it is there"},
 		"explains": {&hw.OpError{Op: "ask", Err: errors.New("an echo"), Hint: "switch the echo off"}, "switch the echo off"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +246,11 @@ func TestRefused(t *testing.T) {
 		if err := first.Set(t.Context(), true, time.Second); errors.Is(err, device.ErrUnsure) || err == nil || b.Why() != nil {
 			t.Errorf("an order that is refused: %v; the board: %v", err, b.Why())
 		}
-		f.do(func() { f.refuse = nil })
+		f.do(func() { f.refuse, f.high[1] = nil, true })
+		pass(time.Second + 300*time.Millisecond)
+		if !here(first) || f.level(1) {
+			t.Error("after an order that was refused nobody sees that somebody else switches the relay")
+		}
 	})
 }
 
@@ -260,6 +302,29 @@ func TestInputs(t *testing.T) {
 		}
 		if _, err := in.Read(t.Context()); !errors.Is(err, hw.ErrClosed) {
 			t.Errorf("a closed input: %v", err)
+		}
+	})
+}
+
+// A question over the connection before says nothing of the one that is.
+func TestAnOldQuestion(t *testing.T) {
+	bubble(t, func(t *testing.T, b *Board, f *far) {
+		in, err := b.Input(t.Context(), "input-1", hw.InputOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass(0)
+		begun, release := f.hold("ask")
+		failed := make(chan error, 1)
+		go func() { _, err := in.Read(t.Context()); failed <- err }()
+		<-begun
+		f.do(func() { f.held = "" }) // but that one question
+		f.cut()
+		f.heal()
+		pass(300 * time.Millisecond)
+		release()
+		if err := <-failed; err == nil || b.Why() != nil || len(f.tried()) != 2 {
+			t.Errorf("%v; the board: %v, %d connections", err, b.Why(), len(f.tried()))
 		}
 	})
 }

@@ -24,14 +24,15 @@ type far struct {
 	tries  []time.Time
 	urgent bool // the last try
 	high   map[int]bool
-	inputs map[int]bool  // what it tells of them
-	rested []int         // over all connections
-	sets   int           // orders away from rest that it heard
-	early  bool          // it heard one for a relay that was not brought to rest over that connection
-	lose   bool          // it obeys and does not answer
-	refuse error         // it does not obey
-	slow   chan struct{} // until it is closed, relays do not come to rest and orders are not answered
-	begun  chan struct{} // told of each that waits for that; nil: nobody is told
+	inputs map[int]bool // what it tells of them
+	rested []int        // over all connections
+	sets   int          // orders away from rest that it heard
+	early  bool         // it heard one for a relay that was not brought to rest over that connection
+	lose   bool         // it obeys and does not answer
+	refuse error        // it does not obey
+	held   string       // "ask", "rest" or "set": what waits until slow is closed
+	slow   chan struct{}
+	begun  chan struct{} // told of each that waits
 }
 
 func newFar() *far {
@@ -43,6 +44,17 @@ func (f *far) do(what func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	what()
+}
+
+// hold has one kind of question or order wait until the returned function is called; begun is told of each.
+func (f *far) hold(what string) (begun <-chan struct{}, release func()) {
+	slow, told := make(chan struct{}), make(chan struct{}, 8)
+	f.do(func() { f.held, f.slow, f.begun = what, slow, told })
+	return told, func() {
+		f.do(func() { f.held = "" })
+		close(slow)
+		synctest.Wait()
+	}
 }
 
 // get reads what is guarded.
@@ -105,6 +117,7 @@ func (w *wire) Changed() <-chan struct{} { return w.changed }
 func (w *wire) Gone() <-chan struct{}    { return w.gone }
 
 func (w *wire) Ask(_ context.Context, what Asked) (Status, error) {
+	_ = w.wait("ask") // it may end meanwhile
 	w.far.mu.Lock()
 	defer w.far.mu.Unlock()
 	if w.ended {
@@ -121,7 +134,7 @@ func (w *wire) Ask(_ context.Context, what Asked) (Status, error) {
 }
 
 func (w *wire) Rest(_ context.Context, r Relay) error {
-	if err := w.wait(); err != nil {
+	if err := w.wait("rest"); err != nil {
 		return err
 	}
 	w.far.mu.Lock()
@@ -136,7 +149,7 @@ func (w *wire) Set(ctx context.Context, o Order) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := w.wait(); err != nil {
+	if err := w.wait("set"); err != nil {
 		return err
 	}
 	w.far.mu.Lock()
@@ -152,17 +165,15 @@ func (w *wire) Set(ctx context.Context, o Order) error {
 	return nil
 }
 
-func (w *wire) wait() error {
+func (w *wire) wait(what string) error {
 	w.far.mu.Lock()
-	slow, begun, err := w.far.slow, w.far.begun, w.far.refuse
+	held, slow, begun, err := w.far.held == what, w.far.slow, w.far.begun, w.far.refuse
 	if w.ended {
 		err = errBroken
 	}
 	w.far.mu.Unlock()
-	if slow != nil && err == nil {
-		if begun != nil {
-			begun <- struct{}{}
-		}
+	if held && err == nil {
+		begun <- struct{}{}
 		<-slow
 	}
 	return err

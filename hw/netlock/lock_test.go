@@ -173,6 +173,12 @@ func TestSend(t *testing.T) {
 				if p.sent.Load() != 1 {
 					t.Errorf("sent %d times", p.sent.Load())
 				}
+				left := 0
+				l.Do(func() { left = len(l.waits) })
+				synctest.Wait()
+				if waiting := c.want == "still waiting"; (left == 1) != waiting {
+					t.Errorf("%d wait", left)
+				}
 			})
 		})
 	}
@@ -232,6 +238,24 @@ func TestFail(t *testing.T) {
 
 // timeless is a test without a deadline, which may not be asked for in a bubble.
 type timeless struct{ rapid.TB }
+
+// An alarm that comes while the lock's goroutine is at something else, which stops it, does not come.
+func TestStoppedAtTheLastMoment(t *testing.T) {
+	bubble(t, func(t *testing.T, l *Lock[string], _ *post) {
+		var a Alarm
+		rang := false
+		l.Do(func() {
+			l.Alarm(&a, time.Second, func() { rang = true })
+			time.Sleep(2 * time.Second)
+			a.Stop()
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if rang {
+			t.Error("it came")
+		}
+	})
+}
 
 // An alarm comes when it was last set to, once, and not after it was stopped, whatever it was set to before.
 func TestAlarm(t *testing.T) {
