@@ -29,6 +29,39 @@ func BenchmarkRecord(b *testing.B) {
 	b.ReportMetric(float64(lat[len(lat)-1].Nanoseconds()), "max-ns")
 }
 
+// BenchmarkColdRecord is the same on a processor whose caches went to others meanwhile, as they do between two
+// moves of a door: the row that comes after a pause, and the one right behind it. What is left of the row when
+// nothing is fetched from memory is BenchmarkRecord's.
+func BenchmarkColdRecord(b *testing.B) {
+	o := small()
+	o.manual = false
+	j := open(b, b.TempDir(), o).Journal()
+	ctx := context.Background()
+	others := make([]byte, 64<<20)
+	var first, next []time.Duration
+	record := func() time.Duration {
+		start := time.Now()
+		if _, err := j.Record(ctx, intent("garage")); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start)
+	}
+	for b.Loop() {
+		if err := j.Flush(ctx); err != nil { // its sync is over: the pause is one
+			b.Fatal(err)
+		}
+		for i := 0; i < len(others); i += 64 {
+			others[i]++
+		}
+		first, next = append(first, record()), append(next, record())
+	}
+	for name, took := range map[string][]time.Duration{"first": first, "next": next} {
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)/10].Nanoseconds()), name+"-p10-ns")
+		b.ReportMetric(float64(took[len(took)/2].Nanoseconds()), name+"-p50-ns")
+	}
+}
+
 func BenchmarkApply(b *testing.B) {
 	for _, kind := range []string{"plain", "precious"} {
 		b.Run(kind, func(b *testing.B) {
