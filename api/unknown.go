@@ -7,15 +7,17 @@ import (
 )
 
 // UnknownCode is what a place of a lock holds that no code of the house put there: somebody typed it at the lock itself, or
-// another system wrote it.
+// another system wrote it, or it is a code that was taken back and is not off the lock yet.
 type UnknownCode struct {
 	Lock   string    `json:"lock"`
 	Slot   int       `json:"slot"`
 	Off    bool      `json:"off,omitempty" jsonschema:"description=the lock says that it opens nothing"`
 	Digits int       `json:"digits,omitempty" jsonschema:"description=how many; absent: the lock does not show them"`
-	First  time.Time `json:"first" jsonschema:"description=when it was seen first"`
-	Seen   time.Time `json:"seen" jsonschema:"description=when it was seen last"`
+	First  time.Time `json:"first,omitzero" jsonschema:"description=when it was seen first"`
+	Seen   time.Time `json:"seen,omitzero" jsonschema:"description=when it was seen last"`
 	Left   bool      `json:"left,omitempty" jsonschema:"description=the owner knows of it"`
+	Going  string    `json:"going,omitempty" jsonschema:"description=the id of a code that was taken back: it may still open and is being taken off the lock"`
+	Why    string    `json:"why,omitempty" jsonschema:"description=why it is not off the lock yet"`
 }
 
 // AdoptCodeRequest is the body of POST /api/v1/codes/unknown/{lock}/{slot}/adopt.

@@ -113,7 +113,7 @@ func villa(now time.Time) *apitest.House {
 // start serves the house in a folder of state until the test ends.
 func start(h *apitest.House, folder string, stop func(func())) error {
 	ledger := &apitest.Ledger{}
-	ledger.Found(api.UnknownCode{Lock: "front", Slot: 3, Digits: 6, First: time.Now(), Seen: time.Now()}, api.UnknownCode{Lock: "front", Slot: 9, First: time.Now(), Seen: time.Now()})
+	ledger.Found(api.UnknownCode{Lock: "front", Slot: 3, Digits: 6, First: time.Now(), Seen: time.Now()}, api.UnknownCode{Lock: "front", Slot: 9, First: time.Now(), Seen: time.Now()}, api.UnknownCode{Lock: "front", Slot: 12, Going: "code-99", Why: "the lock does not answer"})
 	s, err := api.New(h, api.Options{Log: zerolog.Nop(), Stream: h.Stream, Pairings: h, Keeper: keeper(), Clock: wallClock(), Ledger: ledger, Keypads: ledger, Stays: guests(), Sim: h, Tokens: &apitest.Space{}, Version: api.Version{Version: "1.2.3"}})
 	if err != nil {
 		return err

@@ -22,6 +22,10 @@ func (a *app) copiesTable(ctx context.Context, c *client.Client, codes []api.Cod
 		}
 	}
 	for _, u := range unknown {
+		if u.Going != "" {
+			rows = append(rows, []string{u.Going, "-", u.Lock, fmt.Sprintf("lock, place %d", u.Slot), goingWords(u)})
+			continue
+		}
 		what := "found " + ago(u.First, time.Now())
 		if u.Left {
 			what += ", left"

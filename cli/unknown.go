@@ -75,7 +75,10 @@ func (a *app) listUnknown(cmd *cobra.Command) error {
 	}
 	rows := make([][]string, len(found))
 	for i, u := range found {
-		rows[i] = []string{u.Lock, fmt.Sprint(u.Slot), digitsWords(u), ago(u.First, time.Now()), ago(u.Seen, time.Now()), leftWords(u)}
+		rows[i] = []string{u.Lock, fmt.Sprint(u.Slot), digitsWords(u), "-", "-", leftWords(u)}
+		if u.Going == "" {
+			rows[i][3], rows[i][4] = ago(u.First, time.Now()), ago(u.Seen, time.Now())
+		}
 	}
 	a.table([]string{"LOCK", "PLACE", "KIND", "FOUND", "SEEN", "NOW"}, rows)
 	return nil
@@ -83,6 +86,8 @@ func (a *app) listUnknown(cmd *cobra.Command) error {
 
 func digitsWords(u api.UnknownCode) string {
 	switch {
+	case u.Going != "":
+		return "code " + u.Going
 	case u.Off:
 		return "switched off"
 	case u.Digits == 0:
@@ -92,10 +97,22 @@ func digitsWords(u api.UnknownCode) string {
 }
 
 func leftWords(u api.UnknownCode) string {
-	if u.Left {
+	switch {
+	case u.Going != "":
+		return goingWords(u)
+	case u.Left:
 		return "left"
 	}
 	return "adopt, clear or leave it"
+}
+
+// goingWords are for a code that was taken back.
+func goingWords(u api.UnknownCode) string {
+	words := "removed, may still open"
+	if u.Why != "" {
+		words += ": " + u.Why
+	}
+	return words
 }
 
 func (a *app) decideUnknown(cmd *cobra.Command, lock, place string, f unknownFlags) error {

@@ -84,7 +84,7 @@ func (l *lock) places(first int) (out []int) {
 const (
 	roundsEvery = 7 * 24 * time.Hour
 	mostVisits  = 3
-	roundWait   = time.Hour // after a slot that was not read
+	roundWait   = 10 * time.Minute // after a slot that was not read
 )
 
 // round reads some slots that were not read for long. That they cannot be read is nobody's trouble: nothing waits for

@@ -16,6 +16,7 @@ import (
 // Locks are the locks that keep codes of their own. Their errors are those of access/copies.
 type Locks interface {
 	Found() []copies.Found
+	Going() []copies.Copy
 	Leave(lock string, slot int) error
 	Reveal(ctx context.Context, lock string, slot int) (device.Keys, error)
 	Clear(ctx context.Context, lock string, slot int) error
@@ -32,6 +33,9 @@ func (p *People) UnknownCodes(context.Context) ([]api.UnknownCode, error) {
 	var out []api.UnknownCode
 	for _, f := range p.Locks.Found() {
 		out = append(out, api.UnknownCode{Lock: f.Lock, Slot: f.Slot, Off: f.Off, Digits: f.Digits, First: f.First.In(p.Zone()), Seen: f.Seen.In(p.Zone()), Left: f.Left})
+	}
+	for _, c := range p.Locks.Going() {
+		out = append(out, api.UnknownCode{Lock: c.Lock, Slot: c.Slot, Going: c.Code, Why: c.Why})
 	}
 	return out, nil
 }

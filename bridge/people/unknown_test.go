@@ -19,6 +19,10 @@ func (l locks) Found() (out []copies.Found) {
 	return out
 }
 
+func (l locks) Going() []copies.Copy {
+	return []copies.Copy{{Code: "gone", Lock: "attic", Slot: 4, State: copies.Removing, Why: "the lock does not answer"}}
+}
+
 func (l locks) at(lock string, n int) error {
 	if _, ok := l[n]; lock == "front" && !ok {
 		return copies.ErrNothingFound
@@ -107,7 +111,7 @@ func TestUnknownCodes(t *testing.T) {
 	if err := p.LeaveUnknownCode(t.Context(), "front", 4); err != nil {
 		t.Error(err)
 	}
-	if found, err := p.UnknownCodes(t.Context()); err != nil || len(found) != 5 || found[0].Lock != "front" {
+	if found, err := p.UnknownCodes(t.Context()); err != nil || len(found) != 6 || found[0].Lock != "front" || found[5].Going != "gone" || found[5].Slot != 4 || found[5].Why == "" {
 		t.Errorf("%+v, %v", found, err)
 	}
 }

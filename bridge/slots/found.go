@@ -3,6 +3,7 @@ package slots
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/loquet/loquet/access/copies"
@@ -11,6 +12,11 @@ import (
 
 // Found is what locks hold that no code of the house put there.
 func (s *Slots) Found() []copies.Found { return s.k.Found() }
+
+// Going are codes that were taken back and may still be on a lock.
+func (s *Slots) Going() []copies.Copy {
+	return slices.DeleteFunc(s.k.Copies(""), func(c copies.Copy) bool { return c.State != copies.Removing })
+}
 
 // Leave notes that the owner knows what is in a slot.
 func (s *Slots) Leave(lock string, slot int) error { return s.k.Leave(lock, slot) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,14 +17,6 @@ import (
 	"github.com/loquet/loquet/e2e"
 )
 
-// Types of the Access Code service.
-const (
-	ServiceCodes       = "260"
-	TypeCodesSupported = "261"
-	TypeCodesControl   = "262"
-	TypeCodesState     = "263"
-)
-
 var padSection = section{"keypads", "studio-pad", `
     name: Studio keypad
     driver: wiegand
@@ -36,49 +27,6 @@ var padSection = section{"keypads", "studio-pad", `
 
 // codesLimit is far above what anything here takes, for a machine that is busy.
 const codesLimit = 60 * time.Second
-
-// order writes a TLV to a control point and returns the answer, or the status that it has instead.
-func (c *Controller) order(t testing.TB, id ID, tlv string) (answer string, status int) {
-	t.Helper()
-	raw, err := hex.DecodeString(strings.ReplaceAll(tlv, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got rawAnswer
-	err = c.call("raw", map[string]any{"method": "PUT", "path": "/characteristics", "body": map[string]any{
-		"characteristics": []map[string]any{{"aid": id.AID, "iid": id.IID, "value": base64.StdEncoding.EncodeToString(raw), "r": true}},
-	}}, &got)
-	var body struct{ Characteristics []Value }
-	if err == nil {
-		err = json.Unmarshal(got.Body, &body)
-	}
-	if err != nil || got.Status != 207 || len(body.Characteristics) != 1 {
-		t.Fatalf("HTTP %d, %s, %v", got.Status, got.Body, err)
-	}
-	if s := body.Characteristics[0].Status; s != 0 {
-		return "", s
-	}
-	text, _ := body.Characteristics[0].Value.(string)
-	b, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return hex.EncodeToString(b), 0
-}
-
-// The items of an order and of its answer, in hexadecimal.
-func digits(pin string) string { return fmt.Sprintf("02%02x%x", len(pin), pin) }
-
-func number(n int) string { return fmt.Sprintf("0101%02x", n) }
-
-func request(items string) string { return fmt.Sprintf("02%02x%s", len(items)/2, items) }
-
-func response(status int, items string) string {
-	items += fmt.Sprintf("0301000401%02x", status)
-	return fmt.Sprintf("03%02x%s", len(items)/2, items)
-}
-
-func list(responses ...string) string { return "010101" + strings.Join(responses, "0000") }
 
 // cli runs the command line on the bridge.
 func (h *house) cli(t testing.TB, stdin string, args ...string) string {
@@ -146,7 +94,7 @@ func TestAccessCodes(t *testing.T) {
 	h.owner.Subscribe(t, state)
 	wants := func(what, order, want string) {
 		t.Helper()
-		if got, status := h.owner.order(t, control, order); got != want || status != 0 {
+		if got, status := h.owner.Order(t, control, order); got != want || status != 0 {
 			t.Errorf("%s:\n%s, status %d, want\n%s", what, got, status, want)
 		}
 	}
@@ -157,24 +105,24 @@ func TestAccessCodes(t *testing.T) {
 		return ""
 	})
 
-	first := number(1) + digits("739154")
+	first := CodeNumber(1) + CodeDigits("739154")
 	wants("no code", "010101", "010101")
-	wants("add", "010103"+request(digits("739154")), "010103"+response(0, first))
+	wants("add", "010103"+CodeRequest(CodeDigits("739154")), "010103"+CodeResponse(0, first))
 	awaitMessage(t, h.owner, state, 1, codesLimit)
 	h.opens(t, "739154", 1)
 	if got := h.cli(t, "", "codes", "list"); !strings.Contains(got, "Home code 1") || !strings.Contains(got, "studio") {
 		t.Errorf("the command line:\n%s", got)
 	}
-	wants("list", "010101", list(response(0, first)))
-	wants("read", "010102"+request(number(1))+"0000"+request(number(9)), "010102"+response(0, first)+"0000"+response(9, number(9)))
-	wants("the same PIN", "010103"+request(digits("739154")), "010103"+response(4, first))
-	wants("too short", "010103"+request(digits("73915")), "010103"+response(5, digits("73915")))
-	wants("too long", "010103"+request(digits("73915482601")), "010103"+response(6, digits("73915482601")))
-	wants("no digit", "010103"+request(digits("73915a")), "010103"+response(7, digits("73915a")))
-	wants("a flag", "010103"+request(digits("415926")+"030101"), "010103"+response(8, ""))
-	wants("an operation that is none", "010109", "010109"+response(8, ""))
+	wants("list", "010101", CodeList(CodeResponse(0, first)))
+	wants("read", "010102"+CodeRequest(CodeNumber(1))+"0000"+CodeRequest(CodeNumber(9)), "010102"+CodeResponse(0, first)+"0000"+CodeResponse(9, CodeNumber(9)))
+	wants("the same PIN", "010103"+CodeRequest(CodeDigits("739154")), "010103"+CodeResponse(4, first))
+	wants("too short", "010103"+CodeRequest(CodeDigits("73915")), "010103"+CodeResponse(5, CodeDigits("73915")))
+	wants("too long", "010103"+CodeRequest(CodeDigits("73915482601")), "010103"+CodeResponse(6, CodeDigits("73915482601")))
+	wants("no digit", "010103"+CodeRequest(CodeDigits("73915a")), "010103"+CodeResponse(7, CodeDigits("73915a")))
+	wants("a flag", "010103"+CodeRequest(CodeDigits("415926")+"030101"), "010103"+CodeResponse(8, ""))
+	wants("an operation that is none", "010109", "010109"+CodeResponse(8, ""))
 	for name, order := range map[string]string{"cut": "01010302080206373339", "two operations": "010101010102", "empty": ""} {
-		if got, status := h.owner.order(t, control, order); status != StatusInvalid {
+		if got, status := h.owner.Order(t, control, order); status != StatusInvalid {
 			t.Errorf("%s: %s, status %d", name, got, status)
 		}
 	}
@@ -182,30 +130,30 @@ func TestAccessCodes(t *testing.T) {
 	h.cli(t, "", "people", "add", "Anna", "--kind", "owner")
 	h.cli(t, "847362\n", "codes", "add", "--person", "Anna", "--pin")
 	awaitMessage(t, h.owner, state, 2, codesLimit)
-	annas := number(2) + digits("847362")
-	wants("two codes", "010101", list(response(0, first), response(0, annas)))
-	wants("the owner's is not Home's to remove", "010105"+request(number(2)), "010105"+response(8, annas))
+	annas := CodeNumber(2) + CodeDigits("847362")
+	wants("two codes", "010101", CodeList(CodeResponse(0, first), CodeResponse(0, annas)))
+	wants("the owner's is not Home's to remove", "010105"+CodeRequest(CodeNumber(2)), "010105"+CodeResponse(8, annas))
 	guest, err := h.owner.Invite("guest", false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, status := guest.order(t, control, "010101"); got != "" || status != -70401 {
+	if got, status := guest.Order(t, control, "010101"); got != "" || status != -70401 {
 		t.Errorf("a guest of the home reads codes: %s, status %d", got, status)
 	}
 
-	changed := number(1) + digits("608231")
-	wants("update", "010104"+request(changed), "010104"+response(0, changed))
+	changed := CodeNumber(1) + CodeDigits("608231")
+	wants("update", "010104"+CodeRequest(changed), "010104"+CodeResponse(0, changed))
 	h.opens(t, "608231", 2)
 	h.stays(t, "739154", 1)
 	h.Await(t, "studio", "secured", codesLimit)
 	h.Kill(t)
 	h.again(t, nil)
 	h.Await(t, "studio", "secured", codesLimit)
-	wants("after a restart", "010101", list(response(0, changed), response(0, annas)))
+	wants("after a restart", "010101", CodeList(CodeResponse(0, changed), CodeResponse(0, annas)))
 	if got := h.owner.MustRead(t, state); got != 3.0 {
 		t.Errorf("state %v", got)
 	}
-	wants("remove", "010105"+request(number(1)), "010105"+response(0, changed))
+	wants("remove", "010105"+CodeRequest(CodeNumber(1)), "010105"+CodeResponse(0, changed))
 	h.stays(t, "608231", 2)
 	if got := h.cli(t, "", "codes", "list"); strings.Contains(got, "Home code") {
 		t.Errorf("the command line:\n%s", got)
@@ -217,14 +165,14 @@ func TestAccessCodes(t *testing.T) {
 	for made < 100 {
 		var orders []string
 		for range 20 {
-			orders = append(orders, request(digits(fmt.Sprintf("%010d", 7_391_540_000+made*7_919_113%600_000_000+made))))
+			orders = append(orders, CodeRequest(CodeDigits(fmt.Sprintf("%010d", 7_391_540_000+made*7_919_113%600_000_000+made))))
 			made++
 		}
-		if got, status := h.owner.order(t, control, "010103"+strings.Join(orders, "0000")); status != 0 || strings.Count(got, "030100040100") != 20 {
+		if got, status := h.owner.Order(t, control, "010103"+strings.Join(orders, "0000")); status != 0 || strings.Count(got, "030100040100") != 20 {
 			t.Fatalf("%d codes: %s, status %d", made, got, status)
 		}
 	}
-	wants("full", "010103"+request(digits("8264091735")), "010103"+response(2, digits("8264091735")))
+	wants("full", "010103"+CodeRequest(CodeDigits("8264091735")), "010103"+CodeResponse(2, CodeDigits("8264091735")))
 	h.Stop(t)
 	h.nowhere(t, "739154", "608231", "847362", "8264091735")
 }

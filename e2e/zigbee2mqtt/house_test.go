@@ -93,6 +93,7 @@ func TestFrontDoor(t *testing.T) {
 	// What the broker kept from another day is nobody's truth, and nobody's turn.
 	a.Tell(t, mqtt.Message{Topic: topic, Payload: `{"state":"UNLOCK","lock_state":"unlocked","action":"unlock","action_user":3,"action_source_name":"keypad"}`, Retained: true})
 	bridge("online")
+	p.typed(1, "902417")
 	q := lab.Start(t, e2e.Options{Host: home, Config: strings.Replace(example(t), ownBroker, "mqtt: "+broker.Section(), 1)})
 	d := back(t, q, "secured")
 	if d.State.Confidence != "sensed" || p.told() != "" {
@@ -135,6 +136,16 @@ func TestFrontDoor(t *testing.T) {
 		}
 		return ""
 	})
+	if n := p.slot("902417"); n != 1 || slot == 1 {
+		t.Errorf("what was typed at the lock is in slot %d, Anna's code in %d", n, slot)
+	}
+	if out := command("codes", "unknown"); !strings.Contains(out, "front") || !strings.Contains(out, "6 digits") || strings.Contains(out, "902417") {
+		t.Errorf("what was typed at the lock is not found:\n%s", out)
+	}
+	command("codes", "unknown", "front", "1", "--clear")
+	if n := p.slot("902417"); n != 0 || p.slot(pin) != slot {
+		t.Errorf("what was cleared is in slot %d, Anna's code in %d", n, p.slot(pin))
+	}
 	p.turn("unlocked", map[string]any{"action": "unlock", "action_user": slot, "action_source_name": "keypad"})
 	if d := back(t, q, "unsecured"); d.State.Cause.Name != "Anna" || strings.HasPrefix(d.State.Cause.Actor, "slot:") {
 		t.Errorf("Anna opened it, and it says %+v", d.State.Cause)

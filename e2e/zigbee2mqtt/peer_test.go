@@ -81,6 +81,13 @@ func (p *peer) pin(verb string, user int, code *string) {
 	p.report(map[string]any{map[bool]string{true: "last_successful_pincode_clear", false: "last_successful_pincode_save"}[code == nil]: p.saved})
 }
 
+// typed puts a code into a slot at the lock itself.
+func (p *peer) typed(n int, code string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.codes[n] = code
+}
+
 // slot is the one that holds a code; 0 for none.
 func (p *peer) slot(code string) int {
 	p.mu.Lock()
