@@ -86,7 +86,7 @@ func (q Question) Decide() Decision {
 	if p.Check() != nil || c.checkRest() != nil || c.Person != p.ID {
 		return no(ReasonDamaged, "the record of this code or of its person cannot be right")
 	}
-	whose := fmt.Sprintf("code %s belongs to %s %s", c.ID, p.Kind, p.ID)
+	whose := fmt.Sprintf("code %s belongs to %s %s", c.ID, p.Kind, p.Name)
 	switch {
 	case c.Revoked:
 		return no(ReasonRevoked, whose, "it was taken back")

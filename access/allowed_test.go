@@ -82,7 +82,7 @@ func TestAllowed(t *testing.T) {
 	} {
 		d := access.Allowed(person(access.Guest), c.code, "studio", c.at)
 		let := slices.Contains([]access.Reason{access.ReasonPermanent, access.ReasonInWindow, access.ReasonGrace}, c.want)
-		if d.Reason != c.want || d.Allowed != let || len(d.Why) < 2 || !strings.Contains(d.Why[0], "guest p1") {
+		if d.Reason != c.want || d.Allowed != let || len(d.Why) < 2 || !strings.Contains(d.Why[0], "guest Someone") {
 			t.Errorf("%s: %+v, want %s", c.name, d, c.want)
 		}
 	}

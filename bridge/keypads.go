@@ -55,5 +55,5 @@ func (a *App) batteryLow(door string) bool {
 
 // ledger is what the API shows of people and codes.
 func (a *App) ledger() api.Ledger {
-	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.slots.Reaches, Takes: a.keypads.Takes, Digits: a.keypads.Digits, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses, Copies: a.slots.Copies, Locks: a.slots}
+	return &people.People{Ledger: a.keypads.Ledger, Group: keypads.Group, Opens: a.slots.Reaches, Sent: a.matter.TakesPIN, Takes: a.keypads.Takes, Digits: a.keypads.Digits, Clock: a.clock, Zone: a.zone.Load, Uses: a.uses.Uses, Copies: a.slots.Copies, Locks: a.slots}
 }

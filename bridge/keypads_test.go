@@ -274,6 +274,9 @@ func TestAKeypadWithALength(t *testing.T) {
 	if err != nil || e.Allowed || e.Reason != "too-long" {
 		t.Errorf("%+v, %v", e, err)
 	}
+	if !r.keypads.Takes("studio", 5) || r.keypads.Takes("studio", 6) || !r.keypads.Takes("front", 8) { // the last has no keypad
+		t.Error("what can be typed where")
+	}
 	r.await("studio known", func() bool { return r.position("studio") == "secured" })
 	r.types("73915482#") // five digits that are no code, then three that are too few for one
 	if got := r.refused(1); got[0] != "wrong-code" {

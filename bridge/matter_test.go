@@ -73,8 +73,23 @@ func TestAnEcosystemAddsTheHouse(t *testing.T) {
 	if at == nil || at.Passcode == 0 || len(at.ManualCode) != 11 || !strings.HasPrefix(at.QR, "MT:") {
 		t.Fatalf("%+v", at)
 	}
+	code := r.code(api.CodeRequest{Person: r.person("Anna", "owner").ID})
+	explained := func() api.Explanation {
+		t.Helper()
+		e, err := r.ledger().ExplainCode(t.Context(), api.ExplainRequest{Door: "front", CodeID: code.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	if e := explained(); e.Allowed || e.Reason != "no-keypad" || !strings.Contains(e.Why[0], "owner Anna") {
+		t.Errorf("where nobody can type or send a PIN: %+v", e)
+	}
 	c := r.ecosystem(0xFAB1)
 	s := r.commission(c)
+	if e := explained(); !e.Allowed || e.Reason != "permanent" || !strings.Contains(strings.Join(e.Why, "\n"), "Matter sends the PIN") {
+		t.Errorf("where Matter sends PINs: %+v", e)
+	}
 	r.await("no code any more", func() bool { return r.ready().Matter == nil })
 	locks := r.doorLocks(c, s)
 	if len(locks) != 1 {

@@ -149,11 +149,12 @@ func (a *app) confirmClock(cmd *cobra.Command, at time.Time, yes bool) error {
 	return a.showClock(f)
 }
 
-// yes asks, and reports whether the first line of the answer is yes.
+// yes asks, and reports whether the first line of the answer is yes, or y.
 func (a *app) yes(question string) bool {
 	if in, ok := a.streams.In.(*os.File); ok && terminal(in) {
 		_, _ = fmt.Fprint(a.streams.Err, question)
 	}
 	line, err := firstLine(a.streams.In)
-	return err == nil && strings.EqualFold(strings.TrimSpace(line), "yes")
+	word := strings.ToLower(strings.TrimSpace(line))
+	return err == nil && (word == "yes" || word == "y")
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -215,6 +216,17 @@ func (n *Node) Places() int {
 		return 0
 	}
 	return face.Guesses
+}
+
+// TakesPIN reports whether an ecosystem that is there can send a PIN with its command to a lock.
+func (n *Node) TakesPIN(lock string) bool {
+	server, err := n.running()
+	if err != nil || len(server.Fabrics()) == 0 {
+		return false
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.items, func(i face.Item) bool { return i.Lock != nil && i.Lock.ID() == lock && i.LockFace.Codes })
 }
 
 // NetworkChanged tells that interfaces or addresses of the machine have changed. It never waits.

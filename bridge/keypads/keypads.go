@@ -175,12 +175,20 @@ func (k *Keypads) Device(id string) (api.Device, bool) {
 	return api.Device{}, false
 }
 
-// Takes reports whether a PIN of that many digits can be typed at a keypad that opens that door. Where a
-// keypad takes codes at their last digit, shorter ones end with # and longer ones never begin.
+// Takes reports whether a PIN of that many digits can be typed at a keypad that opens that door; true where none does.
+// Where a keypad takes codes at their last digit, shorter ones end with # and longer ones never begin.
 func (k *Keypads) Takes(door string, digits int) bool {
-	return slices.ContainsFunc(k.all(), func(p *pad) bool {
-		return slices.Contains(p.cfg.Opens, door) && (p.cfg.Length == 0 || digits <= p.cfg.Length)
-	})
+	takes := true
+	for _, p := range k.all() {
+		if !slices.Contains(p.cfg.Opens, door) {
+			continue
+		}
+		if p.cfg.Length == 0 || digits <= p.cfg.Length {
+			return true
+		}
+		takes = false
+	}
+	return takes
 }
 
 // Digits is how many digits a new PIN should have, because every keypad takes codes of that length; 0: it

@@ -196,7 +196,11 @@ func (p *People) ExplainCode(_ context.Context, q api.ExplainRequest) (api.Expla
 	if q.At.IsZero() {
 		out.Trust = trustWord(at.Trust)
 	}
-	if out.Allowed && !p.Opens(q.Door) {
+	switch code, _ := l.Code(id); {
+	case !out.Allowed || p.Opens(q.Door):
+	case code.Kind == access.PIN && p.Sent != nil && p.Sent(q.Door):
+		out.Why = append(out.Why, "no keypad opens "+q.Door+": it opens when Matter sends the PIN with the command")
+	default:
 		out.Allowed, out.Reason = false, "no-keypad"
 		out.Why = append(out.Why, "but no keypad opens "+q.Door)
 	}

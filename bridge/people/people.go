@@ -18,6 +18,8 @@ type People struct {
 	Ledger func() (*ledger.Ledger, error) // an error says why it cannot be read
 	Group  string                         // of the keypads that know the codes
 	Opens  func(door string) bool         // whether a keypad opens a door
+	// Sent is whether an ecosystem sends PINs with its commands to a door; nil: none does.
+	Sent func(door string) bool
 	// Takes is whether a PIN of that many digits can be typed where the door is opened, Digits how many a new
 	// one has; nil: both do not matter. Digits may be 0.
 	Takes  func(door string, digits int) bool
