@@ -39,7 +39,10 @@ type Code struct {
 	Created time.Time     `json:"created,omitzero"`
 	Revoked bool          `json:"revoked,omitempty"`
 	Duress  bool          `json:"duress,omitempty"` // opens as any other, and tells the owner in silence
-	Both    bool          `json:"both,omitempty"`   // opens only with the other kind of code of the same person: a PIN with a card, a card with a PIN
+	// Spare says that locks hold the code before its window: it waits there for a guest whose own code does not get onto
+	// a lock in time.
+	Spare bool `json:"spare,omitempty"`
+	Both  bool `json:"both,omitempty"` // opens only with the other kind of code of the same person: a PIN with a card, a card with a PIN
 }
 
 // MaxGrace bounds Grace: for how long a code with dates opens although the clock was lost.

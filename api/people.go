@@ -91,6 +91,7 @@ type Code struct {
 	Groups     []string  `json:"groups,omitzero" jsonschema:"description=groups of doors that it opens too"`
 	Both       bool      `json:"both,omitempty" jsonschema:"description=it opens only together with the other kind of code of the same person: a PIN with a card or a card with a PIN"`
 	Duress     bool      `json:"duress,omitempty" jsonschema:"description=it opens as any other and tells the owner in silence"`
+	Spare      string    `json:"spare,omitempty" jsonschema:"enum=waiting,enum=given,description=locks hold it before it opens: in reserve or given to a guest whose own code was not ready"`
 	Copies     []Copy    `json:"copies,omitzero" jsonschema:"description=how it is with it at each door"`
 	Used       *int      `json:"used,omitempty" jsonschema:"description=how many times it was used; only of a code with a window of the kind count"`
 }

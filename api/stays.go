@@ -118,6 +118,14 @@ type Stay struct {
 	Ready        bool      `json:"ready"`
 	Why          string    `json:"why,omitempty" jsonschema:"description=what is missing where it is not ready"`
 	Copies       []Copy    `json:"copies,omitzero" jsonschema:"description=its code at each door"`
+	Fallback     *Fallback `json:"fallback,omitempty" jsonschema:"description=the code in reserve that it was given because its own was not ready"`
+}
+
+// Fallback is a code that waited on the locks of a property, and that a guest has whose own did not get onto a lock in time.
+type Fallback struct {
+	CodeID string    `json:"code_id"`
+	Told   time.Time `json:"told,omitzero" jsonschema:"description=when its message was shown"`
+	Copies []Copy    `json:"copies,omitzero" jsonschema:"description=this code at each door"`
 }
 
 // StayRequest is the body of POST /api/v1/stays.
@@ -156,6 +164,8 @@ type StayMessage struct {
 	Stay string `json:"stay"`
 	Text string `json:"text"`
 	PIN  string `json:"pin"`
+	// Fallback says that it holds the code in reserve.
+	Fallback bool `json:"fallback,omitempty" jsonschema:"description=it is the code in reserve"`
 }
 
 func (s *Server) stayRoutes() []route {

@@ -46,18 +46,20 @@ type Options struct {
 	Warnings   []config.Finding // of Config, for the owner to find
 	ConfigPath string           // read again by Reload; empty: there is nothing to read
 	StateDir   string
-	RuntimeDir string   // for the socket and, when the disk fails, the intents; empty: the socket is in StateDir
-	Console    string   // "127.0.0.1:8480"; empty: no TCP listener
-	HomeKit    string   // overrides the configuration's homekit.listen; empty: that, or ":51826"
-	Matter     string   // overrides the configuration's matter.listen; "off": no Matter; empty: that, or ":5540"
-	Interfaces []string // to announce on; empty: all sensible ones
-	ReadyFile  string
-	Folder     *folder.Folder // StateDir, if somebody began to open it already
-	World      World          // the simulated house; nil unless there is one
-	StartOver  func()         // called once in a quiet moment when all that comes with a start is over; may be nil
-	Guard      []string       // the command that starts the guard of this machine's output lines; nil: none
-	Log        zerolog.Logger
-	Version    api.Version
+	RuntimeDir string // for the socket and, when the disk fails, the intents; empty: the socket is in StateDir
+	// Credentials is the folder of what systemd hands to the service ($CREDENTIALS_DIRECTORY); empty: nothing.
+	Credentials string
+	Console     string   // "127.0.0.1:8480"; empty: no TCP listener
+	HomeKit     string   // overrides the configuration's homekit.listen; empty: that, or ":51826"
+	Matter      string   // overrides the configuration's matter.listen; "off": no Matter; empty: that, or ":5540"
+	Interfaces  []string // to announce on; empty: all sensible ones
+	ReadyFile   string
+	Folder      *folder.Folder // StateDir, if somebody began to open it already
+	World       World          // the simulated house; nil unless there is one
+	StartOver   func()         // called once in a quiet moment when all that comes with a start is over; may be nil
+	Guard       []string       // the command that starts the guard of this machine's output lines; nil: none
+	Log         zerolog.Logger
+	Version     api.Version
 }
 
 // App is one running loquet. Its methods may be called from any goroutine once Start has returned.

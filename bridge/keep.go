@@ -18,7 +18,7 @@ type keeper struct {
 // openKeeper begins to look after what is around the doors.
 func (a *App) openKeeper() {
 	a.keeper = keeper{
-		&backup.Source{Store: a.store, State: a.opts.StateDir, Config: a.opts.ConfigPath, Version: a.opts.Version.Version},
+		&backup.Source{Store: a.store, State: a.opts.StateDir, HandedKey: a.keypads.HandedKey, Config: a.opts.ConfigPath, Version: a.opts.Version.Version},
 		&doctor.Doctor{State: a.opts.StateDir, Interfaces: a.opts.Interfaces, Degraded: a.store.Degraded, Clock: a.clockface.ClockFacts,
 			Network: a.announcer.Facts, Controllers: a.pairings.Facts, Matter: a.pairings.MatterFacts, Zone: a.zone.Load,
 			Runs: a.store.Space(doctor.NotesSpace), Board: a.board, Log: a.log},

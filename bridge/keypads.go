@@ -18,7 +18,7 @@ import (
 // guests of calendars in. Nothing of it is waited for, and nothing is fetched before an owner adds a calendar.
 func (a *App) openKeypads(context.Context) error {
 	a.keypads = keypads.New(keypads.Options{
-		Folder: a.opts.StateDir, Codes: a.store.Space("codes", store.Precious), Tries: a.store.Space("tries"), Env: a.env,
+		Folder: a.opts.StateDir, Credentials: a.opts.Credentials, Codes: a.store.Space("codes", store.Precious), Tries: a.store.Space("tries"), Env: a.env,
 		Journal: a.journal, Flush: a.store.Journal().Flush, Clock: a.clock, Uses: a.uses, Command: a.Command, Shown: a.stream.State,
 		Zone: a.zone.Load, Board: a.board, Places: a.matter.Places(), Edited: a.edited, Log: a.log,
 	})
@@ -32,7 +32,7 @@ func (a *App) openKeypads(context.Context) error {
 	a.clockface = &timekeeper.Timekeeper{Clock: a.clock, Zone: a.zone.Load, Journal: a.journal, Board: a.board, Changed: a.slots.Wake}
 	a.stays = stays.New(stays.Options{
 		Space: a.store.Space("stays", store.Precious), Ledger: a.keypads.Ledger, Group: keypads.Group, Clock: a.clock, Zone: a.zone.Load,
-		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Low: a.batteryLow, Known: func() time.Time { return a.clock.Standing().Until }, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Board: a.board, Log: a.log,
+		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Low: a.batteryLow, Known: func() time.Time { return a.clock.Standing().Until }, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Locks: a.slots, Rules: func() stays.Rules { return stays.RulesOf(a.settings().Guests) }, Board: a.board, Log: a.log,
 	})
 	a.work.Run(a.stays.Run)
 	return nil
@@ -47,10 +47,10 @@ func (a *App) edited() {
 	}
 }
 
-// batteryLow reports whether a door says that its battery is low.
+// batteryLow reports whether the battery of a door is low, before a guest comes.
 func (a *App) batteryLow(door string) bool {
-	d, ok := a.Device(door)
-	return ok && d.State.Battery != nil && d.State.Battery.Low
+	d, _ := a.Device(door)
+	return stays.Low(d.State.Battery, a.settings().Guests)
 }
 
 // ledger is what the API shows of people and codes.

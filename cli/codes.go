@@ -71,12 +71,18 @@ func windowsWords(k api.Code) string {
 	if k.Revoked {
 		return "revoked"
 	}
+	if k.Spare == "waiting" {
+		return "in reserve for a guest"
+	}
 	var words []string
 	for _, w := range k.Windows {
 		words = append(words, windowWords(w, k.Used))
 	}
 	if k.Both {
 		words = append(words, "(PIN and card)")
+	}
+	if k.Spare != "" {
+		words = append(words, "(from the reserve)")
 	}
 	if k.Duress {
 		words = append(words, "(duress)")

@@ -81,6 +81,8 @@ func stayWords(s api.Stay) string {
 		return s.State
 	case s.State == "planned":
 		return "made later"
+	case s.Ready && s.Fallback != nil:
+		words = append(words, "ready with the code in reserve")
 	case s.Ready:
 		words = append(words, "ready")
 	default:
@@ -113,7 +115,10 @@ func (a *app) staysMessageCommand() *cobra.Command {
 				return a.printJSON(m)
 			}
 			a.say("%s", strings.TrimRight(m.Text, "\n"))
-			return nil
+			if m.Fallback {
+				_, err = fmt.Fprintln(a.streams.Err, "This is the code in reserve: the guest's own is not on every lock. Send this message, also where another one was sent before.")
+			}
+			return err
 		},
 	}))
 }

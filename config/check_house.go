@@ -23,6 +23,18 @@ func (k *checker) home() {
 	k.zone()
 	k.timedWrites(path{"homekit"}, k.HomeKit.TimedWrites)
 	k.bound(path{"history", "retention"}, k.History.Retention, day, 3650*day)
+	k.guests()
+}
+
+func (k *checker) guests() {
+	g := k.Guests
+	if n := g.Reserve(); n < 0 || n > mostSpares {
+		k.fail("guests-range", path{"guests", "spares"}, fmt.Sprintf("%d codes cannot be in reserve", n), fmt.Sprintf("write 0 to %d", mostSpares))
+	}
+	if (g.Battery != 0 || k.given(path{"guests", "battery"})) && (g.Battery < 1 || g.Battery > 90) {
+		k.fail("guests-range", path{"guests", "battery"}, fmt.Sprintf("%d is no percentage at which a battery is low", g.Battery), "write 1 to 90, or leave it out")
+	}
+	k.oneOf("bad-clock", path{"guests", "clock"}, "how far the time must be known", g.Clock, ClockCounted, ClockTrusted)
 }
 
 func (k *checker) nonEmptyName(at path, name string) {

@@ -27,6 +27,7 @@ type Config struct {
 	Keypads    []Keypad    `yaml:"keypads,keyed" jsonschema_description:"keypads, by id"`
 	Interlocks []Interlock `yaml:"interlocks,keyed" jsonschema_description:"mantraps, by id: of their doors only one may be open"`
 	Alerts     *Alerts     `yaml:"alerts" jsonschema_description:"messages to the owner; none are sent until this says which, and where"`
+	Guests     Guests      `yaml:"guests" jsonschema_description:"guests of calendars: what is checked before they come, and what is kept in reserve"`
 	History    History     `yaml:"history" jsonschema_description:"the record of who opened what, and when"`
 
 	src  *source
@@ -134,6 +135,30 @@ type Board struct {
 type Interlock struct {
 	ID      string   `yaml:"-"`
 	Devices []string `yaml:"devices" jsonschema:"required" jsonschema_description:"the ids of its doors and locks, two or more; each must be seen closed by a contact"`
+}
+
+// Guests is how their arrival is prepared.
+type Guests struct {
+	Spares  *int   `yaml:"spares" jsonschema:"minimum=0,maximum=3" jsonschema_description:"codes in reserve on the locks of each property that keep codes, for a guest whose own does not get there in time; 1 if not given, 0: none"`
+	Battery int    `yaml:"battery" jsonschema:"minimum=1,maximum=90" jsonschema_description:"the percentage at which the check calls a battery low; if not given, the device says what is low"`
+	Clock   string `yaml:"clock" jsonschema:"enum=counted,enum=trusted" jsonschema_description:"counted (the default): the check takes a time that was known and is counted on since; trusted: it must be known"`
+}
+
+// Words of Guests.Clock. The empty value is ClockCounted.
+const (
+	ClockCounted = "counted"
+	ClockTrusted = "trusted"
+)
+
+// mostSpares bounds Guests.Spares: locks have few slots.
+const mostSpares = 3
+
+// Reserve is how many codes are in reserve, with its default.
+func (g Guests) Reserve() int {
+	if g.Spares == nil {
+		return 1
+	}
+	return *g.Spares
 }
 
 // History is the record of what moved and why.

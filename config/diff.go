@@ -94,6 +94,7 @@ func (c *Changes) settings(old, next *Config) {
 		{"matter", old.Matter, next.Matter, true},
 		{"mqtt", old.MQTT, next.MQTT, true},
 		{"alerts", old.Alerts, next.Alerts, false},
+		{"guests", old.Guests, next.Guests, false},
 		{"history.retention", old.History.Keep(), next.History.Keep(), false},
 	} {
 		switch {

@@ -50,6 +50,9 @@ const (
 	UnknownCode       Code = "unknown-code"
 	CodeNotInHome     Code = "code-not-in-home"
 	StayNotReady      Code = "stay-not-ready"
+	StayFallback      Code = "stay-fallback"
+	CodesKeyPlain     Code = "codes-key-plain"
+	CodesKeyOther     Code = "codes-key-other"
 )
 
 // Codes of the problems with Apple Home and the network.
@@ -219,9 +222,18 @@ func devices() []Declared {
 		{StayNotReady, Error, "A guest comes and the code is not ready",
 			"Within a day a guest is expected, and the code of this stay would not open every door that it should.",
 			"The detail says what is missing. Mend it, or give the guest another way in before they stand at the door: `loquet stays list` shows who it is."},
+		{StayFallback, Error, "A guest needs the code in reserve",
+			"The code of this stay is not on a lock in time. The lock holds another one, which was kept in reserve; the guest has it now, and nobody has told them.",
+			"Send the message that `loquet stays message` prints, also where you sent one before: it has the other code in it. It opens as long as the stay lasts."},
 		{CodesUnreadable, Error, "People and codes cannot be read",
 			"No keypad lets anybody in, because the key file for codes is missing or damaged, or belongs to other codes, or cannot be made. Phones, keys and buttons work as always.",
-			"Put the newest backup back, or bring the file codes.key back into the folder with loquet's state; then restart loquet."},
+			"Put the newest backup back, or bring the key back: the file codes.key into the folder with loquet's state, or the credential of the service; then restart loquet. Nothing is lost meanwhile."},
+		{CodesKeyOther, Warning, "The credential is not the key of the codes",
+			"systemd hands a key to loquet that is damaged or belongs to other codes. The file beside the database is used, and every code works.",
+			"Make the credential anew from that file: README of the package, The key of the codes. Do not remove the file before."},
+		{CodesKeyPlain, Info, "The key of the codes lies beside them",
+			"Whoever takes the disk of this machine has the PINs of the house: the key is a plain file in the folder of the database.",
+			"Where the machine has a TPM, let it keep the key: README of the package, The key of the codes. Once the credential is used, remove the file codes.key."},
 	}
 }
 

@@ -221,14 +221,22 @@ func (k *Keeper) Ready(code access.Code, lock string) string {
 		return ""
 	case c.State == Failed:
 		return c.Why
-	case answered.IsZero() || time.Since(answered) > reachable:
+	case answered.IsZero() || time.Since(answered) > reachable || l.silent():
 		return "the lock does not answer"
 	case on:
 		return "the lock has not shown it yet"
-	case c.Slot == 0 && soon(code, k.o.Clock.Moment()):
+	case c.Slot == 0 && begins(code, k.o.Clock.Moment(), ahead):
 		return "no place on the lock is kept for it yet"
 	}
 	return "" // its window has not begun, and the lock answers
+}
+
+// Holds reports whether a lock held a code when it was last read, and was not written to since: it need not answer now.
+func (k *Keeper) Holds(codeID, lock string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.kept[lock][codeID]
+	return c.Written && !c.Confirmed.IsZero() && c.Tries == 0 && (c.State == Confirmed || c.State == Unconfirmed)
 }
 
 // keep remembers a copy, on the disk before anything is done that depends on it.

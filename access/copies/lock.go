@@ -18,6 +18,7 @@ const (
 	callTime   = 20 * time.Second
 	sleepyTime = 5 * time.Minute  // for a lock that answers when it wakes
 	look       = 20 * time.Second // how often windows are looked at
+	silence    = 10 * time.Minute // without an answer to any call, and it is not counted on
 	again      = 24 * time.Hour   // a confirmed copy is read again after
 	firstWait  = 5 * time.Second  // after a call that failed; twice as long each time
 	longest    = 15 * time.Minute
@@ -49,6 +50,7 @@ type lock struct {
 
 	mu       sync.Mutex
 	answered time.Time
+	missed   time.Time         // since when it does not answer; zero: it did, the last time
 	said     device.SlotTraits // traits, for others; zero until they are known
 }
 
@@ -69,6 +71,13 @@ func (l *lock) last() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.answered
+}
+
+// silent reports whether a lock that does not sleep has let every call go by for a while.
+func (l *lock) silent() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.said.SleepsBetweenCalls && !l.missed.IsZero() && time.Since(l.missed) > silence
 }
 
 func (l *lock) run(ctx context.Context) {
@@ -119,10 +128,13 @@ func (l *lock) call(ctx context.Context, do func(ctx context.Context) error) err
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := do(ctx)
-	if err == nil {
-		l.mu.Lock()
-		l.answered = time.Now()
-		l.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err == nil:
+		l.answered, l.missed = time.Now(), time.Time{}
+	case l.missed.IsZero():
+		l.missed = time.Now()
 	}
 	return err
 }
@@ -160,12 +172,14 @@ func (l *lock) step(ctx context.Context) error {
 	have := l.k.of(l.id)
 	at := l.k.o.Clock.Moment()
 	var wanted []string
+	near := false
 	for _, c := range codes {
 		switch l.judge(c, at, have[c.ID]) {
 		case written:
 			wanted = append(wanted, c.ID)
 			delete(have, c.ID)
 		case coming:
+			near = near || begins(c, at, 2*time.Hour)
 			if err := l.comes(ctx, have[c.ID], c, at); err != nil {
 				return err
 			}
@@ -189,7 +203,7 @@ func (l *lock) step(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := l.greet(ctx); err != nil {
+	if err := l.greet(ctx, near); err != nil {
 		return err
 	}
 	l.round(ctx)
@@ -216,7 +230,7 @@ func (l *lock) judge(c access.Code, at access.Moment, have Copy) verdict {
 		return off
 	case c.Counted() && !c.Permanent():
 		return impossible
-	case d.Allowed, d.Reason == access.ReasonClock && have.Written: // nobody knows the time: it stays as it is
+	case d.Allowed, c.Waits(d, at), d.Reason == access.ReasonClock && have.Written: // nobody knows the time: it stays as it is
 		return written
 	case have.Written:
 		return off
@@ -227,9 +241,13 @@ func (l *lock) judge(c access.Code, at access.Moment, have Copy) verdict {
 }
 
 // greet asks a lock that nothing was asked for long, so that it is known whether it answers before a guest
-// stands there.
-func (l *lock) greet(ctx context.Context) error {
-	if time.Since(l.last()) < time.Hour {
+// stands there; more often when one is near.
+func (l *lock) greet(ctx context.Context, near bool) error {
+	pause := time.Hour
+	if near && !l.traits.SleepsBetweenCalls {
+		pause = 20 * time.Minute
+	}
+	if time.Since(l.last()) < pause {
 		return nil
 	}
 	return l.call(ctx, func(ctx context.Context) error { _, err := l.slots.SlotTraits(ctx); return err })
@@ -249,17 +267,17 @@ func (l *lock) cannot(ctx context.Context, c Copy, id, why string) error {
 // ahead is how long before its window a code gets a slot of its own, so that it is known whether there is one.
 const ahead = 24 * time.Hour
 
-// soon reports whether a window of a code begins within a day, or is open.
-func soon(code access.Code, at access.Moment) bool {
+// begins reports whether a window of a code begins so soon, or is open.
+func begins(code access.Code, at access.Moment, soon time.Duration) bool {
 	return slices.ContainsFunc(code.Windows, func(w access.Window) bool {
 		s, ok, err := w.Next(at.Now)
-		return err == nil && ok && s.Start.Sub(at.Now) <= ahead
+		return err == nil && ok && s.Start.Sub(at.Now) <= soon
 	})
 }
 
 // comes notes a code whose window has not begun, and keeps a slot for it in time.
 func (l *lock) comes(ctx context.Context, c Copy, code access.Code, at access.Moment) error {
-	if soon(code, at) && c.Slot == 0 && at.Trust != access.TrustFloor && !time.Now().Before(c.due) {
+	if begins(code, at, ahead) && c.Slot == 0 && at.Trust != access.TrustFloor && !time.Now().Before(c.due) {
 		keys, err := l.k.o.Source.Keys(code.ID)
 		if err != nil {
 			return l.cannot(ctx, c, code.ID, "its digits cannot be read")

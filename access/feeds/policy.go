@@ -40,6 +40,9 @@ your code for {property} is {code}. Type it at the keypad and then #.
 It opens from {from} until {until}.
 `
 
+// NewCodeNote stands before the message with a code for a guest who was sent another one before.
+const NewCodeNote = "Please use this code; the one that you were sent may not open every door.\n\n"
+
 // MessageText fills in the message for a guest: {name}, {code}, {property}, {from}, {until}, {doors}. What is
 // filled in is never read as a message again.
 func (c Calendar) MessageText(s Stay, code device.Keys, doors []string) string {

@@ -24,6 +24,7 @@ type Stay struct {
 	Person       string          `json:"person,omitempty"`
 	Policy       Policy          `json:"policy,omitempty"` // its code was made by
 	Told         time.Time       `json:"told,omitzero"`    // when somebody was shown the code to tell it
+	Spare        time.Time       `json:"spare,omitzero"`   // when somebody was shown the code in reserve that it was given
 	Missing      int             `json:"missing,omitempty"`
 	MissedAt     time.Time       `json:"missed_at,omitzero"`
 	Cancelled    time.Time       `json:"cancelled,omitzero"`

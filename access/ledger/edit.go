@@ -175,7 +175,13 @@ func (l *Ledger) addCode(old string, c access.Code, group string, secret seal.Se
 }
 
 // ChangeCode changes windows, doors, grace and whether a code is revoked; its secret and its person stay.
-func (l *Ledger) ChangeCode(c access.Code) error {
+func (l *Ledger) ChangeCode(c access.Code) error { return l.changeCode(c, false) }
+
+// GiveCode is ChangeCode, and gives the code to the person whom it names: from then on its uses are theirs, and it goes
+// with them. Errors are those of ChangeCode, and ErrNobody.
+func (l *Ledger) GiveCode(c access.Code) error { return l.changeCode(c, true) }
+
+func (l *Ledger) changeCode(c access.Code, give bool) error {
 	l.edit.Lock()
 	defer l.done()
 	l.mu.RLock()
@@ -185,7 +191,10 @@ func (l *Ledger) ChangeCode(c access.Code) error {
 		return ErrUnknown
 	}
 	was := r.Code
-	c.Person, c.Kind, c.Length, c.Created = was.Person, was.Kind, was.Length, was.Created
+	if !give {
+		c.Person = was.Person
+	}
+	c.Kind, c.Length, c.Created = was.Kind, was.Length, was.Created
 	if err := l.judge(c, r.Group, ""); err != nil {
 		return err
 	}

@@ -34,6 +34,20 @@ func OpenFile(path string, first bool) (*Sealer, error) {
 	if err := os.Chmod(path, 0o600); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("keep the key for PINs private: %w", err)
 	}
+	return parse(path, text)
+}
+
+// ReadFile returns the sealer for the key in a file that somebody else keeps, such as a credential of systemd. It changes
+// nothing. An error that wraps fs.ErrNotExist says that there is none.
+func ReadFile(path string) (*Sealer, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the key for PINs: %w", err)
+	}
+	return parse(path, text)
+}
+
+func parse(path string, text []byte) (*Sealer, error) {
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: 64 hexadecimal digits are expected", path, ErrKey) // err would quote the key

@@ -90,7 +90,7 @@ func (b *book) open() (Ledger, *table, error) {
 		return nil, nil, errors.Join(model.Failure, err)
 	}
 	next := b.table.clone()
-	came, went := next.settle(b.lock, l.People(), l.Codes(), l.House())
+	came, went := next.settle(b.lock, l.People(), slices.DeleteFunc(l.Codes(), access.Code.InReserve), l.House())
 	if len(came)+len(went) > 0 || !maps.Equal(next.codes(), b.table.codes()) {
 		if err := b.keep(next); err != nil {
 			return nil, nil, err

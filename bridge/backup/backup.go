@@ -62,6 +62,10 @@ type Source struct {
 	State   string // its folder, where the copy is put while it is read
 	Config  string // the path of the configuration; empty if there is none
 	Version string // of the program
+	// HandedKey is the key of the codes where it is not in the folder; nil, or nothing: it is.
+	HandedKey func() []byte
+	// Missing is told of a copy without the key of its codes; may be nil.
+	Missing func()
 
 	making sync.Mutex
 }
@@ -91,7 +95,7 @@ func (s *Source) Backup(ctx context.Context, passphrase string, out io.Writer) e
 	m := Manifest{Format: format, Created: time.Now().UTC().Truncate(time.Second), Loquet: s.Version, Install: copied.Install,
 		Whole: copied.Whole, Last: copied.Last}
 	m.Host, _ = os.Hostname() // only for people
-	if err := errors.Join(copyKeys(s.State, dir), s.addConfig(dir)); err != nil {
+	if err := errors.Join(copyKeys(s.State, dir), s.addKey(dir), s.addConfig(dir)); err != nil {
 		return err
 	}
 	if err := m.measure(dir); err != nil {
@@ -130,8 +134,25 @@ func (s *Source) Stopped(ctx context.Context, passphrase string, out io.Writer) 
 	if p := opened.Problem(); p != nil {
 		return p
 	}
+	if _, err := os.Stat(filepath.Join(dir, codesKey)); errors.Is(err, os.ErrNotExist) && s.Missing != nil {
+		if rows, err := opened.Space("codes").List(""); err != nil || len(rows) > 0 {
+			s.Missing()
+		}
+	}
 	own := &Source{Store: opened, State: dir, Config: s.Config, Version: s.Version}
 	return own.Backup(ctx, passphrase, out)
+}
+
+// addKey puts the key of the codes there, where it is none of the files of the folder.
+func (s *Source) addKey(dir string) error {
+	if s.HandedKey == nil {
+		return nil
+	}
+	key := s.HandedKey()
+	if len(key) == 0 {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(dir, codesKey), key, 0o600)
 }
 
 // addConfig puts the configuration beside the rest. An owner who took it away has a backup without it.

@@ -15,6 +15,7 @@ func keyName(name string) bool {
 }
 
 const (
+	codesKey = "codes.key"
 	mostKey  = 4 << 10
 	mostKeys = 10_000
 )

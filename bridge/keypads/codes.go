@@ -3,17 +3,16 @@ package keypads
 import (
 	"maps"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/loquet/loquet/access/ledger"
-	"github.com/loquet/loquet/access/seal"
 	"github.com/loquet/loquet/api"
 	"github.com/loquet/loquet/health"
 )
 
-// KeyFile is the file with the key for PINs, in the folder of the state.
+// KeyFile is the name of the key for PINs: of the credential that systemd hands over, and of the file in the folder of the
+// state.
 const KeyFile = "codes.key"
 
 const triesPrefix = "tries/"
@@ -114,11 +113,7 @@ func (k *Keypads) Known(codeID string) bool {
 }
 
 func (k *Keypads) open() (*ledger.Ledger, error) {
-	sealer, err := seal.OpenFile(filepath.Join(k.o.Folder, KeyFile), !ledger.Used(k.space()))
-	if err != nil {
-		return nil, err
-	}
-	codes, err := ledger.Open(k.space(), sealer, k.o.Clock, len(k.all())+k.o.Places)
+	codes, err := k.unseal()
 	if err == nil && k.o.Edited != nil {
 		codes.Watch(k.o.Edited)
 	}

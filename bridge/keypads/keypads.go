@@ -27,21 +27,23 @@ const Group = "home"
 
 // Options are what keypads work with. All functions may be called from any goroutine.
 type Options struct {
-	Folder  string       // of the state, where the key for PINs is
-	Codes   ledger.Space // people and codes
-	Tries   ledger.Space // wrong tries, which are written often
-	Env     *hw.Env
-	Journal device.Journal
-	Flush   func(ctx context.Context) error // returns when the history is on the disk
-	Clock   access.Clock
-	Uses    gate.Uses
-	Places  int    // where PINs can be tried beside the keypads
-	Edited  func() // people or codes have changed; must not block
-	Command func(ctx context.Context, device string, c device.Command) (device.Answer, error)
-	Shown   func(api.Device) // each change of what is known of a keypad
-	Zone    func() *time.Location
-	Board   *health.Board
-	Log     zerolog.Logger
+	Folder string // of the state, where the key for PINs is
+	// Credentials is the folder of what systemd hands to the service, where that key is looked for first; empty: none.
+	Credentials string
+	Codes       ledger.Space // people and codes
+	Tries       ledger.Space // wrong tries, which are written often
+	Env         *hw.Env
+	Journal     device.Journal
+	Flush       func(ctx context.Context) error // returns when the history is on the disk
+	Clock       access.Clock
+	Uses        gate.Uses
+	Places      int    // where PINs can be tried beside the keypads
+	Edited      func() // people or codes have changed; must not block
+	Command     func(ctx context.Context, device string, c device.Command) (device.Answer, error)
+	Shown       func(api.Device) // each change of what is known of a keypad
+	Zone        func() *time.Location
+	Board       *health.Board
+	Log         zerolog.Logger
 }
 
 // Keypads are those of the house. Apply, Drop and Stop belong to whoever changes the house; all other

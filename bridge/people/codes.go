@@ -42,6 +42,12 @@ func (p *People) codeOf(l *ledger.Ledger, c access.Code) api.Code {
 			out.Used = &used.Count
 		}
 	}
+	switch {
+	case c.InReserve():
+		out.Spare = "waiting"
+	case c.Spare:
+		out.Spare = "given"
+	}
 	if c.Grace > 0 {
 		out.Grace = c.Grace.String()
 	}

@@ -41,7 +41,7 @@ func (p *People) open() (*ledger.Ledger, error) {
 	l, err := p.Ledger()
 	if err != nil {
 		return nil, &api.Error{Status: http.StatusServiceUnavailable, Code: "codes-unreadable", Title: "People and codes cannot be read", Why: err.Error(),
-			Remedy: "put the newest backup back, or bring the file codes.key back; then restart loquet", Err: err}
+			Remedy: "put the newest backup back, or bring the key back (the file codes.key, or the credential of the service); then restart loquet", Err: err}
 	}
 	return l, nil
 }

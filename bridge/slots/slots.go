@@ -162,6 +162,25 @@ func (s *Slots) Ready(codeID, door string) string {
 	return s.k.Ready(code, door)
 }
 
+// Keeps reports whether a door is a lock that keeps codes.
+func (s *Slots) Keeps(door string) bool { return s.k.Has(door) }
+
+// Held reports whether a code opens a door although its lock does not answer now: it was read there. Where a keypad of
+// the bridge listens, it knows every code.
+func (s *Slots) Held(codeID, door string) bool {
+	return s.o.Pads.Ready(door) == "" || s.k.Holds(codeID, door)
+}
+
+// Families are what the locks among some doors demand of a PIN, as far as they have told.
+func (s *Slots) Families(doors []string) (all []access.Family) {
+	for _, door := range doors {
+		if t := s.k.Traits(door); t != (device.SlotTraits{}) {
+			all = append(all, access.FamilyOf(door, t))
+		}
+	}
+	return all
+}
+
 // Copies are the copies of a code: at keypads, on locks, and in Apple Home.
 func (s *Slots) Copies(codeID string) []api.Copy {
 	l, err := s.o.Ledger()
@@ -194,12 +213,21 @@ func (s *Slots) Copies(codeID string) []api.Copy {
 		if !c.Confirmed.IsZero() {
 			shown.Confirmed = c.Confirmed.In(s.o.Zone())
 		}
-		if why := s.k.Ready(code, c.Lock); why != "" {
+		if why := s.k.Ready(code, c.Lock); why != "" && !code.InReserve() {
 			shown.Plan = copies.Plan(c, from, to)
 		}
 		out = append(out, shown)
 	}
 	return append(out, s.home(code)...)
+}
+
+func (s *Slots) inReserve(codeID string) bool {
+	l, err := s.o.Ledger()
+	if err != nil {
+		return false
+	}
+	code, ok := l.Code(codeID)
+	return ok && code.InReserve()
 }
 
 // Run tells of codes that are not on a lock where they should be, and of what is there and should perhaps not, until ctx
@@ -213,6 +241,7 @@ func (s *Slots) Run(ctx context.Context) {
 		found := map[string]string{}
 		for _, c := range s.k.Copies("") {
 			switch {
+			case c.State == copies.Failed && s.inReserve(c.Code): // a lock that is full needs none
 			case c.State == copies.Failed:
 				found[c.Lock] = "code " + c.Code + ": " + c.Why
 			case c.State == copies.Removing && c.Why != "" && found[c.Lock] == "":

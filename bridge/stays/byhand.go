@@ -109,6 +109,7 @@ func (s *Stays) enter(i int, stay feeds.Stay, c feeds.Calendar) (api.Stay, error
 	}
 	if l, err := s.o.Ledger(); err == nil {
 		s.rename(l, stay)
+		s.sort(l)
 		changed, err := s.code(l, c, &stay, s.o.Clock.Moment())
 		if err != nil {
 			s.notes[stay.ID] = err.Error() // it is tried again every minute

@@ -238,11 +238,15 @@ func (s *Stays) RemoveCalendar(_ context.Context, id string) error {
 			rest = append(rest, stay)
 		}
 	}
+	if err := s.relinquish(l, c.Calendar); err != nil {
+		return err
+	}
 	if err := s.dismiss(rest, gone, calendarKeys+id); err != nil {
 		return err
 	}
 	for _, stay := range gone {
 		s.o.Board.Clear(health.StayNotReady, stay.ID)
+		s.o.Board.Clear(health.StayFallback, stay.ID)
 	}
 	if c.cancel != nil {
 		c.cancel()

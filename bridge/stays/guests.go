@@ -34,7 +34,8 @@ func (s *Stays) stayOf(stay feeds.Stay) api.Stay {
 	arrives, _ := stay.Arrives.In(zone)
 	leaves, _ := stay.Leaves.In(zone)
 	out := api.Stay{ID: stay.ID, Calendar: stay.Calendar, Name: stay.Name, Confirmation: stay.Confirmation, Arrives: arrives, Leaves: leaves, From: start, Until: end,
-		CodeID: stay.Code, Person: stay.Person, ByHand: stay.ByHand, Policy: string(stay.Policy), Missing: stay.Missing > 0, Why: s.why(stay)}
+		CodeID: stay.Code, Person: stay.Person, ByHand: stay.ByHand, Policy: string(stay.Policy), Missing: stay.Missing > 0, Fallback: s.fallback(stay)}
+	out.Why, _ = s.why(stay)
 	if !stay.Told.IsZero() {
 		out.Told = stay.Told.In(s.o.Zone())
 	}
@@ -87,17 +88,37 @@ func (s *Stays) TellStay(_ context.Context, id string) (api.StayMessage, error) 
 	if err != nil {
 		return api.StayMessage{}, err
 	}
-	secret, err := l.Reveal(stay.Code)
+	s.sort(l)
+	tell := stay.Code
+	spare, instead := s.instead(stay)
+	if instead {
+		tell = spare.ID
+	}
+	secret, err := l.Reveal(tell)
 	if err != nil {
 		return api.StayMessage{}, err
 	}
-	if stay.Told.IsZero() {
-		stay.Told = s.o.Clock.Moment().Now.UTC().Truncate(time.Second)
+	text := c.Calendar.MessageText(stay, secret.Keys, c.Calendar.Doors)
+	if instead && !stay.Told.IsZero() && (stay.Spare.IsZero() || stay.Told.Before(stay.Spare)) {
+		text = feeds.NewCodeNote + text
+	}
+	if instead {
+		text += s.alsoTell(l, c.Calendar, stay.Code, spare.ID)
+	}
+	now := s.o.Clock.Moment().Now.UTC().Truncate(time.Second)
+	if stay.Told.IsZero() || instead && stay.Spare.IsZero() {
+		if instead {
+			stay.Spare = now
+		}
+		if stay.Told.IsZero() {
+			stay.Told = now
+		}
 		if err := s.put(i, stay); err != nil {
 			return api.StayMessage{}, err
 		}
+		s.wake()
 	}
-	return api.StayMessage{Stay: id, Text: c.Calendar.MessageText(stay, secret.Keys, c.Calendar.Doors), PIN: string(secret.Keys)}, nil
+	return api.StayMessage{Stay: id, Text: text, PIN: string(secret.Keys), Fallback: instead}, nil
 }
 
 func (s *Stays) put(i int, stay feeds.Stay) error {
@@ -130,6 +151,7 @@ func (s *Stays) CancelStay(_ context.Context, id string) error {
 		return nil
 	}
 	s.dirty = true
+	s.sort(l)
 	_, err = s.code(l, c.Calendar, &stay, at) // nobody is told that it is taken back before it is
 	return err
 }
@@ -157,6 +179,7 @@ func (s *Stays) EraseStay(_ context.Context, id string) error {
 		return err
 	}
 	s.o.Board.Clear(health.StayNotReady, id)
+	s.o.Board.Clear(health.StayFallback, id)
 	s.dirty = true
 	s.wake()
 	return s.erase(l)

@@ -37,6 +37,10 @@ type Options struct {
 	// Low reports whether a door's battery is low, Known until when the time is known (zero: no end is); nil: not asked.
 	Low   func(door string) bool
 	Known func() time.Time
+	// Locks are the locks that keep codes; nil: there are none, and no code is in reserve.
+	Locks Locks
+	// Rules are what the owner wants; nil: one code in reserve.
+	Rules func() Rules
 	// Digits is how many digits a code should have; 0 or nil: as many as it takes.
 	Digits func() int
 	// Copies are the copies of a code; nil: none but those at the keypads.
@@ -91,11 +95,14 @@ type Stays struct {
 	mu        sync.Mutex
 	calendars map[string]*calendar
 	stays     []feeds.Stay
-	notes     map[string]string // by stay: why it has no code
-	leaving   map[string]string // people to be erased yet, by the key under which that is kept
-	lost      error             // why nobody knows which there are
-	near      map[string]bool   // stays that are told as not ready
-	dirty     bool              // codes changed, and nobody was told
+	notes     map[string]string      // by stay: why it has no code
+	leaving   map[string]string      // people to be erased yet, by the key under which that is kept
+	lost      error                  // why nobody knows which there are
+	near      map[string]bool        // stays that are told as not ready
+	spare     map[string]bool        // and those whose guest is to be sent the spare code
+	given     map[string]access.Code // spare codes that guests have, by person
+	failing   map[string]time.Time   // since when the code of a stay is not ready
+	dirty     bool                   // codes changed, and nobody was told
 	fetches   sync.WaitGroup
 	ctx       context.Context // of Run; nil before
 }
@@ -113,7 +120,7 @@ func New(o Options) *Stays {
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	s := &Stays{o: o, nudge: make(chan struct{}, 1), calendars: map[string]*calendar{}, notes: map[string]string{}, leaving: map[string]string{}, near: map[string]bool{}}
+	s := &Stays{o: o, nudge: make(chan struct{}, 1), calendars: map[string]*calendar{}, notes: map[string]string{}, leaving: map[string]string{}, near: map[string]bool{}, given: map[string]access.Code{}}
 	all, err := o.Space.List("")
 	if err != nil {
 		s.lost = fmt.Errorf("%w: calendars and stays: %w", access.ErrDamaged, err)

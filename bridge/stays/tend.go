@@ -39,6 +39,7 @@ func (s *Stays) tend() (changed bool) {
 	if err := s.erase(l); err != nil {
 		s.o.Log.Error().Err(err).Msg("guests who are to be erased are still known")
 	}
+	s.sort(l)
 	next := slices.Clone(s.stays)
 	for i := range next {
 		c, ok := s.calendars[next[i].Calendar]
@@ -57,6 +58,7 @@ func (s *Stays) tend() (changed bool) {
 	if err := s.save(next); err != nil {
 		s.o.Log.Error().Err(err).Msg("stays are not kept")
 	}
+	changed = s.spares(l, at) || changed
 	for _, c := range s.calendars {
 		did, err := s.clean(l, c.Calendar, at)
 		changed = changed || did
@@ -70,8 +72,15 @@ func (s *Stays) tend() (changed bool) {
 // code brings the code of one stay up to it.
 func (s *Stays) code(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay, at access.Moment) (changed bool, err error) {
 	now := guess(at)
+	if spare, ok := s.given[stay.Person]; ok && stay.Person != "" {
+		if changed, err = follow(l, c, *stay, spare); err != nil {
+			return changed, err
+		}
+	}
 	if c.Renews(*stay, now) {
-		if changed, err = s.renew(l, c, stay); err != nil {
+		did, err := s.renew(l, c, stay)
+		changed = changed || did
+		if err != nil {
 			return changed, err
 		}
 	}
@@ -85,12 +94,18 @@ func (s *Stays) code(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay, at ac
 		}
 		stay.Code = have.ID
 	}
+	did, err := follow(l, c, *stay, have)
+	return changed || did, err
+}
+
+// follow brings one code of a stay up to it.
+func follow(l *ledger.Ledger, c feeds.Calendar, stay feeds.Stay, have access.Code) (changed bool, err error) {
 	want := have
 	want.Windows, want.Doors, want.Groups, want.Grace = []access.Window{stay.Window}, doorsOf(c), c.Groups, c.Grace
 	want.Revoked = !stay.Cancelled.IsZero()
 	if slices.Equal(have.Windows, want.Windows) && slices.Equal(have.Doors, want.Doors) && slices.Equal(have.Groups, want.Groups) &&
 		have.Grace == want.Grace && have.Revoked == want.Revoked {
-		return changed, nil
+		return false, nil
 	}
 	return true, l.ChangeCode(want)
 }
@@ -132,10 +147,10 @@ func (s *Stays) mint(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay) error
 	})
 }
 
-// codeOf is a code of a person, if there is one.
+// codeOf is a code of a person, if there is one, and no spare one.
 func codeOf(l *ledger.Ledger, person string) (access.Code, bool) {
 	for _, code := range l.Codes() {
-		if person != "" && code.Person == person {
+		if person != "" && code.Person == person && !code.Spare {
 			return code, true
 		}
 	}
@@ -170,11 +185,7 @@ func (s *Stays) give(l *ledger.Ledger, c feeds.Calendar, stay *feeds.Stay, add f
 			return err
 		}
 	}
-	digits := c.Digits
-	if digits == 0 && s.o.Digits != nil {
-		digits = s.o.Digits()
-	}
-	pin, err := l.GeneratePIN(s.o.Group, digits)
+	pin, err := l.GeneratePIN(s.o.Group, s.digits(c))
 	if err != nil {
 		return err
 	}
@@ -301,12 +312,17 @@ func (s *Stays) look() {
 		s.raise(health.CalendarStale, id, c.problem, stale)
 	}
 	at := s.o.Clock.Moment()
-	near := map[string]bool{}
+	near, spare := map[string]bool{}, map[string]bool{}
 	for _, stay := range s.stays {
 		if !stay.Near(guess(at)) {
 			continue
 		}
-		if why := s.why(stay); why != "" {
+		why, send := s.why(stay)
+		switch {
+		case send:
+			spare[stay.ID] = true
+			s.o.Board.Raise(health.StayFallback, stay.ID, why)
+		case why != "":
 			near[stay.ID] = true
 			start, _ := stay.Bounds()
 			left := start.Sub(guess(at))
@@ -319,60 +335,75 @@ func (s *Stays) look() {
 			s.o.Board.Raise(health.StayNotReady, stay.ID, why)
 		}
 	}
-	for id := range s.near {
-		if !near[id] {
-			s.o.Board.Clear(health.StayNotReady, id)
-		}
-	}
-	s.near = near
+	s.clear(health.StayNotReady, s.near, near)
+	s.clear(health.StayFallback, s.spare, spare)
+	s.near, s.spare = near, spare
 }
 
-// why is what keeps the code of a stay from opening; empty: nothing.
-func (s *Stays) why(stay feeds.Stay) string {
+// clear ends what was told of stays, and is not so any more.
+func (s *Stays) clear(code health.Code, was, is map[string]bool) {
+	for id := range was {
+		if !is[id] {
+			s.o.Board.Clear(code, id)
+		}
+	}
+}
+
+// why is what keeps the code of a stay from opening; empty: nothing. send says that a spare code opens all the same, and
+// that nobody was shown it.
+func (s *Stays) why(stay feeds.Stay) (why string, send bool) {
 	c, ok := s.calendars[stay.Calendar]
+	trust := s.o.Clock.Moment().Trust
 	switch {
 	case !ok:
-		return "its calendar is gone"
+		return "its calendar is gone", false
 	case s.notes[stay.ID] != "":
-		return s.notes[stay.ID]
+		return s.notes[stay.ID], false
 	case stay.Code == "":
-		return "it has no code yet"
-	case s.o.Clock.Moment().Trust == access.TrustFloor:
-		return "nobody knows what time it is"
+		return "it has no code yet", false
+	case trust == access.TrustFloor:
+		return "nobody knows what time it is", false
 	}
-	doors := slices.Clone(c.Calendar.Doors)
 	l, err := s.o.Ledger()
 	if err != nil {
-		return "people and codes cannot be read"
+		return "people and codes cannot be read", false
 	}
 	code, ok := l.Code(stay.Code)
 	if !ok {
-		return "its code was removed"
+		return "its code was removed", false
 	}
 	if code.Revoked && stay.Cancelled.IsZero() {
-		return "its code was taken back"
+		return "its code was taken back", false
 	}
-	for _, g := range l.House().Groups {
-		if slices.Contains(c.Calendar.Groups, g.ID) {
-			doors = append(doors, g.Doors...)
-		}
-	}
+	doors := allDoors(c.Calendar, l.House())
+	spare, has := s.instead(stay)
 	for _, door := range doors {
-		if why := s.o.Ready(stay.Code, door); why != "" {
-			return door + ": " + why
+		bad := s.o.Ready(stay.Code, door)
+		switch {
+		case bad == "":
+		case !has || !s.o.Locks.Held(spare.ID, door):
+			return door + ": " + bad, false
+		case stay.Spare.IsZero() && why == "":
+			why, send = toSend(door+": "+bad), true
 		}
 	}
-	return s.doubts(stay, doors)
+	if send {
+		return why, true
+	}
+	return s.doubts(stay, doors, trust), false
 }
 
 // doubts is what may keep the code of a stay that is near from opening, although all is well now.
-func (s *Stays) doubts(stay feeds.Stay, doors []string) string {
+func (s *Stays) doubts(stay feeds.Stay, doors []string, trust access.Trust) string {
 	now := guess(s.o.Clock.Moment())
 	if !stay.Near(now) {
 		return ""
 	}
 	if i := slices.IndexFunc(doors, func(door string) bool { return s.o.Low != nil && s.o.Low(door) }); i >= 0 {
 		return doors[i] + ": its battery is low"
+	}
+	if s.rules().Trusted && trust != access.Trusted {
+		return "the time is only counted on: loquet clock confirm"
 	}
 	start, _ := stay.Bounds()
 	if s.o.Known != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 
 	"github.com/rs/zerolog"
 
@@ -15,7 +16,10 @@ import (
 
 // backupStopped makes a backup of a folder that no bridge uses.
 func backupStopped(ctx context.Context, o cli.BackupOptions, out io.Writer) error {
-	source := &backup.Source{State: o.State, Config: o.Config, Version: release}
+	source := &backup.Source{State: o.State, Config: o.Config, Version: release, Missing: func() {
+		log := logger(os.Stderr, "text")
+		log.Warn().Msg("this backup lacks the key of the codes, which systemd hands to the service: make one while the bridge runs, without --state")
+	}}
 	err := source.Stopped(ctx, o.Passphrase, out)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &cli.Failure{Why: "there is no house in " + o.State, Remedy: "say with --state where the bridge keeps its state", Err: err}

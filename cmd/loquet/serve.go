@@ -106,7 +106,7 @@ func run(ctx context.Context, o cli.RunOptions, s cli.Streams) error {
 
 func options(o cli.StartOptions, cfg *config.Config, state string, log zerolog.Logger) bridge.Options {
 	return bridge.Options{
-		Config: cfg, StateDir: state, RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Console: o.Console, HomeKit: o.HomeKit, Matter: o.Matter,
+		Config: cfg, StateDir: state, RuntimeDir: os.Getenv("RUNTIME_DIRECTORY"), Credentials: os.Getenv("CREDENTIALS_DIRECTORY"), Console: o.Console, HomeKit: o.HomeKit, Matter: o.Matter,
 		Interfaces: o.Interfaces, ReadyFile: o.ReadyFile, Log: log, Version: version(), Guard: guardCommand(),
 	}
 }

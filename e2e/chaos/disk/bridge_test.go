@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ type lived struct {
 	targets map[string]haptest.ID // by the name of the lock
 	name    string                // of the bridge's device id
 	edits   *edits.House          // nil: nobody edits
+
+	calendars, stays atomic.Int64 // that images held
 }
 
 const fast = 20 // times as fast as real doors

@@ -46,13 +46,15 @@ type House struct {
 	Lock *Lock
 
 	// Note is told before an edit is asked for, and after it was answered: which page holds what the editor of that
-	// number knows then. May be nil.
-	Note func(editor, page int) error
+	// number knows then. May be nil. HostNote is the same of the host.
+	Note     func(editor, page int) error
+	HostNote func(page int) error
 
 	channel *channel
 	editors []*editor
 	noting  sync.Mutex
 	pages   []*books
+	hosts   []*host // pages of the host
 	host    *host
 	pins    atomic.Int64
 	random  *rand.Rand
@@ -116,7 +118,7 @@ func (h *House) Edit(t testing.TB, q *e2e.Loquet, rest <-chan struct{}) {
 			return false, h.note(i, e)
 		})
 	}
-	act(func() (bool, error) { return h.host.act(q.Try, h.pins.Add(1)) })
+	act(func() (bool, error) { return h.host.act(q.Try, h.pins.Add(1), h.noteHost) })
 	all.Wait()
 }
 
@@ -130,6 +132,18 @@ func (h *House) note(i int, e *editor) error {
 	h.pages = append(h.pages, e.clone())
 	h.noting.Unlock()
 	return h.Note(i, page)
+}
+
+// noteHost begins a page of the host.
+func (h *House) noteHost() error {
+	if h.HostNote == nil {
+		return nil
+	}
+	h.noting.Lock()
+	page := len(h.hosts)
+	h.hosts = append(h.hosts, h.host.clone())
+	h.noting.Unlock()
+	return h.HostNote(page)
 }
 
 // JudgePage holds what an editor knew against people and codes, however they were found.
