@@ -25,10 +25,12 @@ func explained(t *testing.T, q *e2e.Loquet, pin string) (reason string, status i
 // problems are the codes of what is wrong, with their details.
 func problems(t *testing.T, q *e2e.Loquet) map[string]string {
 	t.Helper()
-	var all []api.Problem
+	var all struct {
+		Problems []api.Problem `json:"problems"`
+	}
 	q.Do(t, http.MethodGet, "/api/v1/health", nil, &all)
 	out := map[string]string{}
-	for _, p := range all {
+	for _, p := range all.Problems {
 		out[p.Code] = p.Detail
 	}
 	return out
