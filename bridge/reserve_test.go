@@ -58,6 +58,17 @@ func (l *radioLock) slotOf(pin string) int {
 	return 0
 }
 
+// fill puts a code into every slot that is free, by hand.
+func (l *radioLock) fill(keys device.Keys) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for n := range l.last {
+		if _, used := l.slots[n+1]; !used {
+			l.slots[n+1] = keys
+		}
+	}
+}
+
 func (l *radioLock) held() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -405,14 +416,9 @@ func TestNothingInReserve(t *testing.T) {
 func TestALockThatTakesNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFlat(t, "front")
-		f.front.last = 3
 		gus := f.guest("Gus", "2000-01-03", "2000-01-05")
 		f.until("2000-01-02 00:00")
-		for n := range 4 {
-			if _, used := f.front.slots[n]; n > 0 && !used {
-				f.front.slots[n] = "555123"
-			}
-		}
+		f.front.fill("555123")
 		f.until("2000-01-03 12:00")
 		m := f.message(gus.ID)
 		if s := f.stay(gus.ID); !m.Fallback || f.front.slotOf(m.PIN) == 0 || !s.Ready {
