@@ -42,7 +42,7 @@ type Broker struct {
 // New is a broker that hands what the house sends to take, as in Do.
 func New(t *testing.T, take func(Packet)) *Broker {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func (b *Broker) Join(t *testing.T, env *hw.Env) (begin func()) {
 
 func (h *house) run() {
 	for h.ctx.Err() == nil {
-		c, err := net.Dial("tcp", h.broker.Wire.Addr().String())
+		c, err := new(net.Dialer).DialContext(h.ctx, "tcp", h.broker.Wire.Addr().String())
 		if err == nil {
 			h.set(c)
 			lines := bufio.NewScanner(c)
