@@ -34,6 +34,12 @@ type house struct {
 
 func newHouse(t *testing.T, broker, config string) *house {
 	t.Helper()
+	return newHouseWith(t, broker, "", config)
+}
+
+// newHouseWith has more to say of its broker.
+func newHouseWith(t *testing.T, broker, more, config string) *house {
+	t.Helper()
 	h := &house{}
 	h.home, h.yard = lab.Pair(t)
 	for _, host := range []*e2e.Host{h.home, h.yard} {
@@ -46,7 +52,7 @@ func newHouse(t *testing.T, broker, config string) *house {
 		h.mosquitto = mqtt.StartMosquitto(t, h.home, "device")
 		section = h.mosquitto.Section()
 	}
-	h.config = "home: {name: Villa Rose, zone: UTC}\nmqtt: " + section + "\n" + config
+	h.config = "home: {name: Villa Rose, zone: UTC}\nmqtt: " + strings.TrimSuffix(section, "}") + more + "}\n" + config
 	h.Loquet = lab.Start(t, e2e.Options{Host: h.home, Config: h.config})
 	return h
 }
