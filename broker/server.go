@@ -17,7 +17,7 @@ import (
 // Bounds of the broker. They are far above what a house needs.
 const (
 	maxClients    = 128
-	maxPending    = 1024 // messages on their way to one client
+	maxPending    = 512 // messages on their way to one client: some 1 KiB each
 	busyWait      = 3 * time.Second
 	forOthers     = "network" // the listener for devices
 	forTheHouse   = "house"   // the listener for the house's own client: it needs no account
