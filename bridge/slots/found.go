@@ -13,9 +13,16 @@ import (
 // Found is what locks hold that no code of the house put there.
 func (s *Slots) Found() []copies.Found { return s.k.Found() }
 
-// Going are codes that were taken back and may still be on a lock.
+// Going are codes that were taken back and may still be on a lock, also where nobody has begun to take them off it.
 func (s *Slots) Going() []copies.Copy {
-	return slices.DeleteFunc(s.k.Copies(""), func(c copies.Copy) bool { return c.State != copies.Removing })
+	l, err := s.o.Ledger()
+	return slices.DeleteFunc(s.k.Copies(""), func(c copies.Copy) bool {
+		if err != nil || c.State == copies.Removing || !c.Written {
+			return c.State != copies.Removing
+		}
+		_, known := l.Code(c.Code)
+		return known
+	})
 }
 
 // Leave notes that the owner knows what is in a slot.
