@@ -125,6 +125,25 @@ func (z zwave) happens(t *testing.T, fields map[string]any) {
 // slot asks the lock itself what it holds, past the bridge.
 func (z zwave) slot(t *testing.T, host *e2e.Host, n int) (code string) {
 	t.Helper()
+	var r struct {
+		Response struct{ UserCode any }
+	}
+	result, err := z.userCode(t, host, "get", n)
+	if err == nil {
+		err = json.Unmarshal(result, &r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Response.UserCode != nil {
+		code = fmt.Sprint(r.Response.UserCode)
+	}
+	return code
+}
+
+// userCode calls a method of the front door's User Code CC, on a connection of its own to the server.
+func (z zwave) userCode(t *testing.T, host *e2e.Host, method string, args ...any) (result json.RawMessage, err error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	there := &http.Client{Transport: &http.Transport{DialContext: func(_ context.Context, network, address string) (conn net.Conn, err error) {
@@ -140,9 +159,16 @@ func (z zwave) slot(t *testing.T, host *e2e.Host, n int) (code string) {
 	}
 	defer c.CloseNow()
 	c.SetReadLimit(16 << 20)
-	for i, q := range []string{`{"messageId":"0","command":"initialize","schemaVersion":40}`,
-		fmt.Sprintf(`{"messageId":"1","command":"endpoint.invoke_cc_api","nodeId":2,"endpoint":0,"commandClass":99,"methodName":"get","args":[%d]}`, n)} {
-		if err := c.Write(ctx, websocket.MessageText, []byte(q)); err != nil {
+	for i, q := range []map[string]any{
+		{"command": "initialize", "schemaVersion": 40},
+		{"command": "endpoint.invoke_cc_api", "nodeId": 2, "endpoint": 0, "commandClass": 99, "methodName": method, "args": args},
+	} {
+		q["messageId"] = fmt.Sprint(i)
+		b, err := json.Marshal(q)
+		if err == nil {
+			err = c.Write(ctx, websocket.MessageText, b)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		for {
@@ -153,23 +179,19 @@ func (z zwave) slot(t *testing.T, host *e2e.Host, n int) (code string) {
 			var a struct {
 				MessageID string
 				Success   bool
-				Result    struct {
-					Response struct{ UserCode any }
-				}
+				Result    json.RawMessage
 			}
 			if json.Unmarshal(text, &a) != nil || a.MessageID != fmt.Sprint(i) {
 				continue
 			}
 			if !a.Success {
-				t.Fatalf("%s", text)
+				return nil, fmt.Errorf("%s", text)
 			}
-			if a.Result.Response.UserCode != nil {
-				code = fmt.Sprint(a.Result.Response.UserCode)
-			}
+			result = a.Result
 			break
 		}
 	}
-	return code
+	return result, nil
 }
 
 // ecosystem is matter.js as a controller.
