@@ -146,7 +146,7 @@ func (h *house) copies(t *testing.T, door, where string) (out []api.Copy) {
 	h.q.Do(t, http.MethodGet, "/api/v1/codes", nil, &all)
 	for _, code := range all {
 		for _, c := range code.Copies {
-			if c.Door == door && c.Where == where {
+			if c.Door == door && c.Where == where && code.Spare != "waiting" { // what is in reserve is nobody's
 				out = append(out, c)
 			}
 		}
