@@ -74,6 +74,7 @@ func (h *house) nobody(t *testing.T) {
 	t.Helper()
 	var people []api.Person
 	h.q.Do(t, http.MethodGet, "/api/v1/people", nil, &people)
+	people = slices.DeleteFunc(people, func(p api.Person) bool { return p.ID == "in-reserve" }) // of the calendar's next guest
 	if len(people) != 0 {
 		t.Errorf("somebody is still known: %+v", people)
 	}
