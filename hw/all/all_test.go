@@ -61,7 +61,8 @@ func explain[D any](t *testing.T, kind string, r *hw.Registry[D]) {
 	}
 }
 
-// Every package with a driver runs the suite that its kind of driver must pass.
+// Every package with a driver runs the suite that its kind of driver must pass: hwtest, or boardtest, which runs hwtest on a
+// board in its frame.
 func TestEveryDriverPassesTheSuite(t *testing.T) {
 	folders, err := filepath.Glob("../*")
 	if err != nil {
@@ -73,9 +74,12 @@ func TestEveryDriverPassesTheSuite(t *testing.T) {
 			continue
 		}
 		drivers++
-		if !mentions(t, folder, "hwtest.Test", true) {
+		if !mentions(t, folder, "hwtest.Test", true) && !mentions(t, folder, "boardtest.Test", true) {
 			t.Errorf("%s has a driver and does not run hwtest on it", filepath.Base(folder))
 		}
+	}
+	if !mentions(t, "../board/boardtest", "hwtest.Test", false) {
+		t.Error("boardtest does not run hwtest")
 	}
 	if drivers < 6 {
 		t.Errorf("%d packages with drivers: the search is wrong", drivers)
