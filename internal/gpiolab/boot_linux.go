@@ -124,10 +124,20 @@ func (m machine) boot(ctx context.Context, words ...string) (string, error) {
 	dir := filepath.Dir(m.initrd)
 	// Without a HOME User-Mode Linux dies; newer hosts trip over restartable sequences.
 	run.Env = []string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=/usr/bin:/bin", "GLIBC_TUNABLES=glibc.pthread.rseq=0"}
-	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its guest's processes end with it
+	run.SysProcAttr = powerless()
 	run.Cancel = func() error { return syscall.Kill(-run.Process.Pid, syscall.SIGKILL) }
 	out, err := run.CombinedOutput()
 	return strings.ReplaceAll(string(out), "\r", ""), err
+}
+
+// powerless starts a kernel in a user namespace, in a process group that ends as one. The guest is root and does as root
+// does: it sets the clock and switches the machine off. Its processes are traced ones of this machine, and if the kernel is
+// killed under them, the kernel's call that one was stopped in is made here, where it must be refused.
+func powerless() *syscall.SysProcAttr {
+	only := func(id int) []syscall.SysProcIDMap {
+		return []syscall.SysProcIDMap{{ContainerID: 0, HostID: id, Size: 1}}
+	}
+	return &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWUSER, UidMappings: only(os.Geteuid()), GidMappings: only(os.Getegid())}
 }
 
 // Ask boots a kernel with a static program that calls Answer, and returns what it lacks in words; nothing
