@@ -21,7 +21,7 @@ type Adopter interface {
 // Found is a device that announced itself, and what the owner may write into the configuration for it.
 type Found struct {
 	ID      string `json:"id"`
-	Kind    string `json:"kind,omitempty" jsonschema:"enum=door,enum=lock,enum=contact,description=absent: it cannot be taken over"`
+	Kind    string `json:"kind,omitempty" jsonschema:"enum=door,enum=lock,enum=contact,enum=relay,description=absent: it cannot be taken over"`
 	Name    string `json:"name"`
 	Section string `json:"section,omitempty" jsonschema:"description=for the configuration, YAML"`
 	Why     string `json:"why,omitempty" jsonschema:"description=why it cannot be taken over"`

@@ -119,6 +119,13 @@ func (k *checker) driver(drivers []Driver, kind string, p *Part, at path) (loade
 		k.fail("mqtt-missing", at, "this is reached over MQTT, and the house has no broker",
 			`add the section mqtt: with listen: ":1883" for the built-in broker, or url: of another one`)
 	}
+	if u, blind := settings.(interface {
+		Unproven() (field, what, remedy string)
+	}); blind {
+		if field, what, remedy := u.Unproven(); what != "" {
+			k.warn("unproven", at.sub(field), what, remedy)
+		}
+	}
 	return settings, true
 }
 

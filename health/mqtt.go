@@ -9,6 +9,7 @@ const (
 	MQTTTooMuch  Code = "mqtt-too-much"
 	MQTTDenied   Code = "mqtt-denied"
 	MQTTOrder    Code = "mqtt-order"
+	MQTTAutoOff  Code = "mqtt-auto-off"
 )
 
 func mqtt() []Declared {
@@ -36,5 +37,9 @@ func mqtt() []Declared {
 			"An account that may give none asked a door or lock to move, or an order was to be kept by the broker, which would give it again and again. " +
 				"Nothing moved. This is over ten minutes after the last one.",
 			"If it is a device's account, look at that device: somebody may use it. If it is Home Assistant's, use the entity of the door, or publish without retain."},
+		{MQTTAutoOff, Error, "A relay did not come back by itself",
+			"Its board says after how long the device itself brings it back (auto_off), and it did not. loquet brought it to rest, and does not use it again until you confirm " +
+				"that the device is set right: were the network to die during a pulse, the relay would stay on.",
+			"Set the device's own auto-off timer and try it by hand. Then write `confirmed:` with the time that stands here at the board in the configuration."},
 	}
 }

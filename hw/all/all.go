@@ -64,6 +64,7 @@ func Boards() *hw.Registry[hw.Board] {
 		shelly.BoardDriver(),
 		sim.BoardDriver(),
 		tasmota.BoardDriver(),
+		mqtt.BoardDriver(),
 		usbrelay.BoardDriver(),
 	)
 }

@@ -1,7 +1,13 @@
-// Package mqtt drives doors, locks and contacts that speak MQTT in the way Home Assistant's covers, locks and
-// binary sensors do, and boards with ratgdo's MQTT firmware.
+// Package mqtt drives doors, locks, contacts and relays that speak MQTT in the way Home Assistant's covers, locks,
+// binary sensors and switches do, and boards with ratgdo's MQTT firmware.
 //
-// There is no switch here: a relay in the network must end its pulse by itself, and MQTT cannot promise that.
+// # Relays
+//
+// A relay in the network must end its pulse by itself, and MQTT has no word for that: the owner states it (auto_off),
+// or there is no relay. Where the device tells its state, the first pulse after it came is left to its own timer. One
+// that does not end it is brought to rest and not used again, over restarts too, until the owner confirms that it was
+// set right. An order that the broker keeps for it would be carried out at each reconnection: the relay is not used
+// until that is gone.
 //
 // # What is believed
 //

@@ -170,8 +170,11 @@ type link struct {
 	heard func(topic, value string, at time.Time)
 	lost  func()
 	met   func(ctx context.Context) // the device is there, again; may be nil
-	jobs  chan func(ctx context.Context)
-	done  chan struct{}
+	// each is called with every event, before it is read, also those of orders: a topic to listen to; may be nil.
+	each   func(e hw.MQTTEvent)
+	orders string
+	jobs   chan func(ctx context.Context)
+	done   chan struct{}
 
 	up     bool
 	online device.Tri
@@ -194,6 +197,9 @@ func (l *link) start(ctx context.Context, env *hw.Env, key string) error {
 	var filters []string
 	for topic := range l.fields {
 		filters = append(filters, topic)
+	}
+	if l.orders != "" {
+		filters = append(filters, l.orders)
 	}
 	for _, p := range l.here {
 		if !slices.Contains(filters, p.Topic) {
@@ -242,6 +248,9 @@ func (l *link) run(ctx context.Context, events <-chan hw.MQTTEvent) {
 }
 
 func (l *link) event(ctx context.Context, e hw.MQTTEvent) {
+	if l.each != nil {
+		l.each(e)
+	}
 	if e.Topic == "" {
 		l.up = e.Up
 		if e.Up {

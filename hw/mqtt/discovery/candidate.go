@@ -12,9 +12,9 @@ import (
 // Candidate is a device that somebody announced: not one of the house, and never by itself.
 type Candidate struct {
 	ID      string // of its announcement: "cover/garage" or "cover/node/garage"
-	Kind    string // "door", "lock", "contact"; empty if it cannot be taken over
+	Kind    string // "door", "lock", "contact", "relay"; empty if it cannot be taken over
 	Name    string // as it calls itself
-	Section string // for the configuration; empty if it cannot be taken over
+	Section string // for the configuration; empty if it cannot be taken over. That of a relay lacks auto_off
 	Why     string // why not
 	Remedy  string // and what to do about it
 }
@@ -95,6 +95,21 @@ func (c *Candidate) section(kind, group, part string, settings []setting) {
 			fmt.Fprintf(&b, "      %s: %s\n", s.key, s.value)
 		}
 	}
+	c.Section = b.String()
+}
+
+// board is section for a board with a relay. What only the owner can know is left to him: without it the configuration
+// refuses the section.
+func (c *Candidate) board(settings []setting) {
+	c.Kind = "relay"
+	var b strings.Builder
+	fmt.Fprintf(&b, "boards:\n  %s: # its relay is the line %[1]s:relay-1\n    driver: mqtt\n", slug(c.ID))
+	for _, s := range settings {
+		if s.value != "" {
+			fmt.Fprintf(&b, "    %s: %s\n", s.key, s.value)
+		}
+	}
+	b.WriteString("    # Set the device's own auto-off timer, then say here after how long it switches off by itself:\n    # auto_off: 1s\n")
 	c.Section = b.String()
 }
 

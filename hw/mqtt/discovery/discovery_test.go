@@ -1,7 +1,9 @@
 package discovery_test
 
 import (
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,6 +42,20 @@ func accepted(section string) error {
 	return err
 }
 
+// filled reports what the configuration says to what the owner makes of a section: that of a relay is refused, for the
+// one reason that auto_off is missing, until he fills that in.
+func filled(c discovery.Candidate) error {
+	if c.Kind != "relay" {
+		return accepted(c.Section)
+	}
+	err := accepted(c.Section)
+	var found config.Errors
+	if !errors.As(err, &found) || len(found) != 1 || !strings.HasSuffix(found[0].Path, ".auto_off") {
+		return fmt.Errorf("without auto_off: %w", err)
+	}
+	return accepted(strings.Replace(c.Section, "# auto_off: 1s", "auto_off: 1s", 1))
+}
+
 // What becomes of each announcement stands in its golden file: a section that the configuration takes, or why not.
 func TestAnnouncements(t *testing.T) {
 	for file, a := range announcements(t) {
@@ -51,7 +67,7 @@ func TestAnnouncements(t *testing.T) {
 		got := c.ID + " " + c.Kind + " " + c.Name + "\n" + c.Section
 		if c.Section == "" {
 			got += "refused: " + c.Why + "\ninstead: " + c.Remedy + "\n"
-		} else if err := accepted(c.Section); err != nil {
+		} else if err := filled(c); err != nil {
 			t.Errorf("%s: %v\n%s", file, err, c.Section)
 		}
 		golden := strings.TrimSuffix(file, ".msg") + ".golden"
@@ -96,10 +112,10 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if !slices.Contains([]string{"door", "lock", "contact"}, c.Kind) || len(c.Section) > 16<<10 {
+		if !slices.Contains([]string{"door", "lock", "contact", "relay"}, c.Kind) || len(c.Section) > 16<<10 {
 			t.Errorf("%+v", c)
 		}
-		if err := accepted(c.Section); err != nil {
+		if err := filled(c); err != nil {
 			t.Errorf("%v\n%s", err, c.Section)
 		}
 	})

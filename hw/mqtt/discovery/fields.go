@@ -26,7 +26,7 @@ func abbreviations() map[string]string {
 		"pl_avail": "payload_available", "pl_cls": "payload_close", "pl_lock": "payload_lock", "pl_not_avail": "payload_not_available",
 		"pl_off": "payload_off", "pl_on": "payload_on", "pl_open": "payload_open", "pl_stop": "payload_stop", "pl_unlk": "payload_unlock",
 		"pos_clsd": "position_closed", "pos_open": "position_open", "pos_t": "position_topic", "pos_tpl": "position_template", "ret": "retain",
-		"stat_clsd": "state_closed", "stat_closing": "state_closing", "stat_jam": "state_jammed", "stat_locked": "state_locked", "stat_locking": "state_locking",
+		"stat_clsd": "state_closed", "stat_closing": "state_closing", "stat_jam": "state_jammed", "stat_locked": "state_locked", "stat_locking": "state_locking", "stat_off": "state_off", "stat_on": "state_on",
 		"stat_open": "state_open", "stat_opening": "state_opening", "stat_stopped": "state_stopped", "stat_t": "state_topic",
 		"stat_unlocked": "state_unlocked", "stat_unlocking": "state_unlocking", "t": "topic", "uniq_id": "unique_id", "val_tpl": "value_template",
 	}

@@ -210,15 +210,67 @@ func contact(c *Candidate, f fields, base string) error {
 
 var tasmotaTopic = pattern(`^cmnd/([A-Za-z0-9_-]{1,64})/POWER[0-9]*$`)
 
-// bareSwitch is never taken over: nothing says that the relay ends its pulse by itself.
-func bareSwitch(_ *Candidate, f fields, base string) error {
+// bareSwitch reads a switch (Home Assistant, "MQTT switch"). Nothing in it says that the relay ends its pulse by itself:
+// its section is refused until the owner says so.
+func bareSwitch(c *Candidate, f fields, base string) error {
+	if err := f.without("command_template"); err != nil {
+		return err
+	}
+	orders, err := f.texts("payload_on", "ON", "payload_off", "OFF")
+	if err != nil {
+		return err
+	}
+	if orders[0] == orders[1] {
+		return refuse(byHand, "one word stands for both orders: that is a button")
+	}
 	command, err := f.topic("command_topic", base)
 	if err != nil {
 		return err
 	}
-	const why = "a bare switch: a relay in the network must end its pulse by itself, and nothing here says that it does"
-	if m := tasmotaTopic().FindStringSubmatch(command); m != nil {
-		return refuse("it is a Tasmota: boards: {relay: {driver: tasmota, topic: "+m[1]+"}}, docs/hardware/tasmota.md", why)
+	if command == "" {
+		return refuse(byHand, "it has no topic for orders")
 	}
-	return refuse("use a board that has a timer: Tasmota (driver tasmota), Shelly (driver shelly), ESPHome", why)
+	if m := tasmotaTopic().FindStringSubmatch(command); m != nil {
+		return refuse("use the driver that does: boards: {relay: {driver: tasmota, topic: "+m[1]+"}}, docs/hardware/tasmota.md",
+			"it is a Tasmota, whose timer can be asked for: as a bare switch nobody would")
+	}
+	seen, err := f.switchState(base, orders)
+	if err != nil {
+		return err
+	}
+	there, err := f.presence(base)
+	if err != nil {
+		return err
+	}
+	settings := []setting{{"command", quote(command)}, {"on", other(orders[0], "ON")}, {"off", other(orders[1], "OFF")}}
+	c.board(append(append(settings, seen...), there...))
+	return nil
+}
+
+// switchState is whether a switch is on; nothing where the device does not tell.
+func (f fields) switchState(base string, orders []string) ([]setting, error) {
+	state, err := f.topic("state_topic", base)
+	if err != nil {
+		return nil, err
+	}
+	var optimistic bool
+	_ = json.Unmarshal(f["optimistic"], &optimistic)
+	if state == "" || optimistic {
+		return nil, nil
+	}
+	if command, err := f.topic("command_topic", base); err != nil || command == state {
+		return nil, refuse(byHand, "orders and states have one topic: an order would look like the device's answer")
+	}
+	field, err := f.field("value_template")
+	if err != nil {
+		return nil, err
+	}
+	said, err := f.texts("state_on", orders[0], "state_off", orders[1])
+	if err != nil {
+		return nil, err
+	}
+	if said[0] == said[1] {
+		return nil, refuse(byHand, "one word stands for both states")
+	}
+	return []setting{{"state", quote(state)}, {"field", quote(field)}, {"state_on", other(said[0], orders[0])}, {"state_off", other(said[1], orders[1])}}, nil
 }
