@@ -57,6 +57,15 @@ func (messageSettings) Traits() device.DoorTraits {
 
 func (messageSettings) UsesMQTT() {}
 
+// blindSettings are those of a board that is believed.
+type blindSettings struct {
+	Back time.Duration `yaml:"back"`
+}
+
+func (blindSettings) Unproven() (field, what, remedy string) {
+	return "back", "nothing tells whether the relay comes back by itself", "try it by hand"
+}
+
 type slowSettings struct{}
 
 func (slowSettings) Traits() device.DoorTraits {
@@ -140,7 +149,7 @@ func catalog() config.Catalog {
 		},
 		Sensors: []config.Driver{{Name: "beam", Doc: "a light beam"}},
 		Keypads: []config.Driver{driver("wiegand", "a Wiegand reader", wiegandSettings{})},
-		Boards:  []config.Driver{driver("modbus", "a Modbus board", modbusSettings{Unit: 1})},
+		Boards:  []config.Driver{driver("modbus", "a Modbus board", modbusSettings{Unit: 1}), driver("blind", "a relay that is believed", blindSettings{})},
 		Lines:   []string{"gpio", "sim"},
 		Absent:  map[string]string{"matter": "this build has no Matter server"},
 		Setting: func(err error) (config.SettingError, bool) {
