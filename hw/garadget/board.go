@@ -249,9 +249,12 @@ func (b *Board) told(ctx context.Context, name string, e hw.MQTTEvent) {
 		return // it may be the other board's
 	}
 	b.heard = e.Taken
-	b.owed = b.owed[min(1, len(b.owed)):]
+	asked := len(b.owed) > 0 && !e.Taken.Before(b.owed[0])
+	if asked {
+		b.owed = b.owed[1:]
+	}
 	b.become(s, e.Taken)
-	b.answered(ctx, e.Taken)
+	b.answered(ctx, e.Taken, asked)
 }
 
 // become takes over what the board says of the door.
@@ -334,12 +337,13 @@ func (b *Board) gone(why string) {
 func (b *Board) say(ctx context.Context, what string) { b.send(ctx, b.name, what) }
 
 func (b *Board) send(ctx context.Context, name, what string) {
+	at := time.Now() // the answer may be there before Publish returns
 	if err := b.mqtt.Publish(ctx, "garadget/"+name+"/command", []byte(what)); err != nil {
 		b.log.Debug().Err(err).Msg("the board was not asked")
 		return
 	}
 	if what == getStatus {
-		b.owed = append(b.unanswered(time.Now()), time.Now())
+		b.owed = append(b.unanswered(at), at)
 	}
 }
 

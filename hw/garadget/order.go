@@ -113,8 +113,8 @@ func (b *Board) take(ctx context.Context, a *ask) {
 	b.say(ctx, getStatus)
 }
 
-// answered gives the newest status to everybody who asked before it.
-func (b *Board) answered(ctx context.Context, at time.Time) {
+// answered gives the newest status to everybody who asked before it. asked says that it is the answer to a question.
+func (b *Board) answered(ctx context.Context, at time.Time, asked bool) {
 	rest := b.waiting[:0]
 	for _, a := range b.waiting {
 		if at.Before(a.began) {
@@ -128,7 +128,8 @@ func (b *Board) answered(ctx context.Context, at time.Time) {
 	b.waiting = rest
 	o := b.order
 	switch {
-	case o == nil || at.Before(o.since):
+	case o == nil:
+	case at.Before(o.since) && (!o.sent || !asked): // an answer that crossed the order is one of those it waits for
 	case !o.sent:
 		b.tell(ctx)
 	default:

@@ -201,14 +201,19 @@ func reconnect(t *testing.T, s subject) {
 
 func lostAnswer(t *testing.T, s subject) {
 	s.until(t, "a first reading", func(sight) bool { return true })
-	s.Wire.Lose()
-	err := s.order(t.Context())
-	s.complains(t, err)
-	if !errors.Is(err, device.ErrUnsure) {
-		t.Errorf("error %v, want unsure", err)
+	for range 5 {
+		s.Wire.Lose()
+		err := s.order(t.Context())
+		s.complains(t, err)
+		if !errors.Is(err, device.ErrUnsure) {
+			t.Errorf("error %v, want unsure", err)
+		}
+		s.Wire.Heal()
+		s.until(t, "a reading at rest once it is back", func(got sight) bool { return s.Maintained || got.energised != device.Yes })
+		if s.Clicks() != 0 {
+			break
+		} // else the answer to an earlier question ended the connection, and the order never came: it is as unsure
 	}
-	s.Wire.Heal()
-	s.until(t, "a reading at rest once it is back", func(got sight) bool { return s.Maintained || got.energised != device.Yes })
 	if got := s.Clicks(); got != 1 {
 		t.Errorf("%d clicks, want the one that was sent", got)
 	}
