@@ -41,6 +41,17 @@ func Open(tags ...string) *Lab {
 	return lab
 }
 
+// Build builds cmd/loquet as Open does, small and without a lab, for a machine that the test starts.
+func Build(t testing.TB, tags ...string) (path string) {
+	t.Helper()
+	l := &Lab{}
+	if err := l.build(tags, "-ldflags", "-s -w"); err != nil {
+		t.Fatalf("go build: %v", err)
+	}
+	t.Cleanup(l.Close)
+	return l.binary()
+}
+
 // Close removes the binary.
 func (l *Lab) Close() {
 	_ = os.Remove(l.binary())
@@ -94,7 +105,7 @@ func Skip(t testing.TB, reason string) {
 	t.Skip(reason)
 }
 
-func (l *Lab) build(tags []string) error {
+func (l *Lab) build(tags []string, flags ...string) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
@@ -102,7 +113,8 @@ func (l *Lab) build(tags []string) error {
 	if l.dir, err = os.MkdirTemp("", "loquet-e2e-"); err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-o", l.binary(), "-tags", strings.Join(tags, ","), "./cmd/loquet")
+	args := append([]string{"build", "-o", l.binary(), "-tags", strings.Join(tags, ",")}, flags...)
+	cmd := exec.Command("go", append(args, "./cmd/loquet")...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

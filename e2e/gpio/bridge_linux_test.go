@@ -3,8 +3,6 @@ package gpio
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,43 +57,19 @@ func TestGuestBridge(t *testing.T) {
 	}
 }
 
-// tracing is the kernel's own record.
-const tracing = "/sys/kernel/tracing/"
-
-func record(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.WriteFile(tracing+file, []byte(text), 0); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// driven is when the kernel drove a line high for the first time since the record was emptied.
-func driven(t *testing.T) (time.Duration, bool) {
-	t.Helper()
-	b, err := os.ReadFile(tracing + "trace")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(b)) {
-		before, event, ok := strings.Cut(line, ": gpio_value: ")
-		if !ok || !strings.HasSuffix(strings.TrimSpace(event), "set 1") {
-			continue
+// driven is when the kernel drove a line high for the first time since it was last asked.
+func driven(r *gpiolab.Trace) (time.Duration, bool) {
+	for _, e := range r.Take() {
+		if e.High {
+			return e.At, true
 		}
-		fields := strings.Fields(before)
-		var s, us int64
-		if _, err := fmt.Sscanf(fields[len(fields)-1], "%d.%d", &s, &us); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		return time.Duration(s)*time.Second + time.Duration(us)*time.Microsecond, true
 	}
 	return 0, false
 }
 
 // writes unlocks strikes one after another, with ten controllers: one alone may ask for ten moves in ten seconds.
 func writes(t *testing.T, first *phone, admin *haptest.Client) {
-	record(t, "trace_clock", "mono")
-	record(t, "events/gpio/gpio_value/enable", "1")
-	defer record(t, "events/gpio/gpio_value/enable", "0")
+	lines := gpiolab.Record(t)
 	locks := find(t, admin, typeLockTarget)
 	var phones []*haptest.Client
 	for range 10 {
@@ -112,13 +86,13 @@ func writes(t *testing.T, first *phone, admin *haptest.Client) {
 			if err := p.Prepare(5000, 7); err != nil {
 				t.Fatal(err)
 			}
-			record(t, "trace", "")
-			began := monotonic()
+			lines.Take()
+			began := gpiolab.Monotonic()
 			if got, err := p.PutTimed(7, haptest.Put{AID: id.AID, IID: id.IID, Value: 0}); err != nil || got != nil {
 				t.Fatalf("strike %d: %v %+v", i, err, got)
 			}
 			last[i] = time.Now()
-			at, ok := driven(t)
+			at, ok := driven(lines)
 			if !ok {
 				t.Fatalf("strike %d was written and its line was not driven", i)
 			}
@@ -143,13 +117,13 @@ func edges(t *testing.T, c *gpiolab.Chip, first *phone, admin *haptest.Client) {
 		wg.Go(func() {
 			for n := range 15 {
 				time.Sleep(1100 * time.Millisecond) // what follows an event within a second is told together with others
-				began := monotonic()
+				began := gpiolab.Monotonic()
 				if err := c.Pull(reeds+i, n%2 == 1); err != nil {
 					t.Error(err)
 					return
 				}
 				e, err := p.NextEvent(30 * time.Second)
-				now := monotonic()
+				now := gpiolab.Monotonic()
 				if err != nil {
 					t.Errorf("window %d, edge %d: %v", i, n, err)
 					return

@@ -3,13 +3,9 @@ package gpio
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/loquet/loquet/e2e"
 	"github.com/loquet/loquet/homekit/haptest"
@@ -27,36 +23,14 @@ func TestMain(m *testing.M) { os.Exit(gpiolab.Main(m, os.Stdout)) }
 // TestBridgeOnARealKernel boots the kernel with the built bridge; the tests named TestGuest run in it.
 func TestBridgeOnARealKernel(t *testing.T) {
 	gpiolab.Host(t)
-	binary := filepath.Join(t.TempDir(), "loquet")
-	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", binary, "./cmd/loquet")
-	build.Dir = e2e.Folder(t)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	lab := gpiolab.New(t, packed(t, build, binary))
+	lab := gpiolab.New(t, map[string]string{guestBinary: e2e.Build(t), guestExample: e2e.Folder(t, "examples", "garage-pi.yaml")})
 	lab.Boot(t, 9*time.Minute, "^TestGuest", "mem=512M")
-}
-
-// packed builds the bridge and says what the guest needs of this machine.
-func packed(t *testing.T, build *exec.Cmd, binary string) map[string]string {
-	t.Helper()
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return map[string]string{guestBinary: binary, guestExample: e2e.Folder(t, "examples", "garage-pi.yaml")}
 }
 
 // start starts the bridge with a configuration.
 func start(t *testing.T, text, state string) *e2e.Loquet {
 	t.Helper()
 	return new(e2e.Lab).Start(t, e2e.Options{Binary: guestBinary, Config: text, State: state})
-}
-
-// monotonic is the kernel's clock, by which it stamps what it records.
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return 0
-	}
-	return time.Duration(ts.Nano())
 }
 
 // report prints the latencies of a way through the house.

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rs/zerolog"
 
 	"github.com/loquet/loquet/device"
@@ -19,20 +17,8 @@ import (
 	"github.com/loquet/loquet/internal/gpiolab"
 )
 
-// reader pulls two wires down as a Wiegand reader does.
-type reader struct{ c *gpiolab.Chip }
-
-// pause is exact: the runtime's own sleep is rounded up to a millisecond.
-func pause(d time.Duration) {
-	left := unix.NsecToTimespec(int64(d))
-	for unix.Nanosleep(&left, &left) == unix.EINTR {
-	}
-}
-
-const (
-	bitLow   = 50 * time.Microsecond
-	bitEvery = time.Millisecond
-)
+// reader is a Wiegand reader whose bits may go wrong.
+type reader struct{ gpiolab.Wires }
 
 // send sends bits, with a pause more before the one with the number late; that with the number lost is
 // not sent. Negative: none.
@@ -42,14 +28,11 @@ func (r reader) send(bits []int, lost, late int) {
 			continue
 		}
 		if i == late {
-			pause(2 * wiegand.MaxSpacing * 3 / 4)
+			gpiolab.Pause(2 * wiegand.MaxSpacing * 3 / 4)
 		}
-		r.c.Drive(bit, false)
-		pause(bitLow)
-		r.c.Drive(bit, true)
-		pause(bitEvery - bitLow)
+		r.Send(bit)
 	}
-	pause(2 * wiegand.Quiet)
+	gpiolab.Pause(2 * wiegand.Quiet)
 }
 
 // card is a frame of a format with right parity: the first half even, the second half odd.
@@ -76,9 +59,8 @@ func card(bits int, value uint64) []int {
 func TestGuestWiegand(t *testing.T) {
 	gpiolab.Guest(t)
 	c := gpiolab.Plug(t, "reader", 2, nil)
-	r := reader{c}
-	c.Drive(0, true)
-	c.Drive(1, true)
+	r := reader{gpiolab.Wires{Chip: c, Zero: 0, One: 1}}
+	r.Rest()
 	env := hw.NewEnv(zerolog.Nop())
 	defer env.Close()
 	if err := env.Add("gpio", newBoard(linux{}, quick(), zerolog.Nop())); err != nil {
