@@ -4,7 +4,7 @@ PKGS    := ./...
 LINT    := $(GO) tool -modfile=internal/tools/golangci/go.mod golangci-lint
 FUZZFOR ?= 60s
 
-.PHONY: build deps clients test checks unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-edits chaos-network chaos-broker chaos-matter chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
+.PHONY: build deps clients test checks unit race e2e cross lint fuzz chaos chaos-disk chaos-process chaos-edits chaos-network chaos-broker chaos-matter chaos-clock chaos-years chaos-seeded soak long test-gpio gpio-kernel package bench-homekit bench-matter clean
 
 build: ## one static binary in bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/loquet ./cmd/loquet
@@ -49,7 +49,7 @@ lint: ## golangci-lint, built from its own module
 fuzz: ## every fuzz target for FUZZFOR each
 	bash internal/fuzzall.sh $(FUZZFOR)
 
-chaos: chaos-disk chaos-process chaos-edits chaos-network chaos-broker chaos-matter chaos-years chaos-seeded ## all of the next eight: docs/reliability.md
+chaos: chaos-disk chaos-process chaos-edits chaos-network chaos-broker chaos-matter chaos-clock chaos-years chaos-seeded ## all of the next nine: docs/reliability.md
 
 chaos-process: ## 1,000 kills instead of 200, stops in a warning, a pulse and before a command: LOQUET_KILLS
 	LOQUET_KILLS=$${LOQUET_KILLS:-1000} $(GO) test -count=1 -timeout 120m -v ./e2e/chaos/process
@@ -65,6 +65,9 @@ chaos-broker: ## an MQTT broker that dies 100 times, and two minutes of a storm 
 
 chaos-matter: ## 1,000 kills of a Matter node while it is commissioned and written to, 2,000 images of power cuts: LOQUET_KILLS, LOQUET_IMAGES
 	LOQUET_KILLS=$${LOQUET_KILLS:-1000} LOQUET_IMAGES=$${LOQUET_IMAGES:-2000} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/matter
+
+chaos-clock: gpio-kernel ## a machine whose clock jumps 200 times while a house lives on it, on the kernel of the GPIO tests
+	LOQUET_LONG=1 $(GO) test -count=1 -timeout 30m -v ./e2e/chaos/clock
 
 chaos-years: ## 100 simulated door-years instead of 4: LOQUET_YEARS, LOQUET_SEED
 	LOQUET_YEARS=$${LOQUET_YEARS:-100} $(GO) test -count=1 -timeout 60m -v ./e2e/chaos/years

@@ -26,6 +26,7 @@ func suites() map[string]suite {
 	return map[string]suite{
 		"years":   {pkg: "e2e/chaos/years", run: "Years", env: []string{"LOQUET_YEARS=8"}},
 		"pairing": {pkg: "homekit", run: "PairSetupAttempts|PairSetupLease|SlowSenders"},
+		"clock":   {pkg: "e2e/chaos/clock", run: "OnARealKernel"},
 		"kills":   {pkg: "e2e/chaos/process", run: "KilledAtAnyMoment", env: []string{"LOQUET_KILLS=60"}},
 	}
 }
@@ -45,6 +46,9 @@ func mistakes() [][2]string {
 		{"failures-forgotten", "pairing"},
 		{"slow-peer-kept", "pairing"},
 		{"intent-replayed", "kills"},
+		{"warning-by-the-calendar", "clock"},
+		{"sleep-by-the-calendar", "clock"},
+		{"idle-by-the-calendar", "clock"},
 	}
 }
 
