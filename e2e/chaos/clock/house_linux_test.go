@@ -15,6 +15,7 @@ import (
 	"github.com/loquet/loquet/e2e"
 	"github.com/loquet/loquet/e2e/chaos/phone"
 	"github.com/loquet/loquet/e2e/garadget"
+	"github.com/loquet/loquet/e2e/mqtt"
 	"github.com/loquet/loquet/homekit/haptest"
 	"github.com/loquet/loquet/hw/garadget/emulator"
 	"github.com/loquet/loquet/internal/gpiolab"
@@ -130,7 +131,7 @@ func newHouse(t *testing.T, m *machine) *house {
 func full(t *testing.T, m *machine) *house {
 	t.Helper()
 	h := newHouse(t, m)
-	var n garadget.Adoption
+	var n mqtt.Adoption
 	text := h.cli("adopt", "garadget", "--json")
 	if err := json.Unmarshal([]byte(text), &n); err != nil {
 		t.Fatal(err)
