@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Lab is a kernel with the test binary of the calling package, ready to boot.
@@ -123,7 +125,16 @@ func (m machine) boot(ctx context.Context, words ...string) (string, error) {
 	run := exec.CommandContext(ctx, m.kernel, words...)
 	dir := filepath.Dir(m.initrd)
 	// Without a HOME User-Mode Linux dies; newer hosts trip over restartable sequences.
-	run.Env = []string{"HOME=" + dir, "TMPDIR=" + dir, "PATH=/usr/bin:/bin", "GLIBC_TUNABLES=glibc.pthread.rseq=0"}
+	memory, err := memoryDir(dir)
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if memory != dir {
+			_ = os.RemoveAll(memory)
+		}
+	}()
+	run.Env = []string{"HOME=" + dir, "TMPDIR=" + memory, "PATH=/usr/bin:/bin", "GLIBC_TUNABLES=glibc.pthread.rseq=0"}
 	run.SysProcAttr = powerless()
 	run.Cancel = func() error { return syscall.Kill(-run.Process.Pid, syscall.SIGKILL) }
 	out, err := run.CombinedOutput()
@@ -138,6 +149,17 @@ func powerless() *syscall.SysProcAttr {
 		return []syscall.SysProcIDMap{{ContainerID: 0, HostID: id, Size: 1}}
 	}
 	return &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWUSER, UidMappings: only(os.Geteuid()), GidMappings: only(os.Getegid())}
+}
+
+// memoryDir is where the guest's memory is: a folder in memory if there is one that allows to execute and has room, for
+// on a busy disk the guest crawls.
+func memoryDir(other string) (string, error) {
+	const shared, room = "/dev/shm", 2 << 30
+	var fs unix.Statfs_t
+	if err := unix.Statfs(shared, &fs); err != nil || fs.Type != unix.TMPFS_MAGIC || fs.Flags&unix.ST_NOEXEC != 0 || int64(fs.Bavail)*fs.Bsize < room {
+		return other, nil
+	}
+	return os.MkdirTemp(shared, "loquet-kernel-")
 }
 
 // Ask boots a kernel with a static program that calls Answer, and returns what it lacks in words; nothing

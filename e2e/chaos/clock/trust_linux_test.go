@@ -89,7 +89,7 @@ func TestGuestWithoutAClock(t *testing.T) {
 		h.tries(guestPIN, false, "clock-unknown")
 		h.tries(laterPIN, false, "clock-unknown")
 		h.tries(farPIN, false, "clock-unknown")
-		h.tries(overPIN, false, "expired")
+		h.tries(overPIN, false, "outside-window")
 		h.tries(gracePIN, true, "") // its owner allowed six hours
 		h.tries(ownerPIN, true, "")
 
@@ -100,8 +100,8 @@ func TestGuestWithoutAClock(t *testing.T) {
 			t.Errorf("something was energised as the time came: %v", got)
 		}
 		h.tries(guestPIN, true, "")
-		h.tries(laterPIN, false, "not-yet")
-		h.tries(farPIN, false, "not-yet")
+		h.tries(laterPIN, false, "outside-window")
+		h.tries(farPIN, false, "outside-window")
 		h.tries(ownerPIN, true, "")
 	}
 	h.ends()
@@ -113,13 +113,13 @@ func TestGuestTheNightOfTheClocks(t *testing.T) {
 	m := newMachine(t, time.Date(2030, 3, 31, 0, 57, 0, 0, time.UTC)) // 01:57 in Paris; 02:00 is 03:00
 	h := newHouse(t, m)
 	h.code("Nina", guestPIN, "2030-03-31T02:30", "2030-03-31T04:00")
-	h.tries(guestPIN, false, "not-yet")
+	h.tries(guestPIN, false, "outside-window")
 	e2e.Apart(t, time.Date(2030, 3, 31, 1, 0, 1, 0, time.UTC).Sub(m.now()))
 	h.tries(guestPIN, true, "")
 	m.slow(time.Date(2030, 3, 31, 1, 59, 0, 0, time.UTC))
 	h.tries(guestPIN, true, "")
 	e2e.Apart(t, time.Date(2030, 3, 31, 2, 0, 1, 0, time.UTC).Sub(m.now()))
-	h.tries(guestPIN, false, "expired")
+	h.tries(guestPIN, false, "outside-window")
 	h.ends()
 }
 
