@@ -50,7 +50,7 @@ func TestGuestKeys(t *testing.T) {
 	var files []string
 	all := append(jumps(), jump{"to the truth", back, true})
 	if !long() {
-		all = all[2:5] // 1970, 2036 and 2100
+		all = []jump{all[2], all[4]} // 1970 and 2100
 	}
 	for _, j := range all {
 		m.do(j)
@@ -69,7 +69,7 @@ func TestGuestKeys(t *testing.T) {
 	}
 	h.ends()
 	if !long() {
-		files = files[2:] // that of 2100
+		files = files[1:] // that of 2100
 	}
 	for _, file := range files {
 		state := filepath.Join(e2e.TempDir(t), "state")
