@@ -26,7 +26,7 @@ func suites() map[string]suite {
 	return map[string]suite{
 		"years":   {pkg: "e2e/chaos/years", run: "Years", env: []string{"LOQUET_YEARS=8"}},
 		"pairing": {pkg: "homekit", run: "PairSetupAttempts|PairSetupLease|SlowSenders"},
-		"clock":   {pkg: "e2e/chaos/clock", run: "OnARealKernel"},
+		"clock":   {pkg: "e2e/chaos/clock", run: "OnARealKernel", env: []string{"LOQUET_LONG=", "LOQUET_CLOCK=1"}},
 		"kills":   {pkg: "e2e/chaos/process", run: "KilledAtAnyMoment", env: []string{"LOQUET_KILLS=60"}},
 	}
 }
