@@ -18,7 +18,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -174,13 +173,6 @@ func (k *Keeper) Has(lock string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.locks[lock] != nil
-}
-
-// Locks are those that keep copies, in order.
-func (k *Keeper) Locks() []string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return slices.Sorted(maps.Keys(k.locks))
 }
 
 // Traits are what a lock says of its slots; zero while it has said nothing.

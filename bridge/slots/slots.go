@@ -208,13 +208,7 @@ func (s *Slots) Copies(codeID string) []api.Copy {
 	if i := slices.IndexFunc(code.Windows, func(w access.Window) bool { return w.Kind == access.Dates }); i >= 0 {
 		from, to, _ = code.Windows[i].Bounds()
 	}
-	known := s.k.Copies(codeID)
-	for _, lock := range s.k.Locks() { // one that is away was not gone to yet
-		if code.Doors != nil && !code.Revoked && code.Reaches(lock, groups...) && !slices.ContainsFunc(known, func(c copies.Copy) bool { return c.Lock == lock }) {
-			known = append(known, copies.Copy{Code: codeID, Lock: lock, State: copies.Pending, Why: "the lock was not reached since there is this code"})
-		}
-	}
-	for _, c := range known {
+	for _, c := range s.k.Copies(codeID) {
 		shown := api.Copy{Code: c.Code, Door: c.Lock, Where: "lock", State: string(c.State), Slot: c.Slot, Tries: c.Tries, Why: c.Why}
 		if !c.Confirmed.IsZero() {
 			shown.Confirmed = c.Confirmed.In(s.o.Zone())
