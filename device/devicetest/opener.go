@@ -38,6 +38,7 @@ type Opener struct {
 	wrong    []error
 	refreshes,
 	identifies int
+	shows chan<- struct{}
 }
 
 var (
@@ -216,6 +217,9 @@ func (o *Opener) Identify(context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.identifies++
+	if o.shows != nil {
+		o.shows <- struct{}{}
+	}
 	return nil
 }
 
@@ -313,6 +317,13 @@ func (o *Opener) Identifies() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.identifies
+}
+
+// TellIdentifies tells that channel of each time the opener shows itself; it needs room for all of them.
+func (o *Opener) TellIdentifies(ch chan<- struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.shows = ch
 }
 
 // Violations returns the triggers that the journal did not allow.

@@ -207,12 +207,12 @@ func (k *Keypad) note(change func(*device.KeypadStatus)) {
 	defer k.mu.Unlock()
 	before := k.status
 	change(&k.status)
+	if k.status != before {
+		k.changes.Publish(k.status) // before the entries end: whoever looks why must not see the state from before
+	}
 	if !k.status.Online {
 		for ch := range k.subs {
 			k.drop(ch)
 		}
-	}
-	if k.status != before {
-		k.changes.Publish(k.status)
 	}
 }

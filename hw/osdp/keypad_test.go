@@ -164,6 +164,24 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
+// Whoever sees the entries end, and asks why, is not told that the reader is online.
+func TestEntriesEndAfterTheWord(t *testing.T) {
+	k := &Keypad{subs: make(map[chan device.KeypadEntry]struct{})}
+	for range 5000 {
+		k.note(func(s *device.KeypadStatus) { s.Online = true })
+		entries := k.Entries(t.Context())
+		go k.note(func(s *device.KeypadStatus) { s.Online = false })
+		for range entries {
+			t.Fatal("an entry")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		if s := <-k.Watch(ctx); s.Online {
+			t.Fatal("the entries have ended, and the reader is said to be online")
+		}
+		cancel()
+	}
+}
+
 func TestInstall(t *testing.T) {
 	r := new(reader)
 	c := plug(t, r)
