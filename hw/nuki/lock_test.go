@@ -70,7 +70,7 @@ func TestAnswers(t *testing.T) {
 		t.Error(err)
 	}
 	r.Do(func() { r.deaf = true })
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := r.lock.Throw(ctx, device.BoltTargetUnsecured); !errors.Is(err, device.ErrUnsure) {
 		t.Errorf("no answer at all: %v", err)

@@ -131,7 +131,7 @@ func TestButtonNotObeyed(t *testing.T) {
 	r := start1(t, newPeer(t, emulator.Options{Version: 1}), panelNone, brisk())
 	r.at(t, device.PlaceClosed)
 	r.Lazy(true)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if err := r.opener.Trigger(ctx, device.TargetOpen); !errors.Is(err, device.ErrUnsure) || r.count() != 1 {
 		t.Errorf("%v, %d presses", err, r.count())

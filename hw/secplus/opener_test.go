@@ -77,7 +77,7 @@ func TestNotObeyed(t *testing.T) {
 	r.stands(device.PlaceOpen)
 	r.at(t, device.PlaceOpen)
 	r.Lazy(true)
-	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if err := r.opener.Trigger(ctx, device.TargetClosed); !errors.Is(err, device.ErrUnsure) || r.count() != 1 {
 		t.Errorf("an order that is not obeyed: %v, %d presses", err, r.count())

@@ -191,7 +191,7 @@ func TestBadCodes(t *testing.T) {
 	if err := r.lock.WriteSlot(t.Context(), 3, "4711"); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := r.lock.WriteSlot(ctx, 4, "4711"); !errors.Is(err, device.ErrUnsure) || strings.Contains(err.Error(), "4711") {
 		t.Errorf("the same code twice: %v", err)
