@@ -189,9 +189,13 @@ func (k *Keeper) Traits(lock string) device.SlotTraits {
 }
 
 // Copies are those of a code, or all of them for an empty id, in the order of the locks.
-func (k *Keeper) Copies(codeID string) (out []Copy) {
+func (k *Keeper) Copies(codeID string) []Copy {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return inOrder(k.copies(codeID))
+}
+
+func (k *Keeper) copies(codeID string) (out []Copy) {
 	for _, copies := range k.kept {
 		for id, c := range copies {
 			if codeID == "" || id == codeID {
@@ -199,8 +203,12 @@ func (k *Keeper) Copies(codeID string) (out []Copy) {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Copy) int { return strings.Compare(a.Lock+"/"+a.Code, b.Lock+"/"+b.Code) })
 	return out
+}
+
+func inOrder(all []Copy) []Copy {
+	slices.SortFunc(all, func(a, b Copy) int { return strings.Compare(a.Lock+"/"+a.Code, b.Lock+"/"+b.Code) })
+	return all
 }
 
 // reachable is how long ago a lock may have answered to be counted on.
@@ -221,8 +229,10 @@ func (k *Keeper) Ready(code access.Code, lock string) string {
 		return ""
 	case c.State == Failed:
 		return c.Why
+	case l.codeless():
+		return "the lock holds no codes"
 	case answered.IsZero() || time.Since(answered) > reachable || l.silent():
-		return "the lock does not answer"
+		return silentLock
 	case on:
 		return "the lock has not shown it yet"
 	case c.Slot == 0 && begins(code, k.o.Clock.Moment(), ahead):

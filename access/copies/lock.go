@@ -52,6 +52,7 @@ type lock struct {
 	answered time.Time
 	missed   time.Time         // since when it does not answer; zero: it did, the last time
 	said     device.SlotTraits // traits, for others; zero until they are known
+	none     bool              // it said that it holds no codes
 }
 
 func (l *lock) wake() {
@@ -132,7 +133,9 @@ func (l *lock) call(ctx context.Context, do func(ctx context.Context) error) err
 	defer l.mu.Unlock()
 	switch {
 	case err == nil:
-		l.answered, l.missed = time.Now(), time.Time{}
+		l.answered, l.missed, l.none = time.Now(), time.Time{}, false
+	case errors.Is(err, errors.ErrUnsupported):
+		l.none = true
 	case l.missed.IsZero():
 		l.missed = time.Now()
 	}
@@ -298,7 +301,7 @@ func (l *lock) comes(ctx context.Context, c Copy, code access.Code, at access.Mo
 func (l *lock) unreached(err error) error {
 	for _, c := range l.k.of(l.id) {
 		if c.State == Pending && c.Why == "" {
-			c.Why = "the lock does not answer"
+			c.Why = silentLock
 			if bad := l.k.keep(c); bad != nil {
 				return bad
 			}
@@ -414,7 +417,7 @@ func (l *lock) unsure(c Copy, err error) error {
 	} else if c.State == "" {
 		c.State = Pending
 	}
-	c.Why = "the lock does not answer"
+	c.Why = silentLock
 	return errors.Join(err, l.k.keep(c))
 }
 

@@ -80,6 +80,17 @@ func (b *book) add(id string, keys device.Keys, windows ...access.Window) {
 	b.keys[id], b.ever[id] = keys, keys
 }
 
+// change changes a code.
+func (b *book) change(id string, how func(c *access.Code)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.codes {
+		if b.codes[i].ID == id {
+			how(&b.codes[i])
+		}
+	}
+}
+
 func (b *book) remove(id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -208,7 +208,7 @@ func (s *Slots) Copies(codeID string) []api.Copy {
 	if i := slices.IndexFunc(code.Windows, func(w access.Window) bool { return w.Kind == access.Dates }); i >= 0 {
 		from, to, _ = code.Windows[i].Bounds()
 	}
-	for _, c := range s.k.Copies(codeID) {
+	for _, c := range s.k.Shown(code) {
 		shown := api.Copy{Code: c.Code, Door: c.Lock, Where: "lock", State: string(c.State), Slot: c.Slot, Tries: c.Tries, Why: c.Why}
 		if !c.Confirmed.IsZero() {
 			shown.Confirmed = c.Confirmed.In(s.o.Zone())

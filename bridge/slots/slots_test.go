@@ -219,6 +219,49 @@ func TestCodesAtEveryDoor(t *testing.T) {
 		if !strings.Contains(told, "may still open it") {
 			t.Errorf("told: %q", told)
 		}
+		// Given while the lock is away: what will be tried is said at once, and nothing else.
+		give := func(pin device.Keys, w access.Window) access.Code {
+			t.Helper()
+			c, err := l.AddCode(access.Code{Person: "gus", Doors: []string{"front"}, Windows: []access.Window{w}}, "home", seal.Secret{Keys: pin})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		if _, err := l.SavePerson(access.Person{ID: "gus", Name: "Gus", Kind: access.Guest}); err != nil {
+			t.Fatal(err)
+		}
+		days := func(from, to int) access.Window {
+			at := access.WallOf(time.Now().UTC())
+			return access.Window{Kind: access.Dates, From: at.AddDays(from), To: at.AddDays(to), Zone: "UTC"}
+		}
+		now, later, over := give("846209", access.Window{Kind: access.Always}), give("846210", days(2, 4)), give("846211", days(-2, -1))
+		s.Wake()
+		synctest.Wait()
+		onLock := func(id string) (out []string) {
+			for _, c := range s.Copies(id) {
+				if c.Where == "lock" {
+					out = append(out, c.Door+" "+c.State+", "+c.Why+", "+c.Plan)
+				}
+			}
+			return out
+		}
+		for id, want := range map[string]string{
+			now.ID:        "front pending, the lock does not answer, at the lock itself, put the code into a free place",
+			later.ID:      "front pending, the lock does not answer, at the lock itself, put the code into a free place from ",
+			over.ID:       "",
+			everywhere.ID: "",
+		} {
+			if got := onLock(id); want == "" && got != nil || want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], want)) {
+				t.Errorf("given while the lock is away: %q, want %q", got, want)
+			}
+		}
+		if err := l.RemovePerson("gus"); err != nil {
+			t.Fatal(err)
+		}
+		if got := onLock(now.ID); got != nil {
+			t.Errorf("of a guest who was erased: %q", got)
+		}
 		front.mu.Lock()
 		front.away = false
 		front.mu.Unlock()
