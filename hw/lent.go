@@ -24,6 +24,11 @@ func (l *lentOutput) Set(ctx context.Context, active bool, max time.Duration) er
 	return nil
 }
 
+// Why implements Reasoned, where the board does.
+func (l *lentOutput) Why() error {
+	return opError(l.env.device, "ask "+string(l.ref), Why(l.Output))
+}
+
 func (l *lentOutput) Close() error {
 	l.once.Do(func() {
 		l.err = opError(l.env.device, "release "+string(l.ref), l.Output.Close())

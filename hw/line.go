@@ -33,6 +33,20 @@ type Output interface {
 	Close() error
 }
 
+// Reasoned is an Output of a board that knows why it cannot be used, with what to do.
+type Reasoned interface {
+	// Why is nil while it can be used.
+	Why() error
+}
+
+// Why is the reason for which an output cannot be used now; nil where nobody knows one.
+func Why(out Output) error {
+	if r, ok := out.(Reasoned); ok {
+		return r.Why()
+	}
+	return nil
+}
+
 // Input is a line that a driver reads.
 type Input interface {
 	// Read asks for the level now. Level.At is never before the call.

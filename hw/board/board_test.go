@@ -216,6 +216,9 @@ func TestWhy(t *testing.T) {
 				if !errors.Is(err, device.ErrUnavailable) || errors.Is(err, device.ErrUnsure) || !errors.As(err, &op) || !strings.Contains(op.Hint, c.hint) {
 					t.Errorf("%v, %+v", err, op)
 				}
+				if got := hw.Why(relay(t, b, "relay-1")); got == nil || got.Error() != err.Error() {
+					t.Errorf("a relay says %v", got)
+				}
 				in, _ := b.Input(t.Context(), "input-1", hw.InputOptions{})
 				if _, got := in.Read(t.Context()); got == nil || got.Error() != err.Error() {
 					t.Errorf("an input says %v", got)

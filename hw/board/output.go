@@ -13,9 +13,12 @@ import (
 type output struct {
 	*hw.Bounded
 	Relay
+	board *Board
 
 	place // guarded by Board.mu
 }
+
+var _ hw.Reasoned = (*output)(nil)
 
 // place is where a relay was brought to.
 type place struct {
@@ -35,7 +38,7 @@ func (b *Board) Output(ctx context.Context, line string, opt hw.OutputOptions) (
 		return nil, &hw.OpError{Op: "lend " + line, Err: errors.New("a relay that is reached over the network must fall back by itself, and this one shall stay"),
 			Hint: "use a relay on this machine for lamps and magnets"}
 	}
-	o := &output{Relay: Relay{N: n, Rest: opt.Rest != opt.ActiveLow, Cap: opt.Cap}}
+	o := &output{board: b, Relay: Relay{N: n, Rest: opt.Rest != opt.ActiveLow, Cap: opt.Cap}}
 	o.want = o.Rest
 	sw := func(ctx context.Context, active bool, max time.Duration) error {
 		return b.order(ctx, o, active != opt.ActiveLow, max)
@@ -47,7 +50,7 @@ func (b *Board) Output(ctx context.Context, line string, opt hw.OutputOptions) (
 	case err != nil:
 		return nil, err
 	case l == nil:
-		return o.Bounded, nil // it comes with the board
+		return o, nil // it comes with the board
 	}
 	if err := b.take(ctx); err != nil {
 		return nil, errors.Join(err, o.Close())
@@ -55,15 +58,18 @@ func (b *Board) Output(ctx context.Context, line string, opt hw.OutputOptions) (
 	defer b.give()
 	if err := b.rest(l, o); err != nil {
 		b.fail(l, err) // it is looked at from the start, and says what is wrong
-		return o.Bounded, nil
+		return o, nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.up == l {
 		o.Back()
 	}
-	return o.Bounded, nil
+	return o, nil
 }
+
+// Why implements hw.Reasoned.
+func (o *output) Why() error { return o.board.Why() }
 
 // lend remembers an output, and returns the connection if there is one. If not, begin will find the output.
 func (b *Board) lend(o *output) (Link, error) {

@@ -61,6 +61,9 @@ func askOutputs(id string, outs ...resting) (acting, error) {
 	for _, out := range outs {
 		level, ok := out.Last()
 		if !ok {
+			if err := hw.Why(out.Output); err != nil {
+				return acting{}, err
+			}
 			return acting{}, &hw.OpError{Op: "ask", Device: id, Err: device.ErrUnavailable, Hint: "see that the board has power and is connected"}
 		}
 		if level.Active != out.rest && !out.aside {

@@ -2,6 +2,7 @@ package lines_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -37,5 +38,40 @@ func TestABoltThatCannotBeAsked(t *testing.T) {
 	b.feed.Publish(told)
 	if r, err := l.RefreshBolt(t.Context()); err != nil || r != told {
 		t.Errorf("it told %+v, and is %+v, %v", told, r, err)
+	}
+}
+
+// strange is a board that is there and must not be used, with a relay that knows why.
+type strange struct{ hw.Board }
+
+type strangeRelay struct{ hw.Output }
+
+var errStrange = &hw.OpError{Op: "use the board", Err: device.ErrUnavailable, Hint: "set its power-on default to off"}
+
+func (strange) Output(context.Context, string, hw.OutputOptions) (hw.Output, error) {
+	return strangeRelay{}, nil
+}
+func (strange) Close() error                { return nil }
+func (strangeRelay) Last() (hw.Level, bool) { return hw.Level{}, false }
+func (strangeRelay) Why() error             { return errStrange }
+func (strangeRelay) Close() error           { return nil }
+
+// A relay alone on a board that must not be used: whoever asks is told what to do about that board, also where the
+// contacts of the door are elsewhere.
+func TestARelayKnowsWhy(t *testing.T) {
+	env := hw.NewEnv(zerolog.Nop())
+	if err := env.Add("far", strange{}); err != nil {
+		t.Fatal(err)
+	}
+	opener, err := lines.NewOpener(t.Context(), env.For("gate"), lines.OpenerConfig{Relay: "far:relay-1", Pulse: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var op *hw.OpError
+	if _, err := opener.Refresh(t.Context()); !errors.As(err, &op) || op.Hint != errStrange.Hint || op.Device != "gate" || !errors.Is(err, device.ErrUnavailable) {
+		t.Errorf("%v, %+v", err, op)
+	}
+	if err := env.Close(); err != nil {
+		t.Error(err)
 	}
 }

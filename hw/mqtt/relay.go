@@ -64,6 +64,9 @@ type pulsed struct {
 	o     hw.OutputOptions
 }
 
+// Why implements hw.Reasoned.
+func (p *pulsed) Why() error { return hw.Why(p.Output) }
+
 // Set implements hw.Output.
 func (p *pulsed) Set(ctx context.Context, active bool, max time.Duration) error {
 	if active == p.o.Rest {
