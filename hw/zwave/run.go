@@ -15,8 +15,9 @@ type keeper struct {
 	session *session // nil while the server is not connected
 	up      bool     // the lock answered in this session
 	taken   time.Time
-	newest  uint64 // the last event of this session
-	turned  uint64 // and the last that was about the bolt
+	newest  uint64    // the last event of this session
+	turned  uint64    // and the last that was about the bolt
+	told    time.Time // when that came
 	retry   time.Duration
 	again   *time.Timer // asks a silent lock again
 
@@ -129,12 +130,17 @@ func (k *keeper) consider() {
 	}
 }
 
-func (k *keeper) askLock() {
+func (k *keeper) askLock() { k.askFor(nil) }
+
+// askFor asks the lock, for somebody who waits to hear it.
+func (k *keeper) askFor(reply chan device.LockReading) {
 	s, downs := k.session, k.fallen()
 	go func() {
 		ctx, cancel := context.WithTimeout(k.ctx, askWithin)
 		defer cancel()
-		k.tell(k.ask(ctx, s, downs))
+		a := k.ask(ctx, s, downs)
+		a.reply = reply
+		k.tell(a)
 	}()
 }
 
@@ -149,17 +155,27 @@ func (k *keeper) asked(a asked) {
 		k.log.Info().Err(questionError(a.err)).Msg("the Z-Wave lock did not answer")
 		k.down("it did not answer: " + questionError(a.err).Error())
 		k.later()
+		if a.reply != nil {
+			close(a.reply)
+		}
 		return
 	}
+	unsure := false
 	if a.at > k.turned {
+		before := k.v.mode
 		k.v.setMode(a.mode)
+		// The bolt was told of while the question was under way, as something else: which of the two is the newer, nobody knows.
+		unsure = k.told.After(a.taken) && k.v.mode != before
 	}
 	if a.taken.After(k.taken) {
 		k.taken = a.taken
 	}
 	k.rise()
 	k.show(k.known())
-	if a.reply != nil {
+	switch {
+	case unsure:
+		k.askFor(a.reply)
+	case a.reply != nil:
 		a.reply <- k.reading()
 	}
 }
@@ -223,7 +239,8 @@ func (k *keeper) event(e event) {
 		k.newest = e.at
 		bolt := k.v.change(e.Args, k.endpoint)
 		if bolt {
-			k.turned, k.taken = e.at, time.Now()
+			k.told = time.Now()
+			k.turned, k.taken = e.at, k.told
 		}
 		if k.up {
 			k.changed(bolt)

@@ -115,3 +115,41 @@ func TestALockThatGoesWhileItIsAsked(t *testing.T) {
 	}
 	r.refuses(t, "stick")
 }
+
+// A turn that is told of between a question and its answer may be older or newer than the answer: where they differ, the lock is
+// asked once more, and whoever waits hears what it says then.
+func TestATurnWhileTheLockIsAsked(t *testing.T) {
+	r := open(t, newPeer(t))
+	r.at(t, device.BoltSecured)
+	began, let := make(chan struct{}, 4), make(chan struct{})
+	r.change(func() {
+		r.hold = func(command string) {
+			if command == "node.poll_value" {
+				began <- struct{}{}
+				<-let
+			}
+		}
+	})
+	told := make(chan device.LockReading, 1)
+	go func() {
+		at, err := r.lock.RefreshBolt(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		told <- at
+	}()
+	<-began // its answer says secured
+	r.turn(0)
+	r.notify(2, nil)
+	r.at(t, device.BoltUnsecured)
+	close(let)
+	select {
+	case at := <-told:
+		if at.Bolt != device.BoltUnsecured {
+			t.Errorf("who asked is told %+v", at)
+		}
+	case <-time.After(patience):
+		t.Fatal("who asked waits for ever")
+	}
+	r.at(t, device.BoltUnsecured)
+}
