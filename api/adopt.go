@@ -32,6 +32,7 @@ type Found struct {
 type AdoptRequest struct {
 	Kind  string `json:"kind" jsonschema:"required,enum=garadget,enum=device,enum=tasmota,enum=homeassistant,enum=zigbee2mqtt,enum=nuki,description=what it is"`
 	Topic string `json:"topic,omitempty" jsonschema:"description=device and tasmota: the topic that it has for itself"`
+	Node  string `json:"node,omitempty" jsonschema:"description=device: the name under which it announces itself for Home Assistant if that is not its topic"`
 	ID    string `json:"id,omitempty" jsonschema:"description=nuki: the lock's Nuki ID in hexadecimal digits"`
 	Role  string `json:"role,omitempty" jsonschema:"enum=view,enum=lock-only,enum=operate,description=homeassistant: what it may do where the house takes orders over MQTT; view if not given"`
 	Blank bool   `json:"blank,omitempty" jsonschema:"description=garadget: for 15 minutes, let one board in that has no account, and give it this one"`

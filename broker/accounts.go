@@ -24,6 +24,9 @@ type Rights struct {
 	Write  []string
 	Read   []string
 	Packet int // the largest packet, in bytes
+	// Nodes are the names under which it announces itself for Home Assistant. %n in them is the client id of a Tasmota
+	// without its DVES_; empty for another one's.
+	Nodes []string `json:",omitempty"`
 }
 
 // Account is how one device, or one program, gets in.
@@ -92,6 +95,19 @@ func (a *Accounts) Make(kind string, rights Rights, bound bool, now time.Time) (
 		return Account{}, "", err
 	}
 	return one, password, nil
+}
+
+// Revise puts rights in the place of those that accounts were made with, where of returns some that differ. Nothing is
+// written: whoever opens the accounts revises them.
+func (a *Accounts) Revise(of func(Account) (Rights, bool)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for user, one := range a.all {
+		if rights, changed := of(one); changed {
+			one.Rights = rights
+			a.all[user] = one
+		}
+	}
 }
 
 // List returns the accounts, the oldest first.

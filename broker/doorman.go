@@ -233,7 +233,7 @@ func (d *doorman) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	if v != nil && write && d.isOrder(topic) {
 		return d.mayOrder(v, topic)
 	}
-	return v != nil && v.may(topic, write) && (!write || !d.ours(topic))
+	return v != nil && (v.may(topic, write) || write && d.announces(v, topic)) && (!write || !d.ours(topic))
 }
 
 // ours reports whether only the house writes a topic.
@@ -288,6 +288,12 @@ func (d *doorman) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet
 	if IsCommand(pk.TopicName) && (pk.FixedHeader.Retain || pk.FixedHeader.Dup) {
 		return pk, packets.CodeSuccessIgnore
 	}
+	if v != nil && len(v.rights.Nodes) > 0 && announced(pk.TopicName) != "" {
+		if topic := v.foreign(pk.Payload); topic != "" {
+			d.told(Notice{Kind: Foreign, Client: plain(v.id), User: v.user, Remote: v.remote, Detail: "its announcement names a topic that is not its own: " + plain(topic)})
+			return pk, packets.CodeSuccessIgnore
+		}
+	}
 	if pk.FixedHeader.Retain && !d.keep(pk.TopicName, len(pk.Payload)) {
 		pk.FixedHeader.Retain = false
 	}
@@ -341,7 +347,15 @@ func (r Rights) of(client string) Rights {
 		}
 		return out
 	}
-	return Rights{Write: fill(r.Write), Read: fill(r.Read), Packet: min(max(r.Packet, 256), MaxPacket)}
+	chip, _ := strings.CutPrefix(client, "DVES_")
+	if chip == client {
+		chip = ""
+	}
+	nodes := fill(r.Nodes)
+	for i, n := range nodes {
+		nodes[i] = strings.ReplaceAll(n, "%n", chip)
+	}
+	return Rights{Write: fill(r.Write), Read: fill(r.Read), Packet: min(max(r.Packet, 256), MaxPacket), Nodes: nodes}
 }
 
 func host(remote string) string {

@@ -48,6 +48,7 @@ const (
 	TooMuch                      // a device said more than one can, and was thrown out
 	NotAdopted                   // a device without an account was let in while the owner adopts
 	Entered                      // a device was let in
+	Foreign                      // a device announced what is not its own; that was not taken
 )
 
 // Notice is something about the broker or one of its clients. Client is what the client calls itself, with

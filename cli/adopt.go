@@ -24,11 +24,18 @@ func (a *app) adoptCommand() *cobra.Command {
 	garadget.Flags().BoolVar(&blank, "blank", false, "let one board in that has no account, for 15 minutes, and give it this one")
 	cmd.AddCommand(garadget,
 		a.adoptKind("nuki ID", "A Nuki lock, by its Nuki ID: prints the values for its app", nil),
-		a.adoptKind("device TOPIC", "A device that keeps to a topic of its own", nil),
+		a.adoptDeviceCommand(),
 		a.adoptKind("tasmota TOPIC", "A device with the Tasmota firmware, by its topic", nil),
 		a.adoptHomeAssistantCommand(),
 		a.adoptKind("zigbee2mqtt", "Zigbee2MQTT", nil),
 		a.adoptFoundCommand(), a.adoptListCommand(), a.adoptRemoveCommand())
+	return cmd
+}
+
+func (a *app) adoptDeviceCommand() *cobra.Command {
+	node := ""
+	cmd := a.adoptKind("device TOPIC", "A device that keeps to a topic of its own", func(r *api.AdoptRequest) { r.Node = node })
+	cmd.Flags().StringVar(&node, "node", "", "the name under which it announces itself for Home Assistant, where that is not its topic")
 	return cmd
 }
 

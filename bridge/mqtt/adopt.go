@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,10 @@ func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 		return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That is no topic", Field: "topic",
 			Why: "a topic is 1 to 64 letters, digits, dots, dashes and slashes", Remedy: "give the topic that is set on the device"}
 	}
+	if r.Node != "" && (r.Kind != "device" || !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`).MatchString(r.Node)) {
+		return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That is no name of a device", Field: "node",
+			Why: "a device with a topic of its own announces itself by 1 to 64 letters, digits and dashes", Remedy: "give the part of its announcement's topic behind homeassistant/cover/, or leave it away"}
+	}
 	lock := strings.ToUpper(r.ID) // as it stands in the lock's topics
 	if r.Kind == "nuki" && !regexp.MustCompile(`^[0-9A-F]{8}$`).MatchString(lock) {
 		return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That is no Nuki ID", Field: "id",
@@ -50,10 +55,10 @@ func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 		return broker.Rights{Write: all, Read: all, Packet: small}, false, nil
 	case "device":
 		all := []string{r.Topic + "/#"}
-		return broker.Rights{Write: append(all, "homeassistant/+/+/config", "homeassistant/+/+/+/config"), Read: all, Packet: small}, true, nil
+		return broker.Rights{Write: all, Read: all, Packet: small, Nodes: nodes(r)}, true, nil
 	case "tasmota":
 		return broker.Rights{Write: []string{"stat/" + r.Topic + "/#", "tele/" + r.Topic + "/#", r.Topic + "/stat/#", r.Topic + "/tele/#"},
-			Read: []string{"cmnd/" + r.Topic + "/#", r.Topic + "/cmnd/#"}, Packet: small}, true, nil
+			Read: []string{"cmnd/" + r.Topic + "/#", r.Topic + "/cmnd/#"}, Packet: small, Nodes: []string{"%n"}}, true, nil
 	case homeAssistant:
 		return broker.Rights{Write: []string{"homeassistant/status"}, Read: []string{"homeassistant/#", "loquet/#"}, Packet: small}, false, nil
 	case "zigbee2mqtt":
@@ -62,6 +67,25 @@ func rights(r api.AdoptRequest) (broker.Rights, bool, error) {
 	}
 	return broker.Rights{}, false, &api.Error{Status: 400, Code: "invalid", Title: "That cannot be adopted", Field: "kind",
 		Why: fmt.Sprintf("there is no kind %.30q", r.Kind), Remedy: "garadget, nuki, device, tasmota, homeassistant or zigbee2mqtt"}
+}
+
+// nodes are the names under which a device with a topic of its own announces itself: what its owner says, that topic, or
+// its last part.
+func nodes(r api.AdoptRequest) []string {
+	if r.Node != "" {
+		return []string{r.Node}
+	}
+	return slices.Compact([]string{strings.ReplaceAll(r.Topic, "/", "_"), strings.ReplaceAll(r.Topic, "/", "-"), r.Topic[strings.LastIndexByte(r.Topic, '/')+1:]})
+}
+
+// revised are the rights of an account that was made when a device announced whatever it liked, or a Tasmota nothing.
+func revised(a broker.Account) (broker.Rights, bool) {
+	if a.Kind != "device" && a.Kind != "tasmota" || len(a.Rights.Nodes) > 0 || len(a.Rights.Read) == 0 {
+		return broker.Rights{}, false
+	}
+	topic := strings.TrimSuffix(strings.TrimPrefix(a.Rights.Read[0], map[string]string{"tasmota": "cmnd/"}[a.Kind]), "/#")
+	now, _, err := rights(api.AdoptRequest{Kind: a.Kind, Topic: topic})
+	return now, err == nil
 }
 
 // elsewhere says that accounts are made at the other broker.

@@ -3,11 +3,13 @@ package mqtt
 import (
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/loquet/loquet/api"
+	"github.com/loquet/loquet/broker"
 	"github.com/loquet/loquet/config"
 	"github.com/loquet/loquet/health"
 )
@@ -75,7 +77,8 @@ func announce(t *testing.T, h *House, n api.Adoption, messages map[string]string
 }
 
 // A device with an account of the built-in broker announces itself: it is listed with its section, and what cannot
-// be taken over with the reason. Topics that are not its own or no announcements are not taken.
+// be taken over with the reason. Topics that are not its own, announcements of others, with what is not its own in them,
+// and what is no announcement are not taken.
 func TestFound(t *testing.T) {
 	h := open(t, &config.MQTT{Listen: "127.0.0.1:0"}, health.NewBoard())
 	n, err := h.Adopt(t.Context(), api.AdoptRequest{Kind: "device", Topic: "barn"})
@@ -84,8 +87,10 @@ func TestFound(t *testing.T) {
 	}
 	announce(t, h, n, map[string]string{
 		"homeassistant/cover/barn/config":            `{"name":"Barn","cmd_t":"barn/set","stat_t":"barn/state","avty_t":"barn/LWT"}`,
-		"homeassistant/cover/node/odd/config":        `{"cmd_t":"barn/set","stat_t":"barn/state","val_tpl":"{{ states(\"x\") }}"}`,
+		"homeassistant/cover/barn-2/odd/config":      `{"cmd_t":"barn/set","stat_t":"barn/state","val_tpl":"{{ states(\"x\") }}"}`,
 		"homeassistant/cover/loquet-x/garage/config": `{"cmd_t":"barn/set","stat_t":"barn/state","avty_t":"barn/LWT"}`,
+		"homeassistant/cover/yard/config":            `{"name":"Yard","cmd_t":"barn/set","stat_t":"barn/state","avty_t":"barn/LWT"}`,
+		"homeassistant/cover/barn_yard/config":       `{"name":"Yard","cmd_t":"yard/set","stat_t":"barn/state","avty_t":"barn/LWT"}`,
 		"homeassistant/light/barn/config":            `{}`,
 		"homeassistant/status":                       `online`,
 	})
@@ -102,5 +107,34 @@ func TestFound(t *testing.T) {
 	var none *House
 	if _, err := none.Found(t.Context()); err == nil {
 		t.Error("a house without a broker finds something")
+	}
+}
+
+// Accounts of earlier versions announce their own nodes only, and a Tasmota's can as well.
+func TestAccountsAreRevised(t *testing.T) {
+	store := &rows{all: map[string][]byte{}}
+	accounts, err := broker.OpenAccounts(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := func(kind string, write []string, read string) broker.Account {
+		one, _, err := accounts.Make(kind, broker.Rights{Write: write, Read: []string{read}, Packet: 1024}, true, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return one
+	}
+	device := old("device", []string{"yard/gate/#", "homeassistant/+/+/config", "homeassistant/+/+/+/config"}, "yard/gate/#")
+	tasmota := old("tasmota", []string{"stat/garage/#"}, "cmnd/garage/#")
+	board := old("garadget", []string{"garadget/%c/LWT"}, "garadget/%c/command")
+	if accounts, err = broker.OpenAccounts(store); err != nil {
+		t.Fatal(err)
+	}
+	accounts.Revise(revised)
+	for _, one := range accounts.List() {
+		want := map[string][]string{device.User: {"yard_gate", "yard-gate", "gate"}, tasmota.User: {"%n"}, board.User: nil}[one.User]
+		if !slices.Equal(one.Rights.Nodes, want) || strings.Contains(strings.Join(one.Rights.Write, " "), "homeassistant") || len(one.Rights.Write) == 0 {
+			t.Errorf("%s: %+v, want nodes %q", one.Kind, one.Rights, want)
+		}
 	}
 }

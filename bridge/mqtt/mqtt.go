@@ -116,6 +116,7 @@ func (h *House) choose(c *broker.ClientOptions) error {
 		if err != nil {
 			return err
 		}
+		accounts.Revise(revised)
 		h.accounts = accounts
 		node := nodeOf(h.options.Install)
 		server := broker.ServerOptions{Listen: h.options.Config.Listen, Accounts: accounts, Own: ownTopics(node), Told: h.notice, Log: h.options.Log}
@@ -196,6 +197,8 @@ func (h *House) notice(n broker.Notice) {
 		h.seen[n.User] = time.Now()
 		h.mu.Unlock()
 		h.welcome(n)
+	case n.Kind == broker.Foreign:
+		h.options.Log.Warn().Str("client", n.Client).Str("user", n.User).Str("remote", n.Remote).Str("detail", n.Detail).Msg("an announcement was not taken")
 	case listed:
 		h.options.Log.Warn().Str("client", n.Client).Str("remote", n.Remote).Str("detail", n.Detail).Msg("MQTT device not served")
 		h.tell(code, n)

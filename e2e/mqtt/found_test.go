@@ -163,6 +163,22 @@ func TestFound(t *testing.T) {
 	}
 }
 
+// announceTasmota is a device with Tasmota that announces its relay as its firmware does (SetOption19 1,
+// xdrv_12_home_assistant.ino), and one of somebody else that says it is that lock.
+func announceTasmota(t *testing.T, h *house) {
+	t.Helper()
+	say := func(node, name string) mqtt.Message {
+		return mqtt.Message{Topic: "homeassistant/switch/" + node + "/config", Retained: true, Payload: `{"name":"` + name + `","stat_t":"tele/garage/STATE",` +
+			`"avty_t":"tele/garage/LWT","pl_avail":"Online","pl_not_avail":"Offline","cmd_t":"cmnd/garage/POWER","pl_off":"OFF","pl_on":"ON",` +
+			`"val_tpl":"{{value_json.POWER}}","uniq_id":"` + node + `","dev":{"ids":["12AB34"]}}`}
+	}
+	mqtt.Start(t, h.account(t, "tasmota", "garage"), mqtt.Options{ID: "DVES_12AB34"}, func(c *mqtt.Client) {
+		c.Say(mqtt.Message{Topic: "homeassistant/light/12AB34_LI_1/config", Retained: true})
+		c.Say(say("front_2", "Front door of a stranger"))
+		c.Say(say("12AB34_RL_1", "Garage relay"))
+	})
+}
+
 func found(t *testing.T, h *house) {
 	cover := startThing(t, h.account(t, "device", "home/garage"), "home/garage", "closed", &thing{topic: "home/garage/set", state: "home/garage/state",
 		obey: func(x *thing, order string) {
@@ -178,16 +194,20 @@ func found(t *testing.T, h *house) {
 	lock := startThing(t, h.account(t, "device", "front"), "front", "locked", &thing{topic: "front/set", state: "front/state",
 		say:  func(state string) string { return `{"state":"` + state + `"}` },
 		obey: func(x *thing, order string) { x.become(order + "ed") }}, announced(t, "lock"))
-	contact := startThing(t, h.account(t, "device", "w"), "w", "closed", &thing{state: "w/contact"}, announced(t, "contact-good"), announced(t, "switch-tasmota"))
+	contact := startThing(t, h.account(t, "device", "w", "--node=hall"), "w", "closed", &thing{state: "w/contact"}, announced(t, "contact-good"))
+	announceTasmota(t, h)
 
 	list, status := h.command(t, "adopt", "found")
-	for _, id := range []string{"cover/garage", "lock/front", "binary_sensor/hall", "switch/tasmota_1"} {
+	for _, id := range []string{"cover/garage", "lock/front", "binary_sensor/hall", "switch/12AB34_RL_1"} {
 		if status != 0 || !strings.Contains(list, id) {
 			t.Fatalf("%s is not found:\n%s", id, list)
 		}
 	}
-	if out, status := h.command(t, "adopt", "found", "switch/tasmota_1"); status != 1 || out != "" {
-		t.Errorf("a bare switch: %d\n%s", status, out)
+	if strings.Contains(list, "Front door of a stranger") != (h.mosquitto != nil) {
+		t.Errorf("what a device says of another:\n%s", list)
+	}
+	if out, status := h.command(t, "adopt", "found", "switch/12AB34_RL_1"); status != 1 || out != "" || !strings.Contains(list, "it is a Tasmota") {
+		t.Errorf("a bare switch, that is a Tasmota: %d\n%s\n%s", status, out, list)
 	}
 	for id, more := range map[string]string{"cover/garage": "    kind: sectional\n    remote_close: owner-declares-protected\n    travel: 2s\n", "lock/front": "", "binary_sensor/hall": ""} {
 		section, status := h.command(t, "adopt", "found", id)

@@ -57,13 +57,13 @@ func newHouseWith(t *testing.T, broker, more, config string) *house {
 	return h
 }
 
-// account is how a device gets in: a kind and a topic, as for `loquet adopt`.
-func (h *house) account(t *testing.T, kind, topic string) mqtt.Account {
+// account is how a device gets in: a kind, a topic and flags, as for `loquet adopt`.
+func (h *house) account(t *testing.T, kind, topic string, flags ...string) mqtt.Account {
 	t.Helper()
 	if h.mosquitto != nil {
 		return h.mosquitto.Account(h.yard, "device")
 	}
-	return mqtt.Adopt(t, lab, h.Loquet, kind, topic).Account(h.Loquet, h.yard)
+	return mqtt.Adopt(t, lab, h.Loquet, append([]string{kind, topic}, flags...)...).Account(h.Loquet, h.yard)
 }
 
 // restart ends the bridge and starts it with the configuration as it is now.
