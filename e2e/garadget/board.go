@@ -162,8 +162,17 @@ func StartBoard(t testing.TB, host *e2e.Host, o emulator.Options) *Board {
 }
 
 // Do says something to the board or to its door: power on|off, wall, put 0..1, stick on|off,
-// obstruct on|off, mute (the next order is obeyed, and the connection is gone before anybody hears of it).
+// obstruct on|off, mute (the next order is obeyed, and the connection is gone before anybody hears of it). It is done
+// when Do returns: an order over the network must not be there before a word that was said earlier.
 func (b *Board) Do(t testing.TB, words string) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.say(t, words)
+	b.look(t) // words are obeyed one after another
+}
+
+func (b *Board) say(t testing.TB, words string) {
 	t.Helper()
 	if _, err := fmt.Fprintln(b.Stdin(), words); err != nil {
 		t.Fatal(err)
@@ -183,7 +192,13 @@ func (b *Board) Look(t testing.TB) World {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.Do(t, "look")
+	return b.look(t)
+}
+
+// look is called with mu held.
+func (b *Board) look(t testing.TB) World {
+	t.Helper()
+	b.say(t, "look")
 	select {
 	case line := <-b.said.out:
 		var w World
