@@ -36,7 +36,7 @@ func browse(t *testing.T, m *machine, kind string) func() []string {
 			defer mu.Unlock()
 			got = append(got, fmt.Sprintf("%s%s %s:%d %q %v on %s", mark, e.Instance, e.Host, e.Port, e.TXT, e.Addrs, e.Interface))
 		})
-		if err != nil {
+		if err != nil && t.Context().Err() == nil { // at the end of a test the responder may be the first to hear of it
 			t.Errorf("browse: %v", err)
 		}
 	}()

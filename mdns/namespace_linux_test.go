@@ -94,6 +94,9 @@ func background(t *testing.T, cmd *exec.Cmd) *bytes.Buffer {
 	return out
 }
 
+// patience is far above what anything here takes, for a machine that is busy.
+const patience = 30 * time.Second
+
 // eventually asks until something is so.
 func eventually(t *testing.T, within time.Duration, what string, is func() bool) {
 	t.Helper()

@@ -106,9 +106,26 @@ func (p *process) wait(within time.Duration, what string, fits func(report) bool
 	}
 }
 
+// heard is the first report that fits, of those that have come.
+func (p *process) heard(fits func(report) bool) (report, bool) {
+	for {
+		select {
+		case r, ok := <-p.reports:
+			if !ok {
+				p.t.Fatal("responder ended")
+			}
+			if fits(r) {
+				return r, true
+			}
+		default:
+			return report{}, false
+		}
+	}
+}
+
 func (p *process) established() string {
 	p.t.Helper()
-	return p.wait(10*time.Second, "established service", func(r report) bool { return r.Established != "" }).Established
+	return p.wait(patience, "established service", func(r report) bool { return r.Established != "" }).Established
 }
 
 func (p *process) entry(within time.Duration, what string, fits func(*mdns.Entry) bool) *mdns.Entry {
@@ -119,7 +136,7 @@ func (p *process) entry(within time.Duration, what string, fits func(*mdns.Entry
 func (p *process) facts() *mdns.Facts {
 	p.t.Helper()
 	p.tell("facts")
-	return p.wait(5*time.Second, "facts", func(r report) bool { return r.Facts != nil }).Facts
+	return p.wait(patience, "facts", func(r report) bool { return r.Facts != nil }).Facts
 }
 
 // avahi starts a bus and an avahi-daemon in a namespace and returns how to run its tools there.
@@ -144,7 +161,7 @@ func avahi(t *testing.T, namespace string) func(args ...string) *exec.Cmd {
 		return cmd
 	}
 	background(t, command("dbus-daemon", "--config-file="+bus, "--nofork", "--nopidfile"))
-	eventually(t, 5*time.Second, "a bus", func() bool {
+	eventually(t, patience, "a bus", func() bool {
 		conn, err := net.Dial("unix", dir+"/bus")
 		if err != nil {
 			return false
@@ -160,7 +177,7 @@ func avahi(t *testing.T, namespace string) func(args ...string) *exec.Cmd {
 		mount --bind "$1" /etc/passwd
 		mount --bind "$2" /etc/group
 		exec avahi-daemon -f "$3" --no-drop-root --no-chroot --no-rlimits`, "sh", users, groups, conf))
-	eventually(t, 10*time.Second, "avahi", func() bool { return command("avahi-browse", "-at").Run() == nil })
+	eventually(t, patience, "avahi", func() bool { return command("avahi-browse", "-at").Run() == nil })
 	return command
 }
 
