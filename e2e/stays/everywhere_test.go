@@ -24,6 +24,7 @@ func TestEveryDoor(t *testing.T) {
 	t.Run("a guest of a calendar", h.guest)
 	t.Run("a code of Home", h.codeOfHome)
 	t.Run("codes of others in Home", h.othersInHome)
+	t.Run("codes of Home for a lock that is away", h.homeWhileAway)
 	if strings.Contains(h.q.Log(), secret) {
 		t.Error("the log tells a secret")
 	}
