@@ -16,11 +16,9 @@ import (
 // Times and bounds of one lock.
 const (
 	callTime   = 20 * time.Second
-	sleepyTime = 5 * time.Minute  // for a lock that answers when it wakes
-	look       = 20 * time.Second // how often windows are looked at
-	silence    = 10 * time.Minute // without an answer to any call, and it is not counted on
-	again      = 24 * time.Hour   // a confirmed copy is read again after
-	firstWait  = 5 * time.Second  // after a call that failed; twice as long each time
+	sleepyTime = 5 * time.Minute // for a lock that answers when it wakes
+	again      = 24 * time.Hour  // a confirmed copy is read again after
+	firstWait  = 5 * time.Second // after a call that failed; twice as long each time
 	longest    = 15 * time.Minute
 	firstRetry = time.Minute // after a write that was not kept; twice as long each time
 	lastRetry  = 6 * time.Hour
@@ -248,7 +246,7 @@ func (l *lock) judge(c access.Code, at access.Moment, have Copy) verdict {
 func (l *lock) greet(ctx context.Context, near bool) error {
 	pause := time.Hour
 	if near && !l.traits.SleepsBetweenCalls {
-		pause = 20 * time.Minute
+		pause = nearby
 	}
 	if time.Since(l.last()) < pause {
 		return nil

@@ -180,7 +180,7 @@ func TestWhatMayKeepAGuestOut(t *testing.T) {
 		time.Sleep(on("2000-01-09 13:00:00")) // 14:00 in Paris, the code opens at 14:30
 		told("")
 		time.Sleep(time.Hour)
-		told("studio: its battery is low")
+		told("studio: its battery is low: replace it")
 		h.set(func() { low = false })
 		time.Sleep(time.Hour)
 		told("nobody will know the time by then: loquet clock confirm")

@@ -44,10 +44,6 @@ func Low(b *api.Battery, g config.Guests) bool {
 // reserve is the person to whom spare codes belong until a guest needs one.
 const reserve = "in-reserve"
 
-// patience is how long a guest's code must not be ready before a spare one is given: a lock that is written to at this
-// moment is no lock that is away.
-const patience = 5 * time.Minute
-
 // property are the doors that a calendar's codes open. Calendars of the same doors share what is in reserve.
 type property struct {
 	doors, groups []string

@@ -115,7 +115,7 @@ func New(o Options) *Stays {
 		o.Fetch = feeds.NewFetcher(nil).Fetch
 	}
 	if o.Minute == 0 {
-		o.Minute = time.Minute
+		o.Minute = minute
 	}
 	if o.Changed == nil {
 		o.Changed = func() {}

@@ -362,7 +362,7 @@ func (s *Stays) why(stay feeds.Stay) (why string, send bool) {
 	case stay.Code == "":
 		return "it has no code yet", false
 	case trust == access.TrustFloor:
-		return "nobody knows what time it is", false
+		return "nobody knows what time it is: loquet clock confirm", false
 	}
 	l, err := s.o.Ledger()
 	if err != nil {
@@ -400,7 +400,7 @@ func (s *Stays) doubts(stay feeds.Stay, doors []string, trust access.Trust) stri
 		return ""
 	}
 	if i := slices.IndexFunc(doors, func(door string) bool { return s.o.Low != nil && s.o.Low(door) }); i >= 0 {
-		return doors[i] + ": its battery is low"
+		return doors[i] + ": its battery is low: replace it"
 	}
 	if s.rules().Trusted && trust != access.Trusted {
 		return "the time is only counted on: loquet clock confirm"
