@@ -25,6 +25,7 @@ type checker struct {
 
 	named   map[string]string // folded names of devices -> ids
 	devices map[string]seen   // every device that has passed, by id
+	lenders []string          // drivers and boards that lend lines
 	lines   []lineUse
 }
 
@@ -37,6 +38,10 @@ type seen struct {
 
 func (c *Config) check(catalog Catalog) findings {
 	k := &checker{Config: c, catalog: catalog, named: make(map[string]string), devices: make(map[string]seen)}
+	k.lenders = slices.Clone(catalog.Lines)
+	for _, b := range c.Boards {
+		k.lenders = append(k.lenders, b.ID)
+	}
 	k.sections()
 	k.home()
 	k.listeners()
@@ -63,7 +68,9 @@ func (c *Config) check(catalog Catalog) findings {
 
 type path []string
 
-func (p path) sub(more ...string) path { return append(slices.Clone(p), more...) }
+func (p path) sub(more ...string) path {
+	return append(append(make(path, 0, len(p)+len(more)), p...), more...)
+}
 
 func (p path) String() string {
 	var b strings.Builder

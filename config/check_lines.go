@@ -35,11 +35,7 @@ func (k *checker) line(u lineUse) {
 		k.fail("bad-line", u.at, what, remedy)
 		return
 	}
-	known := slices.Clone(k.catalog.Lines)
-	for _, b := range k.Boards {
-		known = append(known, b.ID)
-	}
-	if !slices.Contains(known, u.line.Board()) {
+	if known := k.lenders; !slices.Contains(known, u.line.Board()) {
 		remedy := "no driver of this build lends lines: list a board under boards:"
 		if len(known) > 0 {
 			remedy = meant(u.line.Board(), known)
@@ -53,8 +49,9 @@ func (k *checker) line(u lineUse) {
 // sharedLines finds wires with two masters. An input may be watched twice (a door and the lock in
 // it share a contact), but a contact at an end belongs to one door or bolt.
 func (k *checker) sharedLines() {
-	first := make(map[string]lineUse)
-	for _, u := range k.lines {
+	first := make(map[string]*lineUse, len(k.lines))
+	for i := range k.lines {
+		u := &k.lines[i]
 		f, ok := first[u.line.wire()]
 		switch {
 		case !ok:
@@ -188,7 +185,7 @@ func (k *checker) driverLines(v reflect.Value, at path) {
 	if v.Kind() != reflect.Struct {
 		return
 	}
-	for _, f := range fieldsOf(v.Type()) {
+	for _, f := range k.src.layout(v.Type()).fields {
 		value := v.Field(f.index)
 		direction := v.Type().Field(f.index).Tag.Get("line")
 		if value.Kind() == reflect.Pointer && !value.IsNil() {

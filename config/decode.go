@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -60,19 +61,45 @@ func fieldsOf(t reflect.Type) []field {
 	return out
 }
 
-func fieldNames(t reflect.Type) []string {
-	var names []string
-	for _, f := range fieldsOf(t) {
+// layout is a struct as the YAML sees it.
+type layout struct {
+	fields []field
+	names  []string // of the fields, and of those of inlined structs
+}
+
+// layouts remembers those of the structs that a file fills: a house has many sections of few kinds.
+type layouts struct {
+	mu sync.Mutex
+	of map[reflect.Type]*layout
+}
+
+// layout is that of a struct; it must not be changed.
+func (ls *layouts) layout(t reflect.Type) *layout {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.find(t)
+}
+
+func (ls *layouts) find(t reflect.Type) *layout {
+	if l := ls.of[t]; l != nil {
+		return l
+	}
+	l := &layout{fields: fieldsOf(t)}
+	for _, f := range l.fields {
 		switch {
 		case !f.inline:
-			names = append(names, f.name)
+			l.names = append(l.names, f.name)
 		case t.Field(f.index).Type == partType:
-			names = append(names, "driver")
+			l.names = append(l.names, "driver")
 		default:
-			names = append(names, fieldNames(t.Field(f.index).Type)...)
+			l.names = append(l.names, ls.find(t.Field(f.index).Type).names...)
 		}
 	}
-	return names
+	if ls.of == nil {
+		ls.of = make(map[reflect.Type]*layout)
+	}
+	ls.of[t] = l
+	return l
 }
 
 func (d *decoder) decode(n *node, v reflect.Value, path string) {
@@ -121,9 +148,9 @@ func (d *decoder) decodeFields(n *node, v reflect.Value, path string, skip []str
 		d.wrong(n, path, "a section with fields", "write the fields under it, indented, or in braces: {field: value}")
 		return
 	}
-	fields := fieldsOf(v.Type())
+	known := d.src.layout(v.Type())
+	fields, own := known.fields, known.names
 	var inline []field
-	own := fieldNames(v.Type())
 	for _, f := range fields {
 		if f.inline {
 			inline = append(inline, f)
@@ -148,11 +175,15 @@ func (d *decoder) decodeFields(n *node, v reflect.Value, path string, skip []str
 	}
 	for _, f := range inline {
 		if into := v.Field(f.index); into.Type() == partType {
-			d.part(n, into, path, slices.DeleteFunc(own, func(s string) bool { return s == "driver" }))
+			d.part(n, into, path, slices.DeleteFunc(slices.Clone(own), func(s string) bool { return s == "driver" }))
 			return // what is left belongs to the driver
 		}
 		rest = d.embedded(rest, v.Field(f.index), path)
 	}
+	if len(rest) == 0 {
+		return
+	}
+	own = slices.Clone(own)
 	for _, beside := range skip {
 		if beside != "driver" {
 			own = append(own, beside) // the device's, which may have been meant
@@ -165,7 +196,7 @@ func (d *decoder) decodeFields(n *node, v reflect.Value, path string, skip []str
 
 // embedded gives an inlined struct the fields that are its own, and returns the others.
 func (d *decoder) embedded(keys []key, v reflect.Value, path string) (rest []key) {
-	own := fieldNames(v.Type())
+	own := d.src.layout(v.Type()).names
 	mine := &node{shape: shapeMap}
 	for _, k := range keys {
 		if slices.Contains(own, k.name) {
@@ -200,11 +231,13 @@ func (d *decoder) keyed(n *node, v reflect.Value, path string) {
 		d.wrong(n, path, "sections by id", "write an id, a colon, and its fields under it")
 		return
 	}
-	for _, k := range n.keys {
-		item := reflect.New(v.Type().Elem()).Elem()
+	if len(n.keys) > 0 {
+		v.Set(reflect.MakeSlice(v.Type(), len(n.keys), len(n.keys)))
+	}
+	for i, k := range n.keys {
+		item := v.Index(i)
 		item.FieldByName("ID").SetString(k.name)
 		d.decode(k.value, item, joinPath(path, clip(k.name)))
-		v.Set(reflect.Append(v, item))
 	}
 }
 

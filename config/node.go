@@ -235,17 +235,17 @@ func (b *builder) build(n ast.Node, depth int) *node {
 	case *ast.BoolNode:
 		out.shape, out.text = shapeBool, v.Token.Value
 	case *ast.SequenceNode:
-		out.shape = shapeList
+		out.shape, out.list = shapeList, make([]*node, 0, len(v.Values))
 		for _, e := range v.Values {
 			out.list = append(out.list, b.build(e, depth+1))
 		}
 	case *ast.MappingNode:
-		out.shape = shapeMap
+		out.shape, out.keys = shapeMap, make([]key, 0, len(v.Values))
 		for _, e := range v.Values {
 			b.entry(out, e, depth)
 		}
 	case *ast.MappingValueNode:
-		out.shape = shapeMap
+		out.shape, out.keys = shapeMap, make([]key, 0, 1)
 		b.entry(out, v, depth)
 	default:
 		b.found = append(b.found, b.src.finding("syntax", line, column, "this kind of YAML is not used here",
@@ -309,6 +309,9 @@ func firstLine(s string) string {
 
 // clip keeps a message readable, whatever stands in the file: control characters are shown as ?.
 func clip(s string) string {
+	if len(s) <= 48 && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s
+	}
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == utf8.RuneError {
 			return '?'

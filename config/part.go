@@ -4,7 +4,6 @@ import (
 	"errors"
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // Part is a section that belongs to a driver. It stays as written until somebody who has the
@@ -70,5 +69,5 @@ func joinPath(path, field string) string {
 	if path == "" {
 		return field
 	}
-	return strings.Join([]string{path, field}, ".")
+	return path + "." + field
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -13,12 +14,22 @@ type source struct {
 	name  string
 	text  string
 	lines []string
+
+	layouts layouts // of what is read from it
 }
 
 func newSource(name string, data []byte) *source {
 	text := strings.TrimPrefix(string(data), "\ufeff") // some editors put a byte order mark first
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	return &source{name: name, text: text, lines: strings.Split(text, "\n")}
+}
+
+// layout is how the YAML sees a struct. It must not be changed.
+func (s *source) layout(t reflect.Type) *layout {
+	if s == nil { // of a configuration built in code
+		return new(layouts).layout(t)
+	}
+	return s.layouts.layout(t)
 }
 
 // readable checks what must hold before a parser sees the text.
