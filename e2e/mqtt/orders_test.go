@@ -179,15 +179,24 @@ func TestOrders(t *testing.T) {
 			if broker == "mosquitto" {
 				actor, name = "unverified", "unverified account"
 			}
-			if !slices.ContainsFunc(a.house.History(t, "garage"), func(r e2e.Row) bool {
+			a.house.remembers(t, "who it was", func(r e2e.Row) bool {
 				return r.Kind == "started" && r.Cause.Kind == "mqtt" && r.Cause.Actor == actor && r.Cause.Name == name
-			}) {
-				t.Errorf("history does not know who it was: %+v", a.house.History(t, "garage"))
-			}
+			})
 			a.still(t, time.Second, "garage", 2)
 			a.still(t, time.Second, "yard", 2)
 		})
 	}
+}
+
+// remembers waits until the history of the garage has a row: a refusal is written after it was decided.
+func (h *house) remembers(t *testing.T, what string, is func(e2e.Row) bool) {
+	t.Helper()
+	e2e.Until(t, mqtt.Limit, func() string {
+		if all := h.History(t, "garage"); !slices.ContainsFunc(all, is) {
+			return fmt.Sprintf("history to know %s: %+v", what, all)
+		}
+		return ""
+	})
 }
 
 // none says much that is no order.
@@ -219,11 +228,9 @@ func none(t *testing.T, a *assistant, topic string) {
 			t.Error(err)
 		}
 		_ = conn.Close()
-		if !slices.ContainsFunc(h.History(t, "garage"), func(r e2e.Row) bool {
+		h.remembers(t, "the stranger", func(r e2e.Row) bool {
 			return r.Kind == "refused" && r.Code == "not-permitted" && r.Cause.Kind == "mqtt" && r.Cause.Actor == stranger.User
-		}) {
-			t.Errorf("history does not know of the stranger: %+v", h.History(t, "garage"))
-		}
+		})
 	}
 	e2e.Until(t, mqtt.Limit, func() string {
 		if all := h.Problems(t); !slices.Contains(all, "mqtt-order") {
