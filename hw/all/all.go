@@ -30,6 +30,7 @@ func Openers() *hw.Registry[device.Opener] {
 		lines.OpenerDriver(),
 		mqtt.OpenerDriver(),
 		secplus.Driver(),
+		shelly.OpenerDriver(),
 	)
 }
 

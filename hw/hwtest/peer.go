@@ -201,21 +201,27 @@ func reconnect(t *testing.T, s subject) {
 
 func lostAnswer(t *testing.T, s subject) {
 	s.until(t, "a first reading", func(sight) bool { return true })
+	clicks, lost := 0, false
 	for range 5 {
 		s.Wire.Lose()
 		err := s.order(t.Context())
-		s.complains(t, err)
-		if !errors.Is(err, device.ErrUnsure) {
-			t.Errorf("error %v, want unsure", err)
-		}
 		s.Wire.Heal()
+		switch {
+		case err == nil && !s.Maintained: // the answer to another question was lost, over a connection of its own
+			clicks++
+		default:
+			s.complains(t, err)
+			if !errors.Is(err, device.ErrUnsure) {
+				t.Errorf("error %v, want unsure", err)
+			}
+		}
 		s.until(t, "a reading at rest once it is back", func(got sight) bool { return s.Maintained || got.energised != device.Yes })
-		if s.Clicks() != 0 {
+		if lost = err != nil && s.Clicks() != clicks; lost {
 			break
 		} // else the answer to an earlier question ended the connection, and the order never came: it is as unsure
 	}
-	if got := s.Clicks(); got != 1 {
-		t.Errorf("%d clicks, want the one that was sent", got)
+	if got := s.Clicks(); got != clicks+1 || !lost {
+		t.Errorf("%d clicks, want the one that was sent after %d; its answer was lost: %v", got, clicks, lost)
 	}
 	// A maintained output may not be back yet: then Close cannot bring it to rest, and has to say so.
 	if err := s.Close(); err != nil {

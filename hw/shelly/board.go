@@ -42,7 +42,7 @@ type link struct {
 func (l link) Ask(ctx context.Context, _ board.Asked) (board.Status, error) {
 	s, err := l.status(ctx)
 	if err == nil && s.mac != l.mac {
-		err = strange("correct url: give the device a fixed address in the router", "another device answers, with the MAC address %s", board.Clip(s.mac))
+		err = anotherAnswers(s.mac)
 	}
 	return s.Status, err
 }
@@ -93,4 +93,9 @@ func (l link) Set(ctx context.Context, o board.Order) error {
 // strange is a device that is there and must not be used, with what to do about it.
 func strange(hint, format string, args ...any) error {
 	return board.Unusable(name, hint, format, args...)
+}
+
+// anotherAnswers is a device that is not the one that is meant.
+func anotherAnswers(mac string) error {
+	return strange("correct url: give the device a fixed address in the router", "another device answers, with the MAC address %s", board.Clip(mac))
 }

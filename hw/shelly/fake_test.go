@@ -34,6 +34,7 @@ type fake struct {
 	password string
 
 	mu       sync.Mutex
+	motor    *motor // nil: it is set up with relays
 	mac      string
 	initial  string
 	mode     string
@@ -64,11 +65,16 @@ func (f *fake) Wired(n int, rest bool, longest time.Duration) {
 // Drive sets an input; a device of the second generation tells that unasked.
 func (f *fake) Drive(n int, on bool) {
 	f.Relays.Drive(n, on)
+	f.notify(fmt.Sprintf(`"input:%d":{"id":%d,"state":%v}`, n, n, on))
+}
+
+// notify tells everybody who is connected what changed, unasked.
+func (f *fake) notify(what string) {
 	f.mu.Lock()
 	tell := slices.Collect(maps.Keys(f.sockets))
 	f.mu.Unlock()
 	for _, c := range tell {
-		note := fmt.Sprintf(`{"src":"shelly","dst":"loquet","method":"NotifyStatus","params":{"ts":1.0,"input:%d":{"id":%d,"state":%v}}}`, n, n, on)
+		note := `{"src":"shelly","dst":"loquet","method":"NotifyStatus","params":{"ts":1.0,` + what + `}}`
 		_ = c.Write(context.Background(), websocket.MessageText, []byte(note))
 	}
 }
@@ -106,6 +112,8 @@ func (f *fake) plain(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case f.odd != "":
 		fmt.Fprint(w, f.odd)
+	case f.motor != nil:
+		f.motor.plain(w, r, f.mac)
 	case r.URL.Path == "/status":
 		fmt.Fprintf(w, `{"mac":%q,"relays":[{"ison":%v},{"ison":%v}],"inputs":[{"input":%d},{"input":%d}]}`,
 			f.mac, f.High(0), f.High(1), level[f.Input(0)], level[f.Input(1)])
@@ -181,6 +189,8 @@ func (f *fake) answer(id int, method string, n int, on bool, after float64, auth
 	switch {
 	case f.odd != "":
 		return f.odd
+	case f.motor != nil:
+		result = f.motor.answer(method, f.mac)
 	case method == "Shelly.GetStatus":
 		result = fmt.Sprintf(`{"ble":{},"input:0":{"id":0,"state":%v},"input:1":{"id":1,"state":%v},"switch:0":{"id":0,"output":%v},"switch:1":{"id":1,"output":%v},"sys":{"mac":%q}}`,
 			f.Input(0), f.Input(1), f.High(0), f.High(1), f.mac)
@@ -208,22 +218,9 @@ func (r rig) common() boardtest.Rig {
 
 func newRig(t *testing.T, f *fake) rig {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wire := hwtest.NewWire(listener)
-	server := &http.Server{Handler: f, ReadHeaderTimeout: time.Minute}
-	served := make(chan struct{})
-	go func() { defer close(served); _ = server.Serve(wire) }()
 	c := defaults()
-	c.URL, c.ID, c.Relays, c.Inputs, c.Poll = "http://"+listener.Addr().String(), "shelly-"+strings.ToLower(fakeMAC), 2, 2, 250*time.Millisecond
-	if f.password != "" {
-		c.PasswordFile = filepath.Join(t.TempDir(), "password")
-		if err := os.WriteFile(c.PasswordFile, []byte(f.password+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	wire, address, off := power(t, f)
+	c.Address, c.Relays, c.Inputs, c.Poll = address, 2, 2, 250*time.Millisecond
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -232,9 +229,32 @@ func newRig(t *testing.T, f *fake) rig {
 	t.Cleanup(func() {
 		_ = r.board.Close()
 		_ = env.Close()
+		off()
+	})
+	return r
+}
+
+// power puts a device into the network, behind a wire.
+func power(t *testing.T, f *fake) (wire *hwtest.Wire, address Address, off func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire = hwtest.NewWire(listener)
+	server := &http.Server{Handler: f, ReadHeaderTimeout: time.Minute}
+	served := make(chan struct{})
+	go func() { defer close(served); _ = server.Serve(wire) }()
+	address = Address{URL: "http://" + listener.Addr().String(), ID: "shelly-" + strings.ToLower(fakeMAC), User: "admin"}
+	if f.password != "" {
+		address.PasswordFile = filepath.Join(t.TempDir(), "password")
+		if err := os.WriteFile(address.PasswordFile, []byte(f.password+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return wire, address, func() {
 		_ = wire.Close()
 		_ = server.Close()
 		<-served
-	})
-	return r
+	}
 }

@@ -22,7 +22,7 @@ type first struct {
 	client   *http.Client
 }
 
-func newFirst(c Config, password string) *first {
+func newFirst(c Address, password string) *first {
 	return &first{base: strings.TrimSuffix(c.URL, "/"), user: c.User, password: password, client: newClient()}
 }
 
@@ -61,6 +61,7 @@ type firstStatus struct {
 	Inputs []struct {
 		Input *int `json:"input"`
 	} `json:"inputs"`
+	Rollers []firstRoller `json:"rollers"`
 }
 
 func (s firstStatus) read(asked time.Time) status {
@@ -73,6 +74,11 @@ func (s firstStatus) read(asked time.Time) status {
 	for n, i := range s.Inputs {
 		if i.Input != nil && n < most {
 			out.Inputs[n] = *i.Input != 0
+		}
+	}
+	for n, r := range s.Rollers {
+		if n < most {
+			out.covers[n] = r.read()
 		}
 	}
 	return out

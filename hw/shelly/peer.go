@@ -23,11 +23,12 @@ const (
 // status is what a device tells about itself.
 type status struct {
 	mac          string
+	covers       map[int]cover
 	board.Status // of the inputs those that are switches; a button has no state
 }
 
 func newStatus(mac string, asked time.Time) status {
-	return status{strings.ToUpper(mac), board.Status{Relays: map[int]bool{}, Inputs: map[int]bool{}, At: asked}}
+	return status{strings.ToUpper(mac), map[int]cover{}, board.Status{Relays: map[int]bool{}, Inputs: map[int]bool{}, At: asked}}
 }
 
 // settings are what a device does with a relay without being told.
@@ -44,6 +45,10 @@ type peer interface {
 	// set switches a relay, which switches back by itself after back, if that is not 0. An error says
 	// that nothing changed unless it is device.ErrUnsure. It is sent once.
 	set(ctx context.Context, relay int, on bool, back time.Duration) error
+	// limits are what a device does with a cover without being told.
+	limits(ctx context.Context, cover int) (limits, error)
+	// move moves a cover, or stops it. It is as set is.
+	move(ctx context.Context, cover int, way way) error
 	Changed() <-chan struct{} // nil where the device does not tell
 	Gone() <-chan struct{}    // nil where there is no connection
 	Close()
@@ -57,7 +62,7 @@ type identity struct {
 }
 
 // connect finds out who is at the address and speaks as that one understands.
-func (c Config) connect(ctx context.Context) (peer, error) {
+func (c Address) connect(ctx context.Context) (peer, error) {
 	bounded, cancel := context.WithTimeout(ctx, 2*answerWithin)
 	defer cancel()
 	who, err := c.whoIs(bounded)
@@ -80,7 +85,7 @@ func (c Config) connect(ctx context.Context) (peer, error) {
 	return nil, strange("see that url is the address of a Shelly", "what answers at %s is no Shelly", c.URL)
 }
 
-func (c Config) whoIs(ctx context.Context) (identity, error) {
+func (c Address) whoIs(ctx context.Context) (identity, error) {
 	var who identity
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(c.URL, "/")+"/shelly", http.NoBody)
 	if err != nil {

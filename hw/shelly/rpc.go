@@ -61,7 +61,7 @@ type request struct {
 	Auth   *proof `json:"auth,omitempty"`
 }
 
-func dialRPC(ctx context.Context, c Config, password string) (peer, error) {
+func dialRPC(ctx context.Context, c Address, password string) (peer, error) {
 	address := "ws" + strings.TrimPrefix(strings.TrimSuffix(c.URL, "/"), "http") + "/rpc"
 	conn, answer, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: newClient()})
 	if answer != nil && answer.Body != nil {
@@ -235,6 +235,9 @@ func readStatus(raw map[string]json.RawMessage, asked time.Time) (status, error)
 		}
 		if part := raw[fmt.Sprintf("input:%d", n)]; !isNull(part) && json.Unmarshal(part, &input) == nil && input.State != nil {
 			s.Inputs[n] = *input.State
+		}
+		if part := raw[fmt.Sprintf("cover:%d", n)]; !isNull(part) {
+			s.covers[n] = readCover(part)
 		}
 	}
 	return s, nil

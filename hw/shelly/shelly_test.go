@@ -174,7 +174,7 @@ func TestChecks(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"A8032AB12345", "a8:03:2a:b1:23:45", "shelly1-A8032AB12345"} {
-		if got := (Config{ID: id}).mac(); got != fakeMAC {
+		if got := (Address{ID: id}).mac(); got != fakeMAC {
 			t.Errorf("%s is %q", id, got)
 		}
 	}
