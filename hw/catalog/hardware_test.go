@@ -77,14 +77,21 @@ func TestPages(t *testing.T) {
 		if picture := "![Wiring](" + strings.TrimSuffix(name, ".md") + ".svg)"; name != "sim.md" && !strings.Contains(text, picture) {
 			t.Errorf("%s has no picture", name)
 		}
-		blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1)
-		if len(blocks) == 0 {
-			t.Errorf("%s has no configuration", name)
-		}
-		for _, block := range blocks {
-			if _, _, err := config.ReadBytes(name, []byte(block[1]), catalog.Of()); err != nil {
-				t.Errorf("%v", err)
-			}
+		configurations(t, name, text)
+	}
+	configurations(t, "homeassistant.md", page(t, "../homeassistant.md"))
+}
+
+// configurations requires that loquet takes each one in a page.
+func configurations(t *testing.T, name, text string) {
+	t.Helper()
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1)
+	if len(blocks) == 0 {
+		t.Errorf("%s has no configuration", name)
+	}
+	for _, block := range blocks {
+		if _, _, err := config.ReadBytes(name, []byte(block[1]), catalog.Of()); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
