@@ -49,7 +49,8 @@ func open(t *testing.T, args ...string) *terminal {
 	}
 	cmd := exec.Command(lab.Binary(t), args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = near, near, near
-	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR=", "HOME="+t.TempDir())
+	home := t.TempDir() // it looks for a running bridge there too, and must not find somebody else's
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR=", "HOME="+home, "TMPDIR="+home)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
