@@ -20,7 +20,7 @@ func (p *Phone) Pair(name string, where Where, code string) (*Controller, error)
 	var paired struct {
 		Identifier string `json:"identifier"`
 	}
-	err := p.Call("pair", map[string]any{"as": name, "where": where, "pin": code}, &paired)
+	err := p.Call("pair", map[string]any{"as": name, "where": where, "pin": code, "timeout": pairLimit.Milliseconds()}, &paired)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ var lab *e2e.Lab
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "6") // houses wait for most of their time
+	_ = flag.Set("test.parallel", "4") // houses wait for most of their time
 	lab = e2e.Open()
 	defer lab.Close()
 	m.Run()
