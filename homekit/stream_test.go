@@ -138,7 +138,7 @@ func TestBadFrames(t *testing.T) {
 		if err := c.WriteRaw(send(c)); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Closed(2 * time.Second); err != nil {
+		if err := c.Closed(10 * time.Second); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if len(h.written()) != 0 {
@@ -168,7 +168,7 @@ func TestMalformedHTTP(t *testing.T) {
 		}
 		if r, err := c.ReadResponse(); err == nil {
 			t.Errorf("%q is answered with %d", text, r.Status)
-		} else if err := c.Closed(2 * time.Second); err != nil {
+		} else if err := c.Closed(10 * time.Second); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 		c.Close()
@@ -211,7 +211,7 @@ func TestOversized(t *testing.T) {
 			t.Errorf("%s: %v %+v", tc.name, err, r)
 		}
 		if tc.status == 413 || tc.status == 431 {
-			if err := c.Closed(2 * time.Second); err != nil {
+			if err := c.Closed(10 * time.Second); err != nil {
 				t.Errorf("%s: %v", tc.name, err)
 			}
 		}
