@@ -73,9 +73,22 @@ func TestACodeForALockThatIsAway(t *testing.T) {
 		if all := shown("known"); len(all) != 1 || all[0].State != Confirmed && all[0].State != Unconfirmed {
 			t.Errorf("one that it holds: %+v", all)
 		}
+		r.b.change("known", func(c *access.Code) { c.Revoked = true })
+		if all := shown("known"); len(all) != 1 || all[0].State != Removing || all[0].Why != silentLock || all[0].Slot == 0 || all[0].Confirmed.IsZero() {
+			t.Errorf("one that it is to lose: %+v", all)
+		}
 		if why := r.k.Ready(r.b.code("always"), "dumb"); why != "the lock holds no codes" {
 			t.Errorf("a lock without codes: %s", why)
 		}
+		r.b.mu.Lock()
+		r.b.bad = errors.New("damaged")
+		r.b.mu.Unlock()
+		if all := append(shown("always"), shown("known")...); len(all) != 1 || all[0].State == Removing {
+			t.Errorf("while not all codes are known: %+v", all)
+		}
+		r.b.mu.Lock()
+		r.b.bad = nil
+		r.b.mu.Unlock()
 		if all := r.k.Copies("always"); len(all) != 0 {
 			t.Errorf("it was stored before it was tried: %+v", all)
 		}
@@ -86,6 +99,9 @@ func TestACodeForALockThatIsAway(t *testing.T) {
 			if all := shown(id); len(all) != 1 || all[0].State != want || all[0].Why != "" {
 				t.Errorf("%s, back again: %+v", id, all)
 			}
+		}
+		if all := shown("known"); len(all) != 0 {
+			t.Errorf("taken back, and the lock is there: %+v", all)
 		}
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()

@@ -195,7 +195,7 @@ func (s *Slots) Copies(codeID string) []api.Copy {
 	groups := l.House().Groups
 	now := time.Now().In(s.o.Zone())
 	for _, door := range s.o.Pads.Doors() {
-		if !code.Reaches(door, groups...) {
+		if !code.Reaches(door, groups...) || s.past(code, door) {
 			continue
 		}
 		c := api.Copy{Code: codeID, Door: door, Where: "keypad", State: string(copies.Confirmed), Confirmed: now}
@@ -219,6 +219,12 @@ func (s *Slots) Copies(codeID string) []api.Copy {
 		out = append(out, shown)
 	}
 	return append(out, s.home(code)...)
+}
+
+// past reports whether a code opens nothing any more at a keypad, or is one that nobody was given.
+func (s *Slots) past(c access.Code, door string) bool {
+	d := s.Decide(c, door)
+	return d.Reason == access.ReasonRevoked || d.Reason == access.ReasonExpired || c.InReserve()
 }
 
 func (s *Slots) inReserve(codeID string) bool {

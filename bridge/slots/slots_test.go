@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"sync"
@@ -219,6 +220,38 @@ func TestCodesAtEveryDoor(t *testing.T) {
 		if !strings.Contains(told, "may still open it") {
 			t.Errorf("told: %q", told)
 		}
+		if _, err := l.SavePerson(access.Person{ID: "gus", Name: "Gus", Kind: access.Guest}); err != nil {
+			t.Fatal(err)
+		}
+		days := func(from, to int) access.Window {
+			at := access.WallOf(time.Now().UTC())
+			return access.Window{Kind: access.Dates, From: at.AddDays(from), To: at.AddDays(to), Zone: "UTC"}
+		}
+		// At the keypad nothing is said of a code that opens there no more, nor of one in reserve.
+		for name, c := range map[string]access.Code{
+			"revoked": {Windows: []access.Window{{Kind: access.Always}}, Revoked: true}, "over": {Windows: []access.Window{days(-2, -1)}},
+			"in reserve": {Windows: []access.Window{access.Reserve()}, Spare: true}, "to come": {Windows: []access.Window{days(2, 4)}},
+		} {
+			c.Person, c.Doors = "gus", []string{"studio"}
+			revoked := c.Revoked
+			c, err := l.AddCode(c, "home", seal.Secret{Keys: device.Keys(fmt.Sprint(518371 + len(l.Codes())))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Revoked = revoked
+			if err := l.ChangeCode(c); err != nil {
+				t.Fatal(err)
+			}
+			at := ""
+			for _, one := range s.Copies(c.ID) {
+				if one.Where == "keypad" {
+					at = one.State
+				}
+			}
+			if want := map[string]string{"to come": "unconfirmed"}[name]; at != want { // nobody can type there now
+				t.Errorf("%s, at the keypad: %q, want %q", name, at, want)
+			}
+		}
 		// Given while the lock is away: what will be tried is said at once, and nothing else.
 		give := func(pin device.Keys, w access.Window) access.Code {
 			t.Helper()
@@ -227,13 +260,6 @@ func TestCodesAtEveryDoor(t *testing.T) {
 				t.Fatal(err)
 			}
 			return c
-		}
-		if _, err := l.SavePerson(access.Person{ID: "gus", Name: "Gus", Kind: access.Guest}); err != nil {
-			t.Fatal(err)
-		}
-		days := func(from, to int) access.Window {
-			at := access.WallOf(time.Now().UTC())
-			return access.Window{Kind: access.Dates, From: at.AddDays(from), To: at.AddDays(to), Zone: "UTC"}
 		}
 		now, later, over := give("846209", access.Window{Kind: access.Always}), give("846210", days(2, 4)), give("846211", days(-2, -1))
 		s.Wake()
