@@ -15,8 +15,9 @@ const (
 
 // announced is the node that a topic announces; empty if it announces none.
 func announced(topic string) string {
-	rest, ok := strings.CutPrefix(topic, announcePrefix)
-	if rest, ok = strings.CutSuffix(rest, announceSuffix); !ok || !strings.HasPrefix(topic, announcePrefix) {
+	rest, begins := strings.CutPrefix(topic, announcePrefix)
+	rest, ends := strings.CutSuffix(rest, announceSuffix)
+	if !begins || !ends {
 		return ""
 	}
 	parts := strings.Split(rest, "/")

@@ -31,7 +31,7 @@ func (c ContactConfig) Check() error {
 		bad("closed", "one word stands for both", "give each a word of its own")
 	}
 	checkTopic("state", c.State, bad)
-	c.Source.check(bad)
+	c.check(bad)
 	return errors.Join(errs...)
 }
 
@@ -59,7 +59,7 @@ var _ device.Sensor = (*Contact)(nil)
 func OpenContact(ctx context.Context, env *hw.Env, c ContactConfig) (*Contact, error) {
 	c.Open, c.Closed = cmp.Or(c.Open, "ON"), cmp.Or(c.Closed, "OFF")
 	s := &Contact{config: c}
-	s.link = link{source: c.Source, fields: map[string]string{c.State: c.Source.Field}, heard: s.heard, lost: s.feed.Break}
+	s.link = link{source: c.Source, fields: map[string]string{c.State: c.Field}, heard: s.heard, lost: s.feed.Break}
 	return s, s.link.start(ctx, env, "contact of "+env.Device()+" at "+c.State)
 }
 

@@ -114,14 +114,14 @@ func (c CoverConfig) Check() error {
 	for field, topic := range map[string]string{"command": c.Command, "state": c.State, "position": c.Position, "obstructed": c.Obstruction} {
 		checkTopic(field, topic, bad)
 	}
-	c.Source.check(bad)
+	c.check(bad)
 	return errors.Join(errs...)
 }
 
 // Traits implements hw.DoorDescriber.
 func (c CoverConfig) Traits() device.DoorTraits {
 	c = c.shape()
-	return device.DoorTraits{Drive: device.DriveCommanded, SensesClosed: true, SensesOpen: true, Stops: c.Stop != "", Refreshes: c.Source.Ask != ""}
+	return device.DoorTraits{Drive: device.DriveCommanded, SensesClosed: true, SensesOpen: true, Stops: c.Stop != "", Refreshes: c.Ask != ""}
 }
 
 // UsesMQTT tells the configuration that the driver needs the section mqtt.
@@ -156,7 +156,7 @@ func OpenCover(ctx context.Context, env *hw.Env, c CoverConfig) (*Cover, error) 
 	c = c.shape()
 	o := &Cover{config: c, now: device.Reading{Energised: device.No}}
 	o.words, _ = c.Words.readings()
-	o.link = link{source: c.Source, fields: map[string]string{cmp.Or(c.State, c.Position): c.Source.Field}, heard: o.heard, lost: o.lost}
+	o.link = link{source: c.Source, fields: map[string]string{cmp.Or(c.State, c.Position): c.Field}, heard: o.heard, lost: o.lost}
 	if c.Obstruction != "" {
 		o.link.fields[c.Obstruction] = ""
 	}
@@ -219,7 +219,7 @@ func (o *Cover) Stop(ctx context.Context) error {
 
 // Refresh implements device.Refresher, where the device can be asked.
 func (o *Cover) Refresh(ctx context.Context) (device.Reading, error) {
-	if o.config.Source.Ask == "" {
+	if o.config.Ask == "" {
 		if r, there := o.feed.Last(); there {
 			return r, nil // as old as it says
 		}

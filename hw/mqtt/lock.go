@@ -72,7 +72,7 @@ func (c LockConfig) Check() error {
 	}
 	checkTopic("command", c.Command, bad)
 	checkTopic("state", c.State, bad)
-	c.Source.check(bad)
+	c.check(bad)
 	return errors.Join(errs...)
 }
 
@@ -105,7 +105,7 @@ var _ device.Bolt = (*Lock)(nil)
 func OpenLock(ctx context.Context, env *hw.Env, c LockConfig) (*Lock, error) {
 	c.Lock, c.Unlock = cmp.Or(c.Lock, "LOCK"), cmp.Or(c.Unlock, "UNLOCK")
 	l := &Lock{config: c}
-	l.link = link{source: c.Source, fields: map[string]string{c.State: c.Source.Field}, heard: l.heard, lost: l.feed.Break}
+	l.link = link{source: c.Source, fields: map[string]string{c.State: c.Field}, heard: l.heard, lost: l.feed.Break}
 	return l, l.link.start(ctx, env, c.Command)
 }
 

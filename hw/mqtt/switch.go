@@ -63,7 +63,7 @@ func (c SwitchConfig) Check() error {
 	if len(c.Confirmed) > maxText {
 		bad("confirmed", "this is too long", "copy it from loquet doctor")
 	}
-	c.Source.check(bad)
+	c.check(bad)
 	return errors.Join(errs...)
 }
 

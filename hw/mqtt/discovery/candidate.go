@@ -24,8 +24,9 @@ var idText = pattern(`^[A-Za-z0-9_-]{1,64}$`)
 // Parse reads one message. Its topic is prefix/component/[node/]object/config. It is false for what is no
 // announcement of something that could belong to a door.
 func Parse(prefix, topic string, payload []byte) (Candidate, bool) {
-	rest, ok := strings.CutPrefix(topic, prefix+"/")
-	if rest, ok = strings.CutSuffix(rest, "/config"); !ok || !strings.HasPrefix(topic, prefix+"/") {
+	rest, begins := strings.CutPrefix(topic, prefix+"/")
+	rest, ends := strings.CutSuffix(rest, "/config")
+	if !begins || !ends {
 		return Candidate{}, false
 	}
 	parts := strings.Split(rest, "/")
