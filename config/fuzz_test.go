@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -65,9 +66,9 @@ func TestHostileFilesEndSoon(t *testing.T) {
 	} {
 		text := strings.Repeat(piece, size/len(piece))
 		for _, before := range []string{"", "doors:\n  "} {
-			start := time.Now()
+			start := worked(t)
 			_, _, err := config.ReadBytes("x", []byte((before + text)[:min(size, len(before)+len(text))]), catalog())
-			if d := time.Since(start); d > time.Minute { // a hundred times as long as it takes; what grows with the square takes hours
+			if d := worked(t) - start; d > time.Minute { // a hundred times as long as it takes; what grows with the square takes hours
 				t.Errorf("%s after %q took %v", name, before, d)
 			}
 			if err != nil && len(err.Error()) > 1<<20 {
@@ -75,4 +76,14 @@ func TestHostileFilesEndSoon(t *testing.T) {
 			}
 		}
 	}
+}
+
+// worked is how long the processors worked for this process until now, however busy they are with others.
+func worked(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
