@@ -18,7 +18,8 @@ const (
 	bodyLimit   = 10 * time.Second // and to the end of its body
 )
 
-// conn is one TCP connection. Its reader goroutine parses requests and answers them; before pair-verify it writes too.
+// conn is one TCP connection. One goroutine at a time parses its requests and answers them; before pair-verify it writes
+// too.
 type conn struct {
 	s      *Server
 	nc     net.Conn
@@ -28,6 +29,7 @@ type conn struct {
 
 	until   time.Time // when an unverified connection is closed
 	begun   time.Time // first byte of the request that is being read
+	arrived time.Time // when the request that is being answered was read
 	limited bool      // a read deadline is set
 
 	setupSince time.Time // first M1 of pair-setup
@@ -47,11 +49,21 @@ func (c *conn) close() {
 	c.closing.Do(func() { c.nc.Close() })
 }
 
-// serve runs until the connection ends.
+// serve runs until the connection ends, or another goroutine goes on with it.
 func (c *conn) serve() {
+	c.until = time.Now().Add(verifyLimit)
+	c.run(nil)
+}
+
+// run answers what is owed, which may be nil, and then one request after another.
+func (c *conn) run(owed func() *message) {
+	mine := true
 	defer func() {
 		if p := recover(); p != nil { // a fault of ours must cost one connection, not the house
 			c.s.log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("a connection failed")
+		}
+		if !mine {
+			return
 		}
 		c.s.setup.drop(c)
 		if c.session != nil {
@@ -61,21 +73,30 @@ func (c *conn) serve() {
 		c.close()
 		c.s.admission.leave(c)
 	}()
-	c.until = time.Now().Add(verifyLimit)
+	if owed != nil {
+		goesOn := c.reply(owed())
+		c.s.visits.waited(c.session.controller, time.Since(c.arrived))
+		if !goesOn {
+			return
+		}
+	}
 	for {
 		req, err := c.read()
 		if err != nil {
 			c.reject(err)
 			return
 		}
-		arrived := time.Now()
-		c.active.Store(arrived.UnixNano())
+		c.arrived = time.Now()
+		c.active.Store(c.arrived.UnixNano())
 		c.spoke.Store(int64(c.s.age()))
 		c.s.asked.Store(c.spoke.Load())
 		session := c.session
-		goesOn := c.answer(req)
+		var goesOn bool
+		if goesOn, mine = c.answer(req); !mine {
+			return
+		}
 		if session != nil {
-			c.s.visits.waited(session.controller, time.Since(arrived))
+			c.s.visits.waited(session.controller, time.Since(c.arrived))
 		}
 		if !goesOn {
 			return
@@ -175,22 +196,26 @@ func (c *conn) reply(m *message) bool {
 	return err == nil && !m.last
 }
 
-// answer serves one request and reports whether the connection goes on.
-func (c *conn) answer(req request) bool {
+// answer serves one request and reports whether the connection goes on, and whether it is still this goroutine's.
+func (c *conn) answer(req request) (goesOn, mine bool) {
 	if c.session != nil {
 		c.session.begin()
 		if !c.settled() {
-			return false
+			return false, true
 		}
 		if _, ok := c.s.vault.find(c.session.controller); !ok {
-			return false // removed: what is still in the socket does not count
+			return false, true // removed: what is still in the socket does not count
 		}
 	}
 	handle, status := route(req)
 	if handle == nil {
-		return c.reply(empty(status))
+		return c.reply(empty(status)), true
 	}
-	return c.reply(handle(c, req))
+	m := handle(c, req)
+	if m == nil {
+		return false, false
+	}
+	return c.reply(m), true
 }
 
 // settled waits until there are values to tell. Controllers know this server from before and connect as soon as it

@@ -107,6 +107,82 @@ func TestHandlerOverstays(t *testing.T) {
 	})
 }
 
+// A connection does not wait for a handler that overstays: another goroutine answers and goes on with it, as often as
+// that happens, and the connection ends once.
+func TestConnectionGoesOnBesideItsHandlers(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		c := h.pipeSession("192.0.2.1", true)
+		let := make(chan struct{})
+		h.handler(func(context.Context, Write) (any, Status) {
+			<-let
+			return nil, StatusOK
+		})
+		for aid := uint64(2); aid <= 3; aid++ {
+			put := haptest.Put{AID: aid, IID: iidTarget, Value: 0}
+			if r, err := c.Put(put); err != nil || statuses(1, r)[0] != int(StatusTimedOut) {
+				t.Errorf("%d: %v %+v", aid, err, r)
+			}
+			if r, err := c.Put(put); err != nil || statuses(1, r)[0] != int(StatusBusy) {
+				t.Errorf("%d, again: %v %+v", aid, err, r)
+			}
+			if _, err := c.Accessories(); err != nil {
+				t.Errorf("%d: the connection afterwards: %v", aid, err)
+			}
+		}
+		synctest.Wait() // the last answer is counted once it is on its way
+		who := h.Pairings()[0].ID
+		if seen := h.Seen(who); seen.Sessions != 1 || seen.Answers.Count < 6 || seen.Answers.Max < 8*time.Second {
+			t.Errorf("%+v", seen)
+		}
+		close(let)
+		synctest.Wait()
+		if n := len(h.written()); n != 2 {
+			t.Errorf("%d handlers ran", n)
+		}
+		h.handler(nil)
+		if r, err := c.Put(haptest.Put{AID: 2, IID: iidTarget, Value: 1}); err != nil || r != nil {
+			t.Errorf("when they have returned: %v %+v", err, r)
+		}
+		c.Close()
+		synctest.Wait()
+		if seen := h.Seen(who); seen.Sessions != 0 {
+			t.Errorf("closed: %+v", seen)
+		}
+	})
+}
+
+// The connection of a controller that is removed ends, even if the handler of its write does not come back.
+func TestRemovedBesideItsHandler(t *testing.T) {
+	bubble(t, func(t *testing.T, h *house) {
+		c := h.pipeSession("192.0.2.1", true)
+		defer c.Close()
+		let := make(chan struct{})
+		h.handler(func(context.Context, Write) (any, Status) {
+			<-let
+			return nil, StatusOK
+		})
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			_, _ = c.Put(haptest.Put{AID: 2, IID: iidTarget, Value: 0}) // it may still hear that it was too late
+		}()
+		synctest.Wait()
+		who := h.Pairings()[0].ID
+		if err := h.RemovePairing(who); err != nil {
+			t.Fatal(err)
+		}
+		<-answered
+		synctest.Wait()
+		if _, err := c.Accessories(); err == nil {
+			t.Error("the connection goes on")
+		}
+		if seen := h.Seen(who); seen.Sessions != 0 {
+			t.Errorf("%+v", seen)
+		}
+		close(let)
+	})
+}
+
 // Nothing starts after the deadline: the second write to a door whose first took all the time is not carried out.
 func TestNoLateWrites(t *testing.T) {
 	bubble(t, func(t *testing.T, h *house) {

@@ -210,9 +210,14 @@ func (c *conn) putCharacteristics(req request) *message {
 		for _, it := range items {
 			it.status = StatusInvalidValue
 		}
-	default:
-		c.write(items, timed)
+	case !c.write(items, timed):
+		return nil
 	}
+	return c.written(items)
+}
+
+// written is the answer when all items have a status.
+func (c *conn) written(items []*putItem) *message {
 	for _, it := range items {
 		if it.status != StatusOK || it.response != nil {
 			return multiStatus(newMessage(c.s.buffer()), items)

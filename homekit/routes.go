@@ -1,6 +1,6 @@
 package homekit
 
-// handler answers one request.
+// handler answers one request. It returns nil if another goroutine answers and serves the connection from then on.
 type handler func(c *conn, req request) *message
 
 // route finds the handler, or the status that says why there is none (HAP R2 table 4-2, 5-1, 6-2).

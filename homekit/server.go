@@ -34,7 +34,7 @@ type Config struct {
 	Log         zerolog.Logger
 	TimedWrites TimedWrites // empty means required
 
-	// OnWrite carries out a write that has passed every check. It runs on a goroutine of its own, one at a time for each
+	// OnWrite carries out a write that has passed every check. It runs beside others, one at a time for each
 	// accessory, and must return before its context ends (HandlerTime). It gets writes of the present value too. The
 	// server keeps no value: what is to be shown must be published. A characteristic whose definition has a
 	// SetValueRequestFunc is written through that instead.

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"runtime/debug"
-	"time"
 )
 
 // Controller is who asks, as the session proved it; never a network address.
@@ -44,8 +43,9 @@ func WriteOf(ctx context.Context) (Write, bool) {
 }
 
 // write runs all items: checks in the order of HAP R2 (exists, who, may be written, timed, value), then the handlers,
-// those of one accessory one after the other, those of several accessories side by side.
-func (c *conn) write(items []*putItem, timed bool) {
+// those of one accessory one after the other, those of several accessories side by side. It reports whether the
+// connection is still this goroutine's: see carryOn.
+func (c *conn) write(items []*putItem, timed bool) (mine bool) {
 	p, _ := c.s.vault.find(c.session.controller)
 	who := Controller{ID: p.ID, Admin: p.Admin}
 	st := c.s.table.structure()
@@ -65,59 +65,27 @@ func (c *conn) write(items []*putItem, timed bool) {
 		}
 	}
 	if len(homes) == 0 {
-		return
+		return true
 	}
 	ctx, cancel := context.WithTimeout(c.session.ctx, c.s.handlerTime)
 	defer cancel()
-	results := make(chan writeResult, len(items))
-	waiting := 0
+	w := &writing{items: items, results: make(chan writeResult, len(items))}
 	for _, u := range homes {
-		var mine []job
+		var jobs []job
 		for _, it := range items {
 			if it.pending && it.attr.home == u {
-				mine = append(mine, job{it, it.attr, c.writeOf(it, who, timed)})
+				jobs = append(jobs, job{it, it.attr, c.writeOf(it, who, timed)})
 				c.session.writing(it.ID, it.encoded)
 			}
 		}
-		waiting += len(mine)
-		c.s.running.Go(func() { c.s.carryOut(ctx, u, mine, results) })
-	}
-	await(ctx, items, results, waiting)
-	for _, it := range items {
-		if it.attr != nil && it.status != StatusOK && it.encoded != nil {
-			c.session.failed(it.ID)
+		w.waiting += len(jobs)
+		if len(homes) == 1 {
+			return c.carryOn(ctx, u, jobs, w)
 		}
+		c.s.running.Go(func() { c.s.carryOut(ctx, u, jobs, w.results) })
 	}
-}
-
-// await collects results until all are there or the time is over. A result that is there in time counts.
-func await(ctx context.Context, items []*putItem, results <-chan writeResult, waiting int) {
-	for ; waiting > 0; waiting-- {
-		select {
-		case r := <-results:
-			r.item.settle(r)
-			continue
-		default:
-		}
-		select {
-		case r := <-results:
-			r.item.settle(r)
-		case <-ctx.Done():
-			for _, it := range items {
-				if it.pending {
-					it.pending, it.status = false, StatusTimedOut
-				}
-			}
-			return
-		}
-	}
-}
-
-func (it *putItem) settle(r writeResult) {
-	it.pending, it.status = false, r.status
-	if it.r && r.status == StatusOK {
-		it.response = r.response
-	}
+	c.settle(ctx, w)
+	return true
 }
 
 // vet checks one item and carries out its subscription.
@@ -195,58 +163,6 @@ func (c *conn) writeOf(it *putItem, who Controller, timed bool) Write {
 		AID: it.AID, IID: it.IID, Type: it.attr.typ, Value: it.decoded, Controller: who, Remote: it.remote,
 		AuthData: it.authData, Session: c.number, Timed: timed, Response: it.r, Told: c.s.table.told(who.ID, it.attr),
 	}
-}
-
-// job is one write for carryOut. It may outlive the request, so it shares nothing with it but the item's name.
-type job struct {
-	item *putItem // only handed back
-	attr *attribute
-	w    Write
-}
-
-type writeResult struct {
-	item     *putItem
-	status   Status
-	response []byte
-}
-
-// carryOut runs the writes of one accessory in its turn. A handler that overstays keeps the turn until it returns, and
-// nothing starts after the deadline: a late write must not open a door.
-func (s *Server) carryOut(ctx context.Context, u *unit, jobs []job, results chan<- writeResult) {
-	if !u.takeTurn(ctx, s.handlerTime/2) {
-		for _, j := range jobs {
-			results <- writeResult{item: j.item, status: StatusBusy}
-		}
-		return
-	}
-	defer func() { <-u.turn }()
-	for _, j := range jobs {
-		if ctx.Err() != nil {
-			results <- writeResult{item: j.item, status: StatusTimedOut}
-			continue
-		}
-		response, status := s.handle(ctx, j)
-		results <- writeResult{j.item, status, response}
-	}
-}
-
-// takeTurn waits for the handlers before. Who has waited for half of the time is told to try again: what is left of it
-// would be too short for a door.
-func (u *unit) takeTurn(ctx context.Context, patience time.Duration) bool {
-	select {
-	case u.turn <- struct{}{}:
-		return true
-	default:
-	}
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case u.turn <- struct{}{}:
-		return true
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return false
 }
 
 // handle runs one handler. A panic in it is that item's failure and nobody else's.
