@@ -51,6 +51,7 @@ func (j *Journal) end() {
 		return
 	}
 	j.turns <- struct{}{} // the last turn, which is never given back
+	j.settle()
 	close(j.stopped)
 	j.durable.close(j)
 }
@@ -72,6 +73,9 @@ type Stats struct {
 func (j *Journal) Stats(ctx context.Context) (Stats, error) {
 	if j.closed.Load() {
 		return Stats{}, ErrClosed
+	}
+	if err := j.settled(ctx); err != nil {
+		return Stats{}, err
 	}
 	s := Stats{Anchor: j.anchorMark().Seq, LogBytes: j.logSize()}
 	s.Durable, s.Hash = j.durable.reached()

@@ -3,10 +3,12 @@ package store
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -130,9 +132,20 @@ func readAside(path string) (rows []Row, err error) {
 	return rows, lines.Err()
 }
 
+// merged returns the rows of both in the order of their numbers, each once.
+func merged(ahead, held []Row) []Row {
+	if len(ahead) == 0 {
+		return held
+	}
+	all := slices.Concat(ahead, held)
+	slices.SortStableFunc(all, func(a, b Row) int { return cmp.Compare(a.Seq, b.Seq) })
+	return slices.CompactFunc(all, func(a, b Row) bool { return a.Seq == b.Seq })
+}
+
 // comeBack brings the rows that are aside into journal.db and says in a row that this happened. Whoever
 // calls it has the turn.
 func (j *Journal) comeBack() error {
+	j.ahead.failed = false
 	a := j.aside.Load()
 	if a == nil {
 		return nil

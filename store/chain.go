@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
@@ -65,12 +66,56 @@ func canonical(out []byte, r *Row) []byte {
 	return out
 }
 
+// message appends what the hash of a row that follows prev is of.
+func message(out []byte, prev digest, r *Row) []byte {
+	out = append(out, tagRow...)
+	out = append(out, prev[:]...)
+	return canonical(out, r)
+}
+
 // link returns the hash of a row that follows prev.
-func link(prev digest, r *Row) digest {
-	buf := make([]byte, 0, 512)
-	buf = append(buf, tagRow...)
-	buf = append(buf, prev[:]...)
-	return sha256.Sum256(canonical(buf, r))
+func link(prev digest, r *Row) digest { return sha256.Sum256(message(make([]byte, 0, 512), prev, r)) }
+
+// readMessage is the reverse of message.
+func readMessage(data []byte) (prev digest, r Row, ok bool) {
+	rest, ok := bytes.CutPrefix(data, []byte(tagRow))
+	if !ok || len(rest) < len(prev) {
+		return prev, r, false
+	}
+	copy(prev[:], rest)
+	rest = rest[len(prev):]
+	take := func(n int) []byte {
+		if n < 0 || n > len(rest) {
+			ok, n = false, 0
+		}
+		taken := rest[:n]
+		rest = rest[n:]
+		return taken
+	}
+	number := func() int64 {
+		if b := take(8); len(b) == 8 {
+			return int64(binary.BigEndian.Uint64(b))
+		}
+		return 0
+	}
+	text := func(into ...*string) {
+		for _, s := range into {
+			if b := take(4); len(b) == 4 {
+				*s = string(take(int(binary.BigEndian.Uint32(b))))
+			}
+		}
+	}
+	r.Seq, r.At = number(), time.Unix(0, number()).UTC()
+	text(&r.Trust, &r.Boot)
+	r.Mono = time.Duration(number())
+	text(&r.Kind, &r.Device, &r.Action, &r.Cause.Kind, &r.Cause.Actor, &r.Cause.Place)
+	r.Intent = number()
+	text(&r.Outcome, &r.Code)
+	if b := take(1); len(b) == 1 {
+		r.Confirmed = b[0] == 1
+	}
+	text(&r.Detail, &r.State)
+	return prev, r, ok && len(rest) == 0
 }
 
 // stub stands for the days that were dropped.

@@ -80,7 +80,7 @@ func copyDatabase(ctx context.Context, c *content, o Options, dir string) error 
 
 // copy writes the rows that are there now, through a reader of its own: no row waits for it.
 func (j *Journal) copy(ctx context.Context, path string) (last int64, err error) {
-	if err := createPrivate(path); err != nil {
+	if err := errors.Join(j.settled(ctx), createPrivate(path)); err != nil {
 		return 0, err
 	}
 	db, err := openReaders(j.path, false)
@@ -121,7 +121,7 @@ func CopyStopped(dir, into string) error {
 		return err
 	}
 	defer unlock()
-	for _, name := range Files() {
+	for _, name := range append(Files(), fileAhead) {
 		for _, tail := range []string{"", "-wal"} {
 			err := duplicate(filepath.Join(dir, name+tail), filepath.Join(into, name+tail))
 			if ignoreMissing(err) != nil {

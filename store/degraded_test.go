@@ -17,6 +17,7 @@ import (
 type faulty struct {
 	create, rename, datasync, dir atomic.Pointer[error]
 	journal, database             atomic.Pointer[error]
+	ahead                         atomic.Pointer[error] // writes into the file that intents wait in
 }
 
 func (f *faulty) options() Options {
@@ -28,6 +29,10 @@ func (f *faulty) options() Options {
 			return nil, *err
 		}
 		return real.create(path)
+	}
+	d.open = func(path string) (inPlace, error) {
+		opened, err := real.open(path)
+		return faultyInPlace{opened, f}, err
 	}
 	d.rename = func(from, to string) error {
 		if err := f.rename.Load(); err != nil {
@@ -59,6 +64,20 @@ func (f *faulty) options() Options {
 	}
 	o.disk = &d
 	return o
+}
+
+type faultyInPlace struct {
+	inPlace
+	f *faulty
+}
+
+// WriteAt writes what it can, and says that it could not.
+func (w faultyInPlace) WriteAt(data []byte, at int64) (int, error) {
+	if err := w.f.ahead.Load(); err != nil {
+		n, _ := w.inPlace.WriteAt(data[:len(data)/2], at)
+		return n, *err
+	}
+	return w.inPlace.WriteAt(data, at)
 }
 
 func fail(at *atomic.Pointer[error], err error) { at.Store(&err) }
@@ -303,6 +322,7 @@ func TestAnotherProgramHoldsAFile(t *testing.T) {
 	h := furnish(t, s)
 	letGo := hold(s, fileJournal, "BEGIN IMMEDIATE")
 	seq := write(t, s.Journal(), intent("garage"))
+	settle(t, s)
 	degraded(t, s, ErrHeld)
 	s.upkeep.recover()
 	degraded(t, s, ErrHeld)

@@ -11,7 +11,8 @@ import (
 
 // disk is every touch of the disk that is not SQLite's. Tests put failing ones in its place.
 type disk struct {
-	create   func(path string) (file, error) // truncates; mode 0600
+	create   func(path string) (file, error)    // truncates; mode 0600
+	open     func(path string) (inPlace, error) // one that is there, to be written in place
 	rename   func(from, to string) error
 	remove   func(path string) error
 	syncDir  func(dir string) error
@@ -25,10 +26,18 @@ type file interface {
 	Truncate(size int64) error
 }
 
+type inPlace interface {
+	io.WriterAt
+	io.Closer
+}
+
 func realDisk() disk {
 	return disk{
 		create: func(path string) (file, error) {
 			return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+		},
+		open: func(path string) (inPlace, error) {
+			return os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 		},
 		rename:   os.Rename,
 		remove:   os.Remove,

@@ -1,6 +1,7 @@
 // Package store keeps what loquet must not lose, in one folder that one process owns at a time.
 //
 //	journal.db               history: what was asked, what moved, what the sensors said. Chained by hashes.
+//	journal.ahead            intents on their way into journal.db: the relay waits for no more than one write. See ahead.go.
 //	loquet.db                everything else, as spaces of keys and values, on the disk before it is acknowledged.
 //	identity.a, identity.b   the spaces that are precious (pairings, ids) once more, whole, in a file
 //	                         that a person can read. See identity.go for the format.
@@ -14,7 +15,8 @@
 //
 // Record returns when the row survives a killed process. It never waits for the disk: a
 // goroutine makes the row durable at once, and nobody waits for that one. After a power cut the last
-// rows may be missing.
+// rows may be missing. An intent may still be on its way into journal.db then; whoever writes or reads
+// comes after it, and after a kill the next Open puts it there.
 //
 // loquet.db is held exclusively while the store is open; journal.db can be read by other programs
 // (sqlite3 -readonly), which hold up nothing but the shrinking of its log.

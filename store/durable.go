@@ -39,6 +39,7 @@ func (d *durable) start(j *Journal) {
 		for {
 			select {
 			case <-d.kick:
+				_ = j.settled(context.Background()) // whoever closes the journal sees to that
 				d.sync(j)
 			case <-d.stop:
 				return
@@ -192,6 +193,9 @@ func (d *durable) pending() bool {
 // durable before it is shown, as a wrong code at a keypad. It must not stand on the way to a relay. While
 // rows are kept aside it says so: an error that wraps ErrDegraded.
 func (j *Journal) Flush(ctx context.Context) error {
+	if err := j.settled(ctx); err != nil {
+		return err
+	}
 	if err := j.durable.wait(ctx); err != nil || j.aside.Load() == nil {
 		return err
 	}

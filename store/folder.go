@@ -20,6 +20,7 @@ const (
 	fileIdentityB = "identity.b"
 	fileIdentityT = "identity.new"
 	fileReserve   = "reserve"
+	fileAhead     = "journal.ahead"
 )
 
 // folder is the state folder, held by a lock for as long as the store is open.

@@ -48,6 +48,9 @@ func (j *Journal) History(ctx context.Context, q Query) ([]Row, error) {
 	if j.closed.Load() {
 		return nil, ErrClosed
 	}
+	if err := j.settled(ctx); err != nil {
+		return nil, err
+	}
 	held, _ := j.aside.Load().list()
 	aside := slices.DeleteFunc(slices.Clone(held), func(r Row) bool { return !q.wants(r) })
 	limit := q.limit()

@@ -38,6 +38,7 @@ type Journal struct {
 	indexed int64          // a row up to which by_device is complete; 0: not asked yet
 	open    map[int64]bool // intents without an outcome
 
+	ahead   ahead                 // where an intent waits for its place in journal.db; but for waiting, of whoever has the turn
 	aside   atomic.Pointer[aside] // where rows go while journal.db cannot take them; nil: they go to journal.db
 	readers *sql.DB               // nil: there is nothing to read
 	recent  recent
@@ -78,6 +79,10 @@ func (j *Journal) Record(ctx context.Context, e device.Entry) (int64, error) {
 
 func (j *Journal) writeInTurn(r Row) int64 {
 	defer func() { <-j.turns }()
+	if j.writeAhead(&r) {
+		return r.Seq
+	}
+	j.settle()
 	return j.write(&r)
 }
 
@@ -100,22 +105,34 @@ func (j *Journal) takeTurn(ctx context.Context) error {
 
 func (j *Journal) start() { j.durable.start(j) }
 
-// order does something in its turn, beside the rows.
+// order does something in its turn, beside the rows. Every row that was recorded before is in its place then.
 func (j *Journal) order(do func()) error {
 	if err := j.takeTurn(context.Background()); err != nil {
 		return err
 	}
 	defer func() { <-j.turns }()
+	j.settle()
 	do()
 	return nil
 }
 
 // write numbers and dates the row and puts it where rows go now.
 func (j *Journal) write(r *Row) int64 {
+	j.date(r)
+	j.keep(r)
+	return r.Seq
+}
+
+// date gives the row its number and its time.
+func (j *Journal) date(r *Row) {
 	r.Seq = j.numbers.take(j.state)
 	var at time.Time
 	at, r.Trust = j.now()
 	r.At, r.Boot, r.Mono = at.UTC().Round(0), j.boot, j.mono()
+}
+
+// keep puts a row that has its number where rows go now.
+func (j *Journal) keep(r *Row) {
 	if j.aside.Load() == nil {
 		j.insertOrStepAside(r)
 	}
@@ -124,7 +141,6 @@ func (j *Journal) write(r *Row) int64 {
 	}
 	j.follow(r)
 	j.recent.add(*r)
-	return r.Seq
 }
 
 // insertOrStepAside writes the row to journal.db. If the disk does not take it, room is made once; after

@@ -61,6 +61,7 @@ func openJournal(ctx context.Context, s journalSetup) (*Journal, error) {
 		seeds: newSeeds(), turns: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	j.durable.kick = make(chan struct{}, 1)
+	j.ahead.path = s.folder.file(fileAhead)
 	var gaps []string
 	held, err := readAside(j.asidePath)
 	if err != nil {
@@ -80,7 +81,8 @@ func openJournal(ctx context.Context, s journalSetup) (*Journal, error) {
 	if s.still {
 		j.openStill(ctx, s)
 	}
-	j.resume(ctx, s, held, gaps)
+	begun := j.resume(ctx, s, j.recoverAhead(s, len(gaps) > 0), held, gaps)
+	j.openAhead(s, begun)
 	return j, nil
 }
 
@@ -229,10 +231,13 @@ func (j *Journal) openStill(ctx context.Context, s journalSetup) {
 	j.last, j.lastSeq = genesis(j.seal.install), 0
 }
 
-// resume finds the next number, brings rows that were kept aside, says which gaps there are, and lists
-// the intents that were never finished. It runs before anybody writes.
-func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps []string) {
+// resume finds the next number, brings rows that were ahead or kept aside, says which gaps there are, and
+// lists the intents that were never finished. It runs before anybody writes. begun means that loquet.db says
+// that the journal is in use.
+func (j *Journal) resume(ctx context.Context, s journalSetup, ahead, held []Row, gaps []string) (begun bool) {
 	p := s.prior
+	wereAside := len(held) > 0
+	held = merged(ahead, held)
 	last := j.lastSeq
 	if len(held) > 0 {
 		last = max(last, held[len(held)-1].Seq)
@@ -249,6 +254,7 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 	j.numbers = newNumbers(next, p.reserved)
 	if upto := next + 2*numberBlock; s.begin(upto) == nil {
 		j.numbers.grant(upto)
+		begun = true
 	}
 	j.recent.since = j.lastSeq
 	j.anchored = p.anchor
@@ -257,7 +263,7 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 		j.aside.Store(newAside(j.log, j.asidePath, held))
 		j.recent.since = next - 1
 		j.findUnfinished(ctx, p.anchor.OpenFrom, held)
-		return
+		return begun
 	}
 	if p.run.Copy && len(gaps) == 0 {
 		gaps = append(gaps, gapCopy)
@@ -268,16 +274,16 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 	if p.known && p.run.Boot != "" && !p.run.Clean && p.run.Boot != s.boot && len(gaps) == 0 {
 		gaps = append(gaps, gapPower)
 	}
-	if s.spent && len(gaps) == 0 && len(held) == 0 {
+	if s.spent && len(gaps) == 0 && !wereAside {
 		gaps = append(gaps, gapFull)
 	}
 	if err := j.bring(held); err != nil {
 		j.state.degrade(diskProblem(j.path, err))
 		j.aside.Store(newAside(j.log, j.asidePath, held))
 		j.findUnfinished(ctx, p.anchor.OpenFrom, held)
-		return
+		return begun
 	}
-	if len(held) > 0 {
+	if wereAside {
 		gaps = append(gaps, gapAside)
 		if err := os.Remove(j.asidePath); err != nil {
 			j.log.Error().Err(err).Msg("the rows that were kept aside could not be removed")
@@ -289,6 +295,7 @@ func (j *Journal) resume(ctx context.Context, s journalSetup, held []Row, gaps [
 		j.note(gap)
 	}
 	j.durable.sync(j) // finds the log, and a folder that does not sync, before a door needs them
+	return begun
 }
 
 // Unfinished is an intent whose outcome nobody wrote down: the process ended before. It is never acted
@@ -339,7 +346,7 @@ func (j *Journal) closeFile() {
 	if p, _ := j.state.get(); p != nil && errors.Is(p, ErrDisk) {
 		return
 	}
-	var err error
+	err := j.ahead.close()
 	if j.insert != nil {
 		err = errors.Join(err, j.insert.close())
 	}

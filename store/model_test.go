@@ -81,16 +81,7 @@ func (m *model) open() {
 
 // kill goes on with a copy of the files as they are now.
 func (m *model) kill() {
-	files := map[string][]byte{}
-	entries, err := os.ReadDir(m.dir)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	for _, e := range entries {
-		if data, err := os.ReadFile(m.dir + "/" + e.Name()); err == nil && !strings.HasSuffix(e.Name(), "-shm") {
-			files[e.Name()] = data
-		}
-	}
+	files := snapshotOf(m.t, m.dir)
 	m.s.Close()
 	m.dir += "+"
 	if err := os.Mkdir(m.dir, 0o700); err != nil {

@@ -21,6 +21,8 @@ const (
 	seedNewIdentity = "new-identity-on-damage"        // a damaged database is replaced by an empty one
 	seedSyncAgain   = "sync-tried-again"              // after it failed, as if that could succeed
 	seedNumbers     = "numbers-used-again"            // nothing is reserved ahead
+
+	seedAheadForgotten = "ahead-forgotten" // what a killed process had ahead of journal.db is not looked for
 )
 
 func newSeeds() seeds { return seeds{os.Getenv("LOQUET_SEEDED")} }

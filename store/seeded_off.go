@@ -13,6 +13,8 @@ const (
 	seedEarlyAnswer = ""
 	seedNewIdentity = ""
 	seedNumbers     = ""
+
+	seedAheadForgotten = ""
 )
 
 func newSeeds() seeds { return seeds{} }

@@ -19,6 +19,7 @@ func TestRowsThatWereOnlyInMemory(t *testing.T) {
 	furnish(t, s)
 	fail(&f.journal, syscall.ENOSPC)
 	write(t, s.Journal(), intent("garage"))
+	settle(t, s)
 	degraded(t, s, ErrDiskFull)
 	s = reopen(t, s, small())
 	healthy(t, s)

@@ -113,7 +113,7 @@ func (u *upkeep) turn(now time.Time) {
 		return
 	}
 	j := u.s.journal
-	if j.durable.pending() {
+	if j.durable.pending() || j.ahead.waiting.Load() {
 		signal(j.durable.kick)
 	}
 	ctx := context.Background()

@@ -48,6 +48,9 @@ func (j *Journal) Verify(ctx context.Context) (*Proof, error) {
 	if j.readers == nil {
 		return nil, j.state.refuse()
 	}
+	if err := j.settled(ctx); err != nil {
+		return nil, err
+	}
 	mark := j.anchorMark()
 	// One connection, one transaction: the rows must not be dropped or added to while they are read.
 	tx, err := j.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})

@@ -219,7 +219,7 @@ func TestStopped(t *testing.T) {
 	if err := s.Stopped(t.Context(), secret, &out); err != nil {
 		t.Fatal(err)
 	}
-	if got := files(t, s.State); len(got) != 5 {
+	if got := files(t, s.State); len(got) != 6 {
 		t.Errorf("left behind: %v", got)
 	}
 	state := t.TempDir()

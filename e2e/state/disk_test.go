@@ -150,7 +150,7 @@ func TestNoRoomForAFile(t *testing.T) {
 	t.Parallel()
 	stopped, _ := goldens.get(t)
 	d, state := onDisk(t, "tmpfs", stopped)
-	if err := unix.Mount("none", d.path, "tmpfs", unix.MS_REMOUNT, "nr_inodes=7"); err != nil {
+	if err := unix.Mount("none", d.path, "tmpfs", unix.MS_REMOUNT, "nr_inodes=8"); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(d.path, filler), nil, 0o600); err != nil && !errors.Is(err, unix.ENOSPC) {
