@@ -240,7 +240,8 @@ func (d deadListener) Accept() (net.Conn, error) { return nil, d.err }
 
 // A busy port: the next free one, kept for as long as the same port is asked for.
 func TestPorts(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	const nobodys = "127.13.7.1" // connections of other tests take ports of 127.0.0.1 at any time
+	taken, err := net.Listen("tcp", nobodys+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +258,7 @@ func TestPorts(t *testing.T) {
 		}
 		return h.Addr().(*net.TCPAddr).Port
 	}
-	asked := fmt.Sprintf("127.0.0.1:%d", port)
+	asked := fmt.Sprintf("%s:%d", nobodys, port)
 	other := run(asked)
 	if other == port {
 		t.Fatal("the port was not busy")
@@ -266,8 +267,8 @@ func TestPorts(t *testing.T) {
 	if again := run(asked); again != other {
 		t.Errorf("port %d, then %d", other, again)
 	}
-	free := run("127.0.0.1:0")
-	if again := run("127.0.0.1:0"); again != free {
+	free := run(nobodys + ":0")
+	if again := run(nobodys + ":0"); again != free {
 		t.Errorf("a free port %d, then %d", free, again)
 	}
 	if back := run(asked); back != port {
