@@ -159,6 +159,9 @@ func rowWords(r api.Row) string {
 		}
 		return join("refused to "+r.Action, strings.ReplaceAll(r.Code, "-", " "), ": ")
 	}
+	if r.Detail == device.RemoteCloseDeclared.String() {
+		return "may close from afar without a warning, as its owner declared" // where the door was says nothing here
+	}
 	return join(r.Detail, r.State, ": ")
 }
 
