@@ -154,6 +154,7 @@ func (h *hub) speak() {
 type relays struct {
 	mu     sync.Mutex
 	on     [8]bool
+	timers [8]*time.Timer // their own, for a pulse
 	inputs byte
 	orders []string
 }
@@ -201,16 +202,24 @@ func (r *relays) order(address int, value uint16) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	relay := address & 7
+	if timer := r.timers[relay]; timer != nil {
+		timer.Stop()
+	}
 	if address&0x200 != 0 {
 		r.orders = append(r.orders, fmt.Sprintf("relay-%d for %v", relay+1, time.Duration(value)*100*time.Millisecond))
 		r.on[relay] = true
-		time.AfterFunc(time.Duration(value)*100*time.Millisecond, func() {
+		var timer *time.Timer
+		timer = time.AfterFunc(time.Duration(value)*100*time.Millisecond, func() {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.on[relay] = false
+			if r.timers[relay] == timer {
+				r.on[relay] = false
+			}
 		})
+		r.timers[relay] = timer
 		return
 	}
+	r.timers[relay] = nil
 	r.on[relay] = value == 0xFF00
 	if r.on[relay] {
 		r.orders = append(r.orders, fmt.Sprintf("relay-%d on", relay+1))

@@ -23,6 +23,11 @@ type Relays struct {
 func (r *Relays) Order(n int, high bool, back time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.obey(n, high, back)
+}
+
+// obey is Order for who holds mu. A timer that an order has overtaken does nothing, also where it came due before.
+func (r *Relays) obey(n int, high bool, back time.Duration) bool {
 	order := fmt.Sprintf("%d %v", n, high)
 	if back > 0 {
 		order += " " + back.String()
@@ -36,9 +41,19 @@ func (r *Relays) Order(n int, high bool, back time.Duration) bool {
 		timer.Stop()
 	}
 	put(&r.high, n, high)
-	if back > 0 {
-		put(&r.timers, n, time.AfterFunc(back, func() { r.Turn(n, !high) }))
+	put(&r.timers, n, nil)
+	if back <= 0 {
+		return was
 	}
+	var timer *time.Timer
+	timer = time.AfterFunc(back, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.timers[n] == timer {
+			r.high[n] = !high
+		}
+	})
+	r.timers[n] = timer
 	return was
 }
 
