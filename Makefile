@@ -94,7 +94,7 @@ gpio-kernel: ## that kernel, from Debian's sources into the cache: some four min
 package: ## dist/: static binaries, .deb packages, a container image where buildah is installed
 	GO=$(GO) packaging/build.sh
 
-bench-homekit: ## loquet beside its peers, and alone from 10 to 1,500 doors; 20 minutes of a quiet machine
+bench-homekit: ## loquet beside its peers, and alone from 10 to 1,500 doors; half an hour of a quiet machine
 	npm ci --prefix bench/homekit/peers --ignore-scripts --no-audit --no-fund --loglevel=error
 	@mkdir -p dist
 	$(GO) run ./bench/homekit >dist/bench-homekit.jsonl

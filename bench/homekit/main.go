@@ -47,7 +47,7 @@ func bench() error {
 	parts := flag.String("part", "peers,pulses,stall,scale,stays", "what to measure; start: cold starts alone")
 	servers := flag.String("servers", "loquet,hap-nodejs,homebridge", "of the part peers: who is measured")
 	sizes := flag.String("sizes", "10,50,150,500,1500", "of the part scale: how many doors and locks")
-	flag.IntVar(&o.runs, "runs", 5, "how often the peers are measured, interleaved")
+	flag.IntVar(&o.runs, "runs", 5, "how often the peers are measured, interleaved, and the part pulses")
 	flag.IntVar(&o.rounds, "rounds", 3, "of the part scale: how often each size is measured, one after another")
 	flag.IntVar(&o.samples, "samples", 400, "writes that owe a pulse, of each kind")
 	flag.IntVar(&o.events, "events", 20, "events of each server in each run")

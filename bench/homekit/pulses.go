@@ -29,9 +29,14 @@ const (
 	movesApart  = 4500 * time.Millisecond // of one lock: its travel, and 2 s between two edges of a relay
 )
 
-// pulses measures writes that owe a pulse, with the journal on, with and without prepare.
+// pulses measures writes that owe a pulse, with the journal on, with and without prepare; a new loquet in each run.
 func pulses(ctx context.Context, o *options) error {
-	return o.pulses(ctx, "pulses", o.samples)
+	for range o.runs {
+		if err := o.pulses(ctx, "pulses", o.samples); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (o *options) pulses(ctx context.Context, part string, samples int, prefix ...string) error {

@@ -255,27 +255,48 @@ func (rs results) pulseTable(b *strings.Builder) {
 		"stall":  {metricEdge: {0, 5}, metricEdgeP: {0, 5}},
 	}
 	titles := map[string]string{
-		"pulses": "\n## Writes that owe a pulse\n\nPart `pulses`: 8 controllers that all subscribe to all of 40 motor locks, the journal on. The edge is the moment at which\nthe simulated lock saw its relay close. Targets of write to relay edge: p50 at most 0.3 ms, p99 at most 3 ms.\n\n",
+		"pulses": "\n## Writes that owe a pulse\n\nPart `pulses`: 8 controllers that all subscribe to all of 40 motor locks, the journal on. The edge is the moment at which\nthe simulated lock saw its relay close. The median over the runs, and of each run its p50 and p99. Targets of write to relay edge: p50 at most 0.3 ms, p99 at most 3 ms.\n\n",
 		"stall":  "\n## The same with a slow disk\n\nPart `stall`: every fsync and fdatasync takes 150 ms (`strace -e inject`). Target: p99 of write to relay edge under 5 ms.\n\n",
 	}
 	for _, part := range []string{"pulses", "stall"} {
-		head := titles[part] + "| ms | n | p50 | p99 | max | |\n|---|---|---|---|---|---|\n"
+		head := titles[part] + "| ms | n of a run | p50 | p99 | max | |\n|---|---|---|---|---|---|\n"
+		var told []string
 		for _, r := range rs {
-			if r.Part != part {
+			if r.Part != part || slices.Contains(told, r.Metric) {
 				continue
 			}
+			told = append(told, r.Metric)
 			if r.Note != "" {
 				b.WriteString(titles[part] + r.Note + "\n")
 				continue
 			}
+			p50, p99 := rs.alone(part, r.Server, r.Metric, false), rs.alone(part, r.Server, r.Metric, true)
 			said := ""
 			if limit, ok := limits[part][r.Metric]; ok {
-				said = verdict((limit[0] == 0 || r.P50 <= limit[0]) && r.P99 <= limit[1])
+				said = verdict((limit[0] == 0 || figures.Median(p50) <= limit[0]) && figures.Median(p99) <= limit[1])
 			}
-			fmt.Fprintf(b, "%s| %s | %d | %s | %s | %s | %s |\n", head, r.Metric, r.N, number(r.P50), number(r.P99), number(r.Max), said)
+			fmt.Fprintf(b, "%s| %s | %d | %s | %s | %s | %s |\n", head, r.Metric, r.N, ofRuns(p50), ofRuns(p99), number(rs.most(part, r.Metric)), said)
 			head = ""
 		}
 	}
+}
+
+// ofRuns is the median over the runs, and between what they lie where there was more than one.
+func ofRuns(vs []float64) string {
+	if len(vs) == 1 {
+		return number(vs[0])
+	}
+	return fmt.Sprintf("%s (%s)", number(figures.Median(vs)), spread(vs))
+}
+
+// most is the largest of all runs.
+func (rs results) most(part, metric string) (most float64) {
+	for _, r := range rs {
+		if r.Part == part && r.Metric == metric {
+			most = max(most, r.Max)
+		}
+	}
+	return most
 }
 
 func (rs results) scaleTable(b *strings.Builder) {
