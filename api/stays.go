@@ -54,6 +54,7 @@ type Calendar struct {
 	Fetched  time.Time `json:"fetched,omitzero" jsonschema:"description=when a whole calendar was last read"`
 	Problem  string    `json:"problem,omitempty"`
 	Warnings []string  `json:"warnings,omitzero"`
+	NoCode   []string  `json:"no_code,omitzero" jsonschema:"description=doors of it that no code opens as they are: no keypad opens them and their locks keep none"`
 }
 
 // CalendarRequest is the body of POST /api/v1/calendars.

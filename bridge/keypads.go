@@ -32,7 +32,7 @@ func (a *App) openKeypads(context.Context) error {
 	a.clockface = &timekeeper.Timekeeper{Clock: a.clock, Zone: a.zone.Load, Journal: a.journal, Board: a.board, Changed: a.slots.Wake}
 	a.stays = stays.New(stays.Options{
 		Space: a.store.Space("stays", store.Precious), Ledger: a.keypads.Ledger, Group: keypads.Group, Clock: a.clock, Zone: a.zone.Load,
-		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Low: a.batteryLow, Known: func() time.Time { return a.clock.Standing().Until }, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Locks: a.slots, Rules: func() stays.Rules { return stays.RulesOf(a.settings().Guests) }, Board: a.board, Log: a.log,
+		Keep: a.cfg.History.Keep, Ready: a.slots.Ready, Opens: a.slots.Reaches, Low: a.batteryLow, Known: func() time.Time { return a.clock.Standing().Until }, Copies: a.slots.Copies, Changed: a.slots.Wake, Digits: a.keypads.Digits, Locks: a.slots, Rules: func() stays.Rules { return stays.RulesOf(a.settings().Guests) }, Board: a.board, Log: a.log,
 	})
 	a.work.Run(a.stays.Run)
 	return nil

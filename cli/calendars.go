@@ -70,6 +70,8 @@ func (a *app) calendarsListCommand() *cobra.Command {
 
 func calendarWords(k api.Calendar) string {
 	switch {
+	case len(k.NoCode) > 0:
+		return "no code opens " + strings.Join(k.NoCode, ", ")
 	case k.Address == "":
 		return "its guests are entered by hand"
 	case k.Paused:
@@ -145,9 +147,10 @@ func (a *app) calendarsAddCommand() *cobra.Command {
 			}
 			if byHand {
 				a.say("%s has no calendar (%s). loquet stays add --property enters its guests.", k.Name, k.ID)
-				return nil
+			} else {
+				a.say("%s is fetched from %s from now on (%s). loquet stays list shows its guests.", k.Name, k.Address, k.ID)
 			}
-			a.say("%s is fetched from %s from now on (%s). loquet stays list shows its guests.", k.Name, k.Address, k.ID)
+			a.sayNoCode(k)
 			return nil
 		},
 	}))
@@ -179,11 +182,19 @@ func (a *app) calendarsChangeCommand() *cobra.Command {
 				return a.printJSON(k)
 			}
 			a.say("%s was changed.", k.Name)
+			a.sayNoCode(k)
 			return nil
 		},
 	}))
 	f.flags(cmd)
 	return cmd
+}
+
+// sayNoCode says at which doors the guests of a calendar will stand in vain.
+func (a *app) sayNoCode(k api.Calendar) {
+	if len(k.NoCode) > 0 {
+		a.say("No code opens %s: no keypad opens it, and no lock there keeps codes. Correct --doors, or add one of them to the configuration.", strings.Join(k.NoCode, ", "))
+	}
 }
 
 func (f *calendarFlags) change(given func(string) bool) (c api.CalendarChange) {

@@ -37,9 +37,15 @@ func (s *Stays) AddCalendar(_ context.Context, r api.CalendarRequest) (api.Calen
 	if s.addresses == nil {
 		s.addresses = map[string]string{}
 	}
+	c.NoCode = s.noCode(c)
 	s.addresses[c.ID] = r.URL
 	s.calendars = append(s.calendars, c)
 	return c, s.Fail
+}
+
+// noCode are the doors without a keypad: the gate.
+func (s *Stays) noCode(c api.Calendar) []string {
+	return slices.DeleteFunc(slices.Clone(c.Doors), func(door string) bool { return door != "gate" })
 }
 
 // Address is where a calendar is fetched from.
@@ -73,6 +79,7 @@ func (s *Stays) ChangeCalendar(_ context.Context, id string, c api.CalendarChang
 	}
 	if c.Doors != nil {
 		s.calendars[i].Doors = *c.Doors
+		s.calendars[i].NoCode = s.noCode(s.calendars[i])
 	}
 	if c.Paused != nil {
 		s.calendars[i].Paused = *c.Paused

@@ -49,6 +49,9 @@ func (s *Stays) calendarOf(c *calendar) api.Calendar {
 	if c.Sealed == nil {
 		out.Address = ""
 	}
+	if l, err := s.o.Ledger(); err == nil && s.o.Opens != nil {
+		out.NoCode = slices.Compact(slices.Sorted(slices.Values(slices.DeleteFunc(allDoors(k, l.House()), s.o.Opens))))
+	}
 	if !c.fetched.IsZero() {
 		out.Fetched = c.fetched.In(s.o.Zone())
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	Keep   func() time.Duration  // for how long a guest is remembered after leaving
 	// Ready says why a code is not ready at a door; empty: it is.
 	Ready func(codeID, door string) string
+	// Opens reports whether a code can open a door at all; nil: not asked.
+	Opens func(door string) bool
 	// Low reports whether a door's battery is low, Known until when the time is known (zero: no end is); nil: not asked.
 	Low   func(door string) bool
 	Known func() time.Time

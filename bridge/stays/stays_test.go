@@ -3,6 +3,7 @@ package stays
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -274,6 +275,26 @@ func TestACalendarIsRemovedWithItsGuests(t *testing.T) {
 		}
 		stop()
 	})
+}
+
+// Who adds a calendar is told of doors at which its guests would stand in vain, also of those of a group, as long as they are.
+func TestDoorsThatNoCodeOpens(t *testing.T) {
+	h := newHouse(t)
+	group, err := h.ledger.SaveDoorGroup(access.DoorGroup{Name: "Ways", Doors: []string{"gate", "studio", "attic"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keypads := []string{"studio"}
+	h.stays.o.Opens = func(door string) bool { return slices.Contains(keypads, door) }
+	c := h.add(func(r *api.CalendarRequest) { r.Doors, r.Groups = []string{"studio", "attic"}, []string{group.ID} })
+	if want := []string{"attic", "gate"}; !slices.Equal(c.NoCode, want) {
+		t.Errorf("no code opens %q, want %q", c.NoCode, want)
+	}
+	keypads = []string{"studio", "attic", "gate"}
+	all, err := h.stays.Calendars(t.Context())
+	if err != nil || len(all) != 1 || len(all[0].NoCode) > 0 {
+		t.Errorf("%+v, %v, with a keypad everywhere", all, err)
+	}
 }
 
 func TestCalendarsThatCannotBe(t *testing.T) {
