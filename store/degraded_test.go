@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -163,6 +164,34 @@ func TestAFailedSyncIsFatal(t *testing.T) {
 	}
 	if files, _ := filepath.Glob(filepath.Join(base, "*.jsonl")); len(files) != 0 {
 		t.Errorf("left behind: %v", files)
+	}
+}
+
+// Whatever a sync failed with, the log that may have holes now is not worked into the database: a power cut that brings it
+// back would lay old pages over new ones.
+func TestALogThatWasNotSyncedStaysAsItIs(t *testing.T) {
+	for _, failure := range []error{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		t.Run(failure.Error(), func(t *testing.T) {
+			f := &faulty{}
+			o := f.options()
+			o.RuntimeDir, o.manual = t.TempDir(), false
+			s := open(t, filepath.Join(t.TempDir(), "state"), o)
+			write(t, s.Journal(), intent("garage"))
+			fail(&f.datasync, failure)
+			write(t, s.Journal(), intent("garage"))
+			if err := s.Journal().Flush(t.Context()); !errors.Is(err, failure) {
+				t.Fatalf("flush: %v", err)
+			}
+			before := snapshot(t, s.folder.path)
+			f.datasync.Store(nil)
+			_ = s.Close()
+			after := snapshot(t, s.folder.path)
+			for _, name := range []string{fileJournal, fileJournal + "-wal"} {
+				if !bytes.Equal(before[name], after[name]) {
+					t.Errorf("%s has %d bytes after the end and had %d", name, len(after[name]), len(before[name]))
+				}
+			}
+		})
 	}
 }
 

@@ -152,6 +152,13 @@ func sqliteCode(err error) int {
 	return se.Code() & 0xff
 }
 
+// syncFailed reports whether a sync of SQLite's own did not work. The kernel forgets what it could not write then, and the
+// next sync says that all is well.
+func syncFailed(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && se.Code() == sqlite3.SQLITE_IOERR_FSYNC
+}
+
 func diskKind(err error) error {
 	for _, kind := range []error{ErrDiskFull, ErrReadOnly, ErrDamaged, ErrHeld, ErrUnwritable, ErrDisk} {
 		if errors.Is(err, kind) {

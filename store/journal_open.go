@@ -339,11 +339,11 @@ func (j *Journal) findUnfinished(ctx context.Context, from int64, more []Row) {
 }
 
 // closeFile lets go of journal.db. SQLite empties and removes the write-ahead log at the last close. After a
-// disk has failed that must not be: a sync that failed may have left holes in the log, and the rows before
-// them, worked into a database that has later ones, spoil it at a power cut. The process gives the file up
-// with its end.
+// disk has failed that must not be: a sync that failed, for whatever reason, may have left holes in the log, and
+// the rows before them, worked into a database that has later ones, spoil it at a power cut. The process gives
+// the file up with its end.
 func (j *Journal) closeFile() {
-	if p, _ := j.state.get(); p != nil && errors.Is(p, ErrDisk) {
+	if p, passing := j.state.get(); p != nil && (errors.Is(p, ErrDisk) || !passing) {
 		return
 	}
 	err := j.ahead.close()

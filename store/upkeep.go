@@ -156,7 +156,15 @@ func (u *upkeep) emptyLog(ctx context.Context) {
 		var turned error
 		err = errors.Join(j.order(func() { turned = j.turn(ctx, "PASSIVE") }), turned)
 	}
-	if err != nil && !errors.Is(err, ErrClosed) {
+	switch {
+	case err == nil || errors.Is(err, ErrClosed):
+	case syncFailed(err): // the log may have holes: it is left as it is
+		p := diskProblem(path, err)
+		u.s.state.degradeUntilRestart(p)
+		if err := j.order(func() { j.stepAside(p) }); err != nil {
+			u.s.log.Error().Err(err).Msg("the journal closed before its rows could go aside")
+		}
+	default:
 		u.s.state.degrade(diskProblem(path, err))
 	}
 }
