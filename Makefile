@@ -82,8 +82,8 @@ chaos-disk: ## 2,000 images of power cuts, failing and slow disks, mistakes that
 	LOQUET_MISTAKES=all LOQUET_IMAGES=$${LOQUET_IMAGES:-2000} LOQUET_STRIDE=$${LOQUET_STRIDE:-11} \
 		$(GO) test -count=1 -timeout 180m -v ./e2e/chaos/disk/...
 
-long: ## a minute of events under full reads, ten times the damage to a state folder
-	LOQUET_LONG=1 $(GO) test -count=1 -timeout 60m ./homekit ./e2e/state
+long: ## a minute of events under full reads, ten times the damage to a state folder, a flood of the network judged by the clock
+	LOQUET_LONG=1 $(GO) test -count=1 -timeout 60m ./homekit ./e2e/state ./mdns
 
 test-gpio: gpio-kernel ## lines on a real kernel with simulated chips, alone: LOQUET_GPIO_KERNEL, or what gpio-kernel built
 	$(GO) test -count=1 -v -run OnARealKernel ./hw/gpio ./e2e/gpio

@@ -212,7 +212,7 @@ func askAround() error {
 			if err == nil {
 				break
 			}
-			if try == 3 {
+			if time.Since(began) > patience {
 				return err
 			}
 		}
