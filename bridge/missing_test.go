@@ -6,9 +6,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/loquet/loquet/bridge/unit"
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/health"
 	"github.com/loquet/loquet/hw"
@@ -61,7 +63,12 @@ func TestMissingHardwareKeepsNobodyElseOut(t *testing.T) {
 	if _, err := r.command("gate", device.ActionOpen); err != nil {
 		t.Errorf("%v", err)
 	}
-	// A reload that is not about it leaves it alone.
+	// A reload that is not about it leaves it alone, also after it was tried again in vain.
+	r.await("another try", func() bool {
+		r.changing.Lock()
+		defer r.changing.Unlock()
+		return slices.ContainsFunc(r.allUnits(), func(u *unit.Unit) bool { return u.ID == "studio" && u.Ended })
+	})
 	r.mustReload(strings.Replace(r.text(), "name: Garage", "name: Big garage", 1))
 
 	l, err := net.Listen("unix", socket)

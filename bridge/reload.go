@@ -71,12 +71,11 @@ func (a *App) apply(ctx context.Context, next *config.Config) error {
 		return err
 	}
 	diff := config.Diff(a.cfg, next)
-	stale, removed := map[string]bool{}, map[string]bool{}
+	stale := map[string]bool{}
 	for _, c := range diff.Devices {
 		stale[c.Device] = stale[c.Device] || c.Kind == config.Changed || c.Kind == config.Removed
-		removed[c.Device] = removed[c.Device] || c.Kind == config.Removed
 	}
-	keep := map[string]*unit.Unit{}
+	keep, away := map[string]*unit.Unit{}, map[string]bool{} // away: not changed, and tried again and again
 	var gone []*unit.Unit
 	for _, u := range a.allUnits() {
 		if !stale[u.ID] && !u.Ended {
@@ -86,10 +85,10 @@ func (a *App) apply(ctx context.Context, next *config.Config) error {
 		if u.Busy() {
 			return movingError(u.ID)
 		}
-		gone = append(gone, u)
+		gone, away[u.ID] = append(gone, u), !stale[u.ID]
 	}
 	a.keypads.Drop(stale) // their lines must be free
-	if err := a.replace(ctx, next, keep, gone, removed); err != nil {
+	if err := a.replace(ctx, next, keep, gone, away); err != nil {
 		err = errors.Join(err, a.restore(ctx, keep, gone))
 		a.keypads.Apply(a.cfg)
 		return err
@@ -117,8 +116,9 @@ func restarts(began, next *config.Config) []string {
 	return waits
 }
 
-// replace puts the devices of next in the place of those that are gone.
-func (a *App) replace(ctx context.Context, next *config.Config, keep map[string]*unit.Unit, gone []*unit.Unit, removed map[string]bool) error {
+// replace puts the devices of next in the place of those that are gone. What is new or changed must be there, and what
+// was away before may stay away.
+func (a *App) replace(ctx context.Context, next *config.Config, keep map[string]*unit.Unit, gone []*unit.Unit, away map[string]bool) error {
 	var errs []error
 	for _, u := range gone {
 		errs = append(errs, u.Stop())
@@ -132,7 +132,12 @@ func (a *App) replace(ctx context.Context, next *config.Config, keep map[string]
 	for _, u := range gone {
 		a.board.Forget(u.ID) // before its successor says what is wrong with it
 	}
-	fresh, err := a.build(ctx, next, keep, a.builder.Build)
+	fresh, err := a.build(ctx, next, keep, func(ctx context.Context, cfg *config.Config, id string) (*unit.Unit, error) {
+		if away[id] {
+			return a.builder.Begin(ctx, cfg, id)
+		}
+		return a.builder.Build(ctx, cfg, id)
+	})
 	if err != nil {
 		return err
 	}
