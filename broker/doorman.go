@@ -23,6 +23,7 @@ type doorman struct {
 
 	mu       sync.RWMutex
 	visitors map[*mochi.Client]*visitor
+	names    map[string]*guest // whose each client id is
 	adopting adoption
 	changes  map[string]*changes  // by client id
 	quiet    map[string]time.Time // who said too much, by account or address, and until when it stays out
@@ -69,7 +70,7 @@ const (
 )
 
 func newDoorman(server *mochi.Server, o ServerOptions) *doorman {
-	return &doorman{born: time.Now(), server: server, accounts: o.Accounts, own: o.Own, desk: o.Orders, told: o.Told, visitors: map[*mochi.Client]*visitor{},
+	return &doorman{born: time.Now(), server: server, accounts: o.Accounts, own: o.Own, desk: o.Orders, told: o.Told, visitors: map[*mochi.Client]*visitor{}, names: map[string]*guest{},
 		changes: map[string]*changes{}, quiet: map[string]time.Time{}, kept: map[string]int{}}
 }
 
@@ -106,6 +107,10 @@ func (d *doorman) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) boo
 	}
 	v := &visitor{id: cl.ID, user: string(pk.Connect.Username), remote: cl.Net.Remote, rate: newRate(time.Now())}
 	why := d.admit(v, string(pk.Connect.Password))
+	g, ours := cl.Net.Conn.(*guest)
+	if why == "" && ours && !d.takeOver(v.id, g) {
+		why = "its last connection does not end"
+	}
 	if why != "" {
 		d.told(Notice{Kind: Refused, Client: plain(cl.ID), Remote: cl.Net.Remote, Detail: why})
 		return false
@@ -113,7 +118,7 @@ func (d *doorman) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) boo
 	if pk.Connect.WillFlag && (!v.may(pk.Connect.WillTopic, true) || d.ours(pk.Connect.WillTopic) || IsCommand(pk.Connect.WillTopic)) {
 		cl.Properties.Will = mochi.Will{} // nobody asks about it again; and no device falls silent with an order
 	}
-	if g, ok := cl.Net.Conn.(*guest); ok {
+	if ours {
 		g.limit.Store(int64(v.rights.Packet))
 		g.known.Store(true)
 	}

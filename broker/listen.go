@@ -86,7 +86,7 @@ func (p *port) admit(c net.Conn) *guest {
 	}
 	p.open++
 	p.from[from]++
-	return &guest{Conn: c, leave: func() { p.left(from) }}
+	return &guest{Conn: c, leave: func() { p.left(from) }, ended: make(chan struct{})}
 }
 
 func (p *port) left(from netip.Addr) {
@@ -116,6 +116,7 @@ type guest struct {
 	frame frame
 	once  sync.Once
 	leave func()
+	ended chan struct{} // closed when nothing is left of it in the broker
 }
 
 func (g *guest) Read(b []byte) (int, error) {

@@ -143,7 +143,12 @@ func (s *Server) serve(ctx context.Context, m *mochi.Server) {
 			_ = l.Close()
 			return
 		}
-		m.Listeners.Serve(forOthers, m.EstablishConnection)
+		m.Listeners.Serve(forOthers, func(id string, c net.Conn) error {
+			if g, ok := c.(*guest); ok {
+				defer close(g.ended)
+			}
+			return m.EstablishConnection(id, c)
+		})
 		s.options.Log.Info().Str("address", l.Addr().String()).Msg("the MQTT broker listens")
 		<-ctx.Done()
 	}

@@ -1,0 +1,48 @@
+package broker
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A device that connects while its last connection is still there, or is just ending, hears its commands, and what is
+// kept of it is that it is there.
+func TestTheNextConnectionTakesOver(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	account, password, err := h.server.options.Accounts.Make("garadget", boardRights(), true, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listenUp(t, ctx, h.client, "house/here")
+	var last *board
+	for i := range 200 {
+		if last != nil && i%2 == 0 {
+			_ = last.Close()
+		}
+		b, code := hello(t, h.addr, "Barn", account.User, password)
+		if code != 0 {
+			t.Fatalf("connection %d: connack %d", i, code)
+		}
+		if code := b.subscribe("garadget/Barn/command"); code != 0 {
+			t.Fatalf("connection %d: its own commands: %#x", i, code)
+		}
+		if last != nil && i%2 == 1 && !last.gone() {
+			t.Fatalf("connection %d: the one before is still there", i)
+		}
+		order := fmt.Sprintf("order %d", i)
+		if err := h.client.Publish(ctx, "garadget/Barn/command", []byte(order)); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.read(); !bytes.HasSuffix(got, []byte(order)) {
+			t.Fatalf("connection %d hears % x", i, got)
+		}
+		last = b
+	}
+	events := listenUp(t, ctx, h.client, "garadget/Barn/LWT")
+	if e := next(t, events); string(e.Payload) != "Online" {
+		t.Errorf("kept is %q", e.Payload)
+	}
+}
