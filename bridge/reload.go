@@ -132,12 +132,7 @@ func (a *App) replace(ctx context.Context, next *config.Config, keep map[string]
 	for _, u := range gone {
 		a.board.Forget(u.ID) // before its successor says what is wrong with it
 	}
-	fresh, err := a.build(ctx, next, keep, func(ctx context.Context, cfg *config.Config, id string) (*unit.Unit, error) {
-		if away[id] {
-			return a.builder.Begin(ctx, cfg, id)
-		}
-		return a.builder.Build(ctx, cfg, id)
-	})
+	fresh, err := a.build(ctx, next, keep, a.builder.Opening(away))
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,16 @@ func (b *Builder) Begin(ctx context.Context, cfg *config.Config, id string) (*Un
 	return b.build(ctx, cfg, id, err)
 }
 
+// Opening is Begin for these devices, and Build for all others.
+func (b *Builder) Opening(away map[string]bool) func(ctx context.Context, cfg *config.Config, id string) (*Unit, error) {
+	return func(ctx context.Context, cfg *config.Config, id string) (*Unit, error) {
+		if away[id] {
+			return b.Begin(ctx, cfg, id)
+		}
+		return b.Build(ctx, cfg, id)
+	}
+}
+
 // Missing is why the hardware of the device could not be opened; nil if it was. Such a unit refuses
 // everything; its Live ends at once.
 func (u *Unit) Missing() error { return u.missing }
