@@ -23,7 +23,7 @@ type doorman struct {
 
 	mu       sync.RWMutex
 	visitors map[*mochi.Client]*visitor
-	names    map[string]*guest // whose each client id is
+	names    map[string]ending // whose each client id is
 	adopting adoption
 	changes  map[string]*changes  // by client id
 	quiet    map[string]time.Time // who said too much, by account or address, and until when it stays out
@@ -70,7 +70,7 @@ const (
 )
 
 func newDoorman(server *mochi.Server, o ServerOptions) *doorman {
-	return &doorman{born: time.Now(), server: server, accounts: o.Accounts, own: o.Own, desk: o.Orders, told: o.Told, visitors: map[*mochi.Client]*visitor{}, names: map[string]*guest{},
+	return &doorman{born: time.Now(), server: server, accounts: o.Accounts, own: o.Own, desk: o.Orders, told: o.Told, visitors: map[*mochi.Client]*visitor{}, names: map[string]ending{},
 		changes: map[string]*changes{}, quiet: map[string]time.Time{}, kept: map[string]int{}}
 }
 
@@ -103,7 +103,8 @@ func (d *doorman) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Pac
 // OnConnectAuthenticate implements mochi.Hook.
 func (d *doorman) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	if cl.Net.Listener == forTheHouse {
-		return true
+		c, ok := cl.Net.Conn.(ending)
+		return !ok || d.takeOver(cl.ID, c)
 	}
 	v := &visitor{id: cl.ID, user: string(pk.Connect.Username), remote: cl.Net.Remote, rate: newRate(time.Now())}
 	why := d.admit(v, string(pk.Connect.Password))

@@ -178,9 +178,11 @@ func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
 		return nil, errors.New("the broker is closed")
 	}
 	ours, theirs := net.Pipe()
+	in := &insider{theirs, make(chan struct{})}
 	go func() {
 		defer m.Listeners.ClientsWg.Done()
-		_ = m.EstablishConnection(forTheHouse, theirs) // its end is heard at the other end
+		defer close(in.ended)
+		_ = m.EstablishConnection(forTheHouse, in) // its end is heard at the other end
 	}()
 	return ours, nil
 }

@@ -3,9 +3,47 @@ package broker
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 )
+
+// The house's own client hears what it asked for too when it connects again at once.
+func TestTheHouseTakesOver(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	listenUp(t, ctx, h.client, "house/here")
+	var last net.Conn
+	for i := range 200 {
+		c, err := h.server.Dial(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		if last != nil {
+			_ = last.Close()
+		}
+		if _, err := c.Write(packet(0x10, text("MQTT"), []byte{4, 0x02, 0, 15}, text("again"))); err != nil {
+			t.Fatal(err)
+		}
+		b := &board{t, c}
+		if answer := b.read(); answer[0] != 0x20 || answer[3] != 0 {
+			t.Fatalf("connection %d: % x", i, answer)
+		}
+		if code := b.subscribe("house/order"); code != 0 {
+			t.Fatalf("connection %d: %#x", i, code)
+		}
+		order := fmt.Sprintf("order %d", i)
+		if err := h.client.Publish(ctx, "house/order", []byte(order)); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.read(); !bytes.HasSuffix(got, []byte(order)) {
+			t.Fatalf("connection %d hears % x", i, got)
+		}
+		last = c
+	}
+	_ = last.Close()
+}
 
 // A device that connects while its last connection is still there, or is just ending, hears its commands, and what is
 // kept of it is that it is there.
