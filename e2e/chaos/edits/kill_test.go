@@ -54,7 +54,11 @@ func TestKilledInAnEdit(t *testing.T) {
 	})
 	t.Logf("%d kills in %v: %d edits asked for, %d acknowledged with those of calendars, %d writes to locks", kills, time.Since(began).Round(time.Second),
 		asked.Load(), done.Load(), writes.Load())
-	if !t.Failed() && done.Load() < int64(kills) { // 5 a kill where nothing else goes on
+	enough := int64(3 * kills)
+	if kills < 1000 { // a push is judged on a machine that does other things too
+		enough = int64(kills)
+	}
+	if !t.Failed() && done.Load() < enough {
 		t.Errorf("this has shown too little: %d edits were acknowledged", done.Load())
 	}
 }

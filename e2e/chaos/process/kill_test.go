@@ -144,7 +144,11 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	if inner < n/3 { // six of ten are usual
+	enough := n / 2
+	if n < 1000 { // six of ten are usual, and of few kills chance may take one in ten away
+		enough = n / 3
+	}
+	if inner < enough {
 		t.Errorf("only %d of %d kills lay between intent and release", inner, n)
 	}
 	if all.pulses < n/2 {
