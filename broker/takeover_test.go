@@ -8,6 +8,18 @@ import (
 	"time"
 )
 
+// hears has the house say something on a topic that connection number i has subscribed to.
+func (b *board) hears(h *house, topic string, i int) {
+	b.t.Helper()
+	order := fmt.Sprintf("order %d", i)
+	if err := h.client.Publish(b.t.Context(), topic, []byte(order)); err != nil {
+		b.t.Fatal(err)
+	}
+	if got := b.read(); !bytes.HasSuffix(got, []byte(order)) {
+		b.t.Fatalf("connection %d hears % x", i, got)
+	}
+}
+
 // The house's own client hears what it asked for too when it connects again at once.
 func TestTheHouseTakesOver(t *testing.T) {
 	h := newHouse(t)
@@ -33,13 +45,7 @@ func TestTheHouseTakesOver(t *testing.T) {
 		if code := b.subscribe("house/order"); code != 0 {
 			t.Fatalf("connection %d: %#x", i, code)
 		}
-		order := fmt.Sprintf("order %d", i)
-		if err := h.client.Publish(ctx, "house/order", []byte(order)); err != nil {
-			t.Fatal(err)
-		}
-		if got := b.read(); !bytes.HasSuffix(got, []byte(order)) {
-			t.Fatalf("connection %d hears % x", i, got)
-		}
+		b.hears(h, "house/order", i)
 		last = c
 	}
 	_ = last.Close()
@@ -70,13 +76,7 @@ func TestTheNextConnectionTakesOver(t *testing.T) {
 		if last != nil && i%2 == 1 && !last.gone() {
 			t.Fatalf("connection %d: the one before is still there", i)
 		}
-		order := fmt.Sprintf("order %d", i)
-		if err := h.client.Publish(ctx, "garadget/Barn/command", []byte(order)); err != nil {
-			t.Fatal(err)
-		}
-		if got := b.read(); !bytes.HasSuffix(got, []byte(order)) {
-			t.Fatalf("connection %d hears % x", i, got)
-		}
+		b.hears(h, "garadget/Barn/command", i)
 		last = b
 	}
 	events := listenUp(t, ctx, h.client, "garadget/Barn/LWT")
