@@ -343,7 +343,7 @@ func FuzzAhead(f *testing.F) {
 	})
 }
 
-type discard struct{}
+type discard struct{ inPlace }
 
 func (discard) WriteAt(data []byte, _ int64) (int, error) { return len(data), nil }
 func (discard) Close() error                              { return nil }

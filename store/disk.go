@@ -27,8 +27,10 @@ type file interface {
 }
 
 type inPlace interface {
+	io.ReaderAt
 	io.WriterAt
 	io.Closer
+	Sync() error
 }
 
 func realDisk() disk {
@@ -70,6 +72,34 @@ func (d disk) publish(temp, path string) error {
 		return err
 	}
 	return d.syncDir(filepath.Dir(path))
+}
+
+// again writes what a file holds once more and syncs it; one that is missing or empty is well. A process that
+// ended after a failed sync leaves a file of which the kernel shows everything while the disk has holes in it:
+// the kernel takes those pages for written, no sync writes them, and at a power cut they are gone. After this
+// the disk has what is read.
+func (d disk) again(path string) error {
+	st, err := os.Lstat(path)
+	if err != nil || st.Size() == 0 || !st.Mode().IsRegular() {
+		return ignoreMissing(err)
+	}
+	f, err := d.open(path)
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, 64<<10)
+	for at := int64(0); err == nil; at += int64(len(buf)) {
+		var n int
+		if n, err = f.ReadAt(buf, at); n > 0 {
+			if _, failed := f.WriteAt(buf[:n], at); failed != nil {
+				err = failed
+			}
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 // probe finds out whether the folder takes and keeps a little file.

@@ -21,6 +21,9 @@
 // loquet.db is held exclusively while the store is open; journal.db can be read by other programs
 // (sqlite3 -readonly), which hold up nothing but the shrinking of its log.
 //
+// A sync that failed is never tried again: the kernel takes the pages for written, and shows them, until the power
+// goes. The process touches that log no more; the next Open writes each log once more before it follows it.
+//
 // # Degraded
 //
 // When the disk is full, read-only or broken, or loquet.db is lost, the store goes on in a degraded

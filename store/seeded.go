@@ -5,6 +5,7 @@ package store
 import (
 	"context"
 	"os"
+	"strings"
 )
 
 // seeds are mistakes that a test build can be told to make (LOQUET_SEEDED), so that it is shown that the
@@ -21,6 +22,7 @@ const (
 	seedNewIdentity = "new-identity-on-damage"        // a damaged database is replaced by an empty one
 	seedSyncAgain   = "sync-tried-again"              // after it failed, as if that could succeed
 	seedNumbers     = "numbers-used-again"            // nothing is reserved ahead
+	seedHoles       = "holes-trusted"                 // a log is taken for what the kernel shows of it
 
 	seedAheadForgotten = "ahead-forgotten" // what a killed process had ahead of journal.db is not looked for
 )
@@ -48,8 +50,21 @@ func (s seeds) spoil(d *disk) {
 			return unsynced{f}, err
 		}
 		d.syncDir = func(string) error { return nil }
+	case seedHoles:
+		open := d.open
+		d.open = func(path string) (inPlace, error) {
+			f, err := open(path)
+			if err == nil && strings.HasSuffix(path, "-wal") {
+				f = unwritten{f}
+			}
+			return f, err
+		}
 	}
 }
+
+type unwritten struct{ inPlace }
+
+func (unwritten) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
 
 type unsynced struct{ file }
 

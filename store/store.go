@@ -144,7 +144,7 @@ func Holds(dir string) bool { return (&folder{path: dir}).holdsAnything() }
 func (s *Store) open(ctx context.Context) error {
 	o := s.options
 	spent := s.reserve.spent()
-	still := s.probe()
+	still := s.probe() || s.holed(s.folder.file(fileDatabase))
 	if !still {
 		_ = o.disk.remove(s.folder.file(fileIdentityT)) // half of a generation that never counted
 	}
@@ -198,7 +198,19 @@ func (s *Store) probe() (still bool) {
 	return true
 }
 
+// holed makes sure that the disk has the write-ahead log of a database as it is read, before anything follows
+// it, and reports whether that failed.
+func (s *Store) holed(database string) bool {
+	log := database + "-wal"
+	err := s.options.disk.again(log)
+	if err != nil {
+		s.state.degradeUntilRestart(diskProblem(log, err))
+	}
+	return err != nil
+}
+
 func (s *Store) openJournal(ctx context.Context, still, spent bool) error {
+	still = still || s.holed(s.folder.file(fileJournal))
 	c, lost, err := s.database.content()
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func newBooks() *books {
 
 func (b *books) clone() *books {
 	c := newBooks()
-	c.install, c.bridge, c.highest, c.real, c.codes = b.install, b.bridge, b.highest, b.real, slices.Clone(b.codes)
+	c.install, c.bridge, c.highest, c.real, c.untold, c.codes = b.install, b.bridge, b.highest, b.real, b.untold, slices.Clone(b.codes)
 	maps.Copy(c.pairings, b.pairings)
 	maps.Copy(c.pages, b.pages)
 	maps.Copy(c.unsure, b.unsure)

@@ -145,10 +145,13 @@ func (h *house) goesOn(ctx context.Context, b *books, rows map[int64]store.Row, 
 	if seq <= b.highest {
 		v.add("the number %d is used again: %d was given before", seq, b.highest)
 	}
-	if err := h.store.Space(spaceSettings).Apply(map[string][]byte{"after": []byte("the power cut")}); err != nil {
+	if err := h.store.Space(spaceSettings).Apply(changeAfter()); err != nil {
 		v.add("a change is not taken: %v", err)
 	}
 }
+
+// changeAfter is what goesOn asks of the settings.
+func changeAfter() map[string][]byte { return map[string][]byte{"after": []byte("the power cut")} }
 
 func allRows(ctx context.Context, j *store.Journal) (map[int64]store.Row, error) {
 	out := map[int64]store.Row{}

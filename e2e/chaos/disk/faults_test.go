@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -91,7 +92,7 @@ func (h trouble) all(t *testing.T, power *power, disk *forgetful.Control, f forg
 			failed += int64(e.failed)
 			e.complain(t, e.verdict)
 			if e.log != nil {
-				e.complain(t, e.powerCut(t.Context(), filepath.Join(dir, fmt.Sprintf("cut-%d-%d", lives, i))))
+				e.complain(t, e.powerCuts(t.Context(), filepath.Join(dir, fmt.Sprintf("cut-%d-%d", lives, i))))
 			}
 		}
 		lives += int64(len(ends))
@@ -126,13 +127,15 @@ func (h trouble) lives(t *testing.T, disk *forgetful.Control, dir string, f forg
 }
 
 // ended is a life that has ended on a disk that fails, and the next one on a disk that is well: how many operations failed, what
-// was wrong, and what a power cut at the end of the first would find.
+// was wrong, and what a power cut at the end of the first, or in the next, would find.
 type ended struct {
 	fault   forgetful.Fault
 	failed  int
 	verdict verdict
-	log     *forgetful.Log // nil: it came to no end
-	said    *books
+	log     *forgetful.Log // of both lives; nil: the first came to no end
+	first   int            // operations of the first
+	said    *books         // at the end of the first
+	next    *books         // what the next found besides, or did
 }
 
 func (e ended) complain(t *testing.T, v verdict) {
@@ -176,8 +179,11 @@ func (h trouble) life(ctx context.Context, disk *forgetful.Control, dir, name st
 	if err != nil {
 		return wrong(err)
 	}
-	h.recover(ctx, volume.Path, run, said, &e.verdict)
-	e.log, e.said = log, said
+	e.first, e.said = len(log.Ops), said
+	e.next = h.recover(ctx, volume.Path, run, said, &e.verdict)
+	if e.log, err = volume.Log(); err != nil {
+		return wrong(err)
+	}
 	return e
 }
 
@@ -267,12 +273,14 @@ func (h *house) flush(ctx context.Context) {
 	}
 }
 
-// recover opens the house again on a disk that is well: nothing that was acknowledged is missing.
-func (h trouble) recover(ctx context.Context, state, run string, said *books, v *verdict) {
+// recover opens the house again on a disk that is well: nothing that was acknowledged is missing. It returns
+// what a power cut meanwhile may leave: what was promised before, with what was found, and with what is done now.
+func (h trouble) recover(ctx context.Context, state, run string, said *books, v *verdict) *books {
+	after := said.clone()
 	next, err := openHouse(ctx, state, options(run))
 	if err != nil {
 		v.add("it does not open when the disk is well again: %v", err)
-		return
+		return after
 	}
 	if reason, bad := next.store.Degraded(); bad {
 		v.add("degraded when the disk is well again: %s", reason)
@@ -285,6 +293,14 @@ func (h trouble) recover(ctx context.Context, state, run string, said *books, v 
 			continue
 		}
 		*v = append(*v, said.space(name, rows)...)
+		found := map[string][]byte{}
+		for key := range said.spaces[name] {
+			found[key] = nil
+		}
+		maps.Copy(found, rows)
+		more := maps.Clone(found)
+		maps.Copy(more, changeAfter())
+		after.asked[name] = append(after.asked[name], changeAfter(), found, more)
 	}
 	said = said.clone()
 	for seq := range said.rows {
@@ -294,32 +310,70 @@ func (h trouble) recover(ctx context.Context, state, run string, said *books, v 
 	if err := next.close(ctx); err != nil {
 		v.add("it does not close: %v", err)
 	}
+	return after
+}
+
+// powerCuts opens what power cuts would have left: two at the end of the life on the failing disk, and some in
+// the one after it, to which the kernel showed what a failed sync has not written.
+func (e ended) powerCuts(ctx context.Context, folder string) (v verdict) {
+	random := rand.New(rand.NewPCG(uint64(e.fault.Nth), 2))
+	points := []int{e.first, e.first}
+	if e.failed > 0 {
+		points = append(points, e.nextPoints(random, 4)...)
+	}
+	for i, point := range points {
+		said := e.next
+		if point == e.first {
+			said = e.said
+		}
+		v = append(v, e.powerCut(ctx, folder, point, uint64(e.fault.Nth)*7+uint64(i), said)...)
+	}
+	return v
+}
+
+// nextPoints chooses operations of the next life: half of them soon after a sync, when something else is about to
+// rely on what was synced.
+func (e ended) nextPoints(random *rand.Rand, n int) (points []int) {
+	var syncs []int
+	for i := e.first; i < len(e.log.Ops); i++ {
+		if e.log.Ops[i].Kind == forgetful.Sync {
+			syncs = append(syncs, i)
+		}
+	}
+	if len(syncs) == 0 {
+		return nil
+	}
+	for i := range n {
+		point := e.first + 1 + random.IntN(len(e.log.Ops)-e.first)
+		if i%2 == 0 {
+			point = min(syncs[random.IntN(len(syncs))]+1+random.IntN(4), len(e.log.Ops))
+		}
+		points = append(points, point)
+	}
+	return points
 }
 
 // powerCut opens what a power cut would have left. Of history there is at least what was said to be on the
 // disk, and the journal says that it has a gap if there was more: the owner was told why.
-func (e ended) powerCut(ctx context.Context, folder string) (v verdict) {
+func (e ended) powerCut(ctx context.Context, folder string, point int, seed uint64, said *books) (v verdict) {
 	defer os.RemoveAll(folder)
-	for i := range 2 {
-		seed := uint64(e.fault.Nth)*7 + uint64(i)
-		replay := forgetful.NewReplay(e.log, seed)
-		replay.Advance(len(e.log.Ops))
-		state, run := filepath.Join(folder, "state"), filepath.Join(folder, "run")
-		if err := layOut(replay.Image(seed), folder, state, run); err != nil {
-			return verdict{err.Error()}
-		}
-		var found verdict
-		next, err := openHouse(ctx, state, options(run))
-		if err != nil {
-			found.add("it does not open: %v", err)
-		} else {
-			next.identity(e.said, &found)
-			next.kept(ctx, e.said, &found)
-			_ = next.close(ctx)
-		}
-		for _, w := range found {
-			v.add("after a power cut (style %s, seed %d): %s", forgetful.StyleOf(seed), seed, w)
-		}
+	replay := forgetful.NewReplay(e.log, seed)
+	replay.Advance(point)
+	state, run := filepath.Join(folder, "state"), filepath.Join(folder, "run")
+	if err := layOut(replay.Image(seed), folder, state, run); err != nil {
+		return verdict{err.Error()}
+	}
+	var found verdict
+	next, err := openHouse(ctx, state, options(run))
+	if err != nil {
+		found.add("it does not open: %v", err)
+	} else {
+		next.identity(said, &found)
+		next.kept(ctx, said, &found)
+		_ = next.close(ctx)
+	}
+	for _, w := range found {
+		v.add("after a power cut at %d, the first life's end was %d (style %s, seed %d): %s", point, e.first, forgetful.StyleOf(seed), seed, w)
 	}
 	return v
 }
