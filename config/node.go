@@ -1,24 +1,20 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
-// Bounds of a configuration. The YAML parser is recursive and looks keys up by walking, so that
-// depth and count are bounded before it runs.
+// Bounds of a configuration. Size and count are looked at before the YAML parser runs.
 const (
-	maxSize   = 640 << 10 // bytes
-	maxTokens = 128 << 10
-	maxDepth  = 24
+	maxSize  = 640 << 10 // bytes
+	maxParts = 64 << 10
+	maxDepth = 24
 )
 
 type shape uint8
@@ -112,194 +108,139 @@ func parseTree(src *source) (root *node, found findings) {
 	if f := src.readable(); f != nil {
 		return nil, findings{*f}
 	}
-	tokens := lexer.Tokenize(src.text)
-	if f := bounded(src, tokens); f != nil {
+	if f := src.bounded(); f != nil {
 		return nil, findings{*f}
 	}
-	file, err := parseTokens(tokens)
+	docs, err := parseDocuments(src.text)
 	if err != nil {
 		return nil, findings{syntaxFinding(src, err)}
 	}
-	var bodies []ast.Node
-	for _, d := range file.Docs {
-		if d.Body != nil {
-			bodies = append(bodies, d.Body)
-		}
-	}
-	if len(bodies) == 0 {
-		return &node{shape: shapeMap, line: 1, column: 1}, nil
-	}
-	if len(bodies) > 1 {
-		line, column := place(bodies[1])
-		return nil, findings{src.finding("one-document", line, column,
-			"a second document begins here", "put everything in one document: remove the line \"---\"")}
-	}
 	b := builder{src: src}
-	root = b.build(bodies[0], 0)
+	switch len(docs) {
+	case 0:
+		return &node{shape: shapeMap, line: 1, column: 1}, nil
+	case 1:
+		root = b.build(docs[0], 0)
+	default:
+		f := src.finding("one-document", docs[1].Line, docs[1].Column,
+			"a second document begins here", "put everything in one document: remove the line \"---\"")
+		b.refused = &f
+	}
+	if b.refused != nil {
+		return nil, findings{*b.refused}
+	}
 	return root, b.found
 }
 
-// parseTokens runs the YAML parser. A panic of it on some input nobody thought of is one more
-// syntax error, not the end of a running bridge that reloads.
-func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
+// parseDocuments runs the YAML parser and leaves out documents with nothing in them. A panic of it on some input
+// nobody thought of is one more syntax error, not the end of a running bridge that reloads.
+func parseDocuments(text string) (docs []*yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			file, err = nil, errors.New("this is not YAML that can be read")
+			docs, err = nil, errors.New("this is not YAML that can be read")
 		}
 	}()
-	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	var all []yaml.Node
+	if err := yaml.Load([]byte(text), &all, yaml.WithAllDocuments()); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		n := &all[i]
+		if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
+			n = n.Content[0]
+		}
+		if n.Kind != 0 && !absent(n) {
+			docs = append(docs, n)
+		}
+	}
+	return docs, nil
 }
 
-// bounded refuses what would make the parser deep or slow, and the parts of YAML that a
-// configuration of doors has no use for: they hide what a line means.
-func bounded(src *source, tokens token.Tokens) *Finding {
-	refuse := func(t *token.Token, rule, what, remedy string) *Finding {
-		f := src.finding(rule, t.Position.Line, t.Position.Column, what, remedy)
-		return &f
-	}
-	if len(tokens) > maxTokens {
-		return refuse(tokens[maxTokens], "too-large", "the file has more parts than any house",
-			"a configuration has at most 131072 words, numbers and marks")
-	}
-	depth, line, dashes := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, dashes = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			depth++
-		case token.SequenceEndType, token.MappingEndType:
-			depth = max(0, depth-1)
-		case token.SequenceEntryType, token.MappingKeyType:
-			dashes++
-		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			return refuse(t, "no-anchors", "anchors, aliases and merges (&, *, <<) are not used here",
-				"write the lines out for each device; text that begins with & or * goes in quotes")
-		case token.TagType:
-			return refuse(t, "no-tags", fmt.Sprintf("a tag %q is not used here", clip(t.Value)),
-				"an active-low line goes in quotes: \""+clip(t.Value)+"\"; remove any other tag")
-		case token.DirectiveType:
-			return refuse(t, "no-directives", "directives (%) are not used here", "remove the line")
-		default: // words, quotes and marks that make nothing deeper
-		}
-		if depth > maxDepth || dashes > maxDepth {
-			return refuse(t, "too-deep", "this is nested too deeply", fmt.Sprintf("at most %d levels are read", maxDepth))
-		}
-	}
-	return nil
-}
-
-func syntaxFinding(src *source, err error) Finding {
-	var at yaml.Error
-	line, column, what := 1, 1, "this is not YAML: "+firstLine(err.Error())
-	if errors.As(err, &at) {
-		what = "this is not YAML: " + firstLine(at.GetMessage())
-		if t := at.GetToken(); t != nil && t.Position != nil {
-			line, column = t.Position.Line, t.Position.Column
-		}
-	}
-	return src.finding("syntax", line, column, what,
-		"check the indentation (spaces, the same for all fields of a section), the colon and space after a field, and the quotes")
+// absent reports whether nothing stands where a value could.
+func absent(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Value == "" && n.Style == 0 && n.Anchor == "" && n.Tag == "!!null"
 }
 
 type builder struct {
-	src   *source
-	found findings
+	src     *source
+	found   findings
+	refused *Finding // the first part of YAML that hides what a line means: a configuration of doors has no use for it
 }
 
-func (b *builder) build(n ast.Node, depth int) *node {
-	line, column := place(n)
-	out := &node{line: line, column: column}
+// plain refuses what hides what a line means.
+func (b *builder) plain(n *yaml.Node) {
+	if b.refused != nil {
+		return
+	}
+	switch {
+	case n.Kind == yaml.AliasNode, n.Anchor != "", n.Tag == "!!merge":
+		f := anchorFinding(b.src, n.Line, n.Column)
+		b.refused = &f
+	case n.Style&yaml.TaggedStyle != 0:
+		f := b.src.finding("no-tags", n.Line, n.Column, fmt.Sprintf("a tag %q is not used here", clip(n.Tag)),
+			"an active-low line goes in quotes: \""+clip(n.Tag)+"\"; remove any other tag")
+		b.refused = &f
+	}
+}
+
+func (b *builder) build(n *yaml.Node, depth int) *node {
+	b.plain(n)
+	out := &node{line: n.Line, column: n.Column}
 	if depth > maxDepth {
-		b.found = append(b.found, b.src.finding("too-deep", line, column, "this is nested too deeply",
-			fmt.Sprintf("at most %d levels are read", maxDepth)))
+		f := b.src.finding("too-deep", n.Line, n.Column, "this is nested too deeply", fmt.Sprintf("at most %d levels are read", maxDepth))
+		b.refused = cmp.Or(b.refused, &f)
 		return out
 	}
-	switch v := n.(type) {
-	case *ast.NullNode:
-		out.shape = shapeNull
-	case *ast.StringNode:
-		out.shape, out.text = shapeText, v.Value
-	case *ast.LiteralNode:
-		out.shape = shapeText
-		if v.Value != nil {
-			out.text = v.Value.Value
+	switch n.Kind {
+	case yaml.ScalarNode:
+		out.shape, out.text = shapeOf(n.ShortTag()), n.Value
+		if out.shape == shapeNull {
+			out.text = ""
 		}
-	case *ast.IntegerNode:
-		out.shape, out.text = shapeInt, v.Token.Value
-	case *ast.FloatNode:
-		out.shape, out.text = shapeFloat, v.Token.Value
-	case *ast.InfinityNode, *ast.NanNode:
-		out.shape, out.text = shapeFloat, n.GetToken().Value
-	case *ast.BoolNode:
-		out.shape, out.text = shapeBool, v.Token.Value
-	case *ast.SequenceNode:
-		out.shape, out.list = shapeList, make([]*node, 0, len(v.Values))
-		for _, e := range v.Values {
+	case yaml.SequenceNode:
+		out.shape, out.list = shapeList, make([]*node, 0, len(n.Content))
+		for _, e := range n.Content {
 			out.list = append(out.list, b.build(e, depth+1))
 		}
-	case *ast.MappingNode:
-		out.shape, out.keys = shapeMap, make([]key, 0, len(v.Values))
-		for _, e := range v.Values {
-			b.entry(out, e, depth)
+	case yaml.MappingNode:
+		out.shape, out.keys = shapeMap, make([]key, 0, len(n.Content)/2)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			b.entry(out, n.Content[i], n.Content[i+1], depth)
 		}
-	case *ast.MappingValueNode:
-		out.shape, out.keys = shapeMap, make([]key, 0, 1)
-		b.entry(out, v, depth)
-	default:
-		b.found = append(b.found, b.src.finding("syntax", line, column, "this kind of YAML is not used here",
-			"write plain text, numbers, lists and sections"))
+	default: // an alias, which is refused
 	}
 	return out
 }
 
-func (b *builder) entry(m *node, e *ast.MappingValueNode, depth int) {
-	line, column := place(e.Key)
-	name, ok := keyName(e.Key)
-	if !ok {
-		b.found = append(b.found, b.src.finding("syntax", line, column, "a field's name must be one word",
+func shapeOf(tag string) shape {
+	switch tag {
+	case "!!null":
+		return shapeNull
+	case "!!int":
+		return shapeInt
+	case "!!float":
+		return shapeFloat
+	case "!!bool":
+		return shapeBool
+	}
+	return shapeText // also what looks like a date
+}
+
+func (b *builder) entry(m *node, k, v *yaml.Node, depth int) {
+	b.plain(k)
+	if k.Kind != yaml.ScalarNode {
+		b.found = append(b.found, b.src.finding("syntax", k.Line, k.Column, "a field's name must be one word",
 			"write it as in the examples: name, colon, space, value"))
 		return
 	}
-	value := &node{line: line, column: column}
-	if e.Value != nil {
-		value = b.build(e.Value, depth+1)
-	}
-	if first := m.key(name); first != nil {
-		b.found = append(b.found, b.src.finding("duplicate-key", line, column,
-			fmt.Sprintf("%q is given twice, first in line %d", clip(name), first.line),
+	value := b.build(v, depth+1)
+	if first := m.key(k.Value); first != nil {
+		b.found = append(b.found, b.src.finding("duplicate-key", k.Line, k.Column,
+			fmt.Sprintf("%q is given twice, first in line %d", clip(k.Value), first.line),
 			"keep the one that is meant and remove the other"))
 		return
 	}
-	m.keys = append(m.keys, key{name: name, line: line, column: column, value: value})
-}
-
-func keyName(k ast.MapKeyNode) (string, bool) {
-	switch v := k.(type) {
-	case *ast.StringNode:
-		return v.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
-		return k.GetToken().Value, true
-	}
-	return "", false
-}
-
-// place is where a piece of YAML begins. A section begins at its first field, not at the colon
-// which the parser takes for its token.
-func place(n ast.Node) (line, column int) {
-	switch v := n.(type) {
-	case *ast.MappingNode:
-		if !v.IsFlowStyle && len(v.Values) > 0 {
-			return place(v.Values[0].Key)
-		}
-	case *ast.MappingValueNode:
-		return place(v.Key)
-	}
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		return max(1, t.Position.Line), max(1, t.Position.Column)
-	}
-	return 1, 1
+	m.keys = append(m.keys, key{name: k.Value, line: k.Line, column: k.Column, value: value})
 }
 
 func firstLine(s string) string {

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/loquet/loquet/config"
 )
@@ -144,7 +144,7 @@ func validateType(root, s map[string]any, v any, at string) error {
 	case "boolean":
 		_, ok = v.(bool)
 	case "integer":
-		_, ok = v.(uint64)
+		_, ok = v.(int)
 	case "array":
 		var list []any
 		list, ok = v.([]any)

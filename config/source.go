@@ -58,6 +58,30 @@ func (s *source) readable() *Finding {
 	return nil
 }
 
+// bounded refuses what would make the parser deep or slow, and directives.
+func (s *source) bounded() *Finding {
+	parts := 0
+	for i, line := range s.lines {
+		if strings.HasPrefix(line, "%") {
+			f := s.finding("no-directives", i+1, 1, "directives (%) are not used here", "remove the line")
+			return &f
+		}
+		parts++
+		for at := range len(line) {
+			switch line[at] {
+			case ',', '[', '{', ':':
+				parts++
+			}
+			if parts > maxParts {
+				f := s.finding("too-large", i+1, utf8.RuneCountInString(line[:at])+1, "the file has more parts than any house",
+					"a configuration has at most 65536 lines, fields and entries of lists")
+				return &f
+			}
+		}
+	}
+	return nil
+}
+
 func (s *source) finding(rule string, line, column int, what, remedy string) Finding {
 	f := Finding{Severity: SeverityError, Rule: rule, What: what, Remedy: remedy}
 	s.locate(&f, line, column)
