@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -100,7 +101,7 @@ var errSaid = errors.New("said already")
 // Main runs one command line, without the program's name, and returns the exit code.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, p Program) int {
 	app := &app{program: p, streams: Streams{In: stdin, Out: stdout, Err: stderr}}
-	root := app.root()
+	root := app.root(args)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -117,7 +118,9 @@ type app struct {
 	lost    error // the first line of output that could not be written
 }
 
-func (a *app) root() *cobra.Command {
+// root makes the commands. A house that starts is not kept waiting for those that ask one: where the first word is a
+// command that starts something, there are no others.
+func (a *app) root(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "loquet",
 		Short:         "Garage doors, gates and locks in Apple Home, without anybody's server",
@@ -135,7 +138,11 @@ func (a *app) root() *cobra.Command {
 		&cobra.Group{ID: groupHouse, Title: "The house:"},
 	)
 	root.SetHelpCommandGroupID(groupHouse)
-	root.AddCommand(a.startCommands()...)
+	starts := a.startCommands()
+	root.AddCommand(starts...)
+	if len(args) > 0 && slices.ContainsFunc(starts, func(c *cobra.Command) bool { return c.Name() == args[0] }) {
+		return root
+	}
 	root.AddCommand(a.devicesCommand())
 	root.AddCommand(a.moveCommands()...)
 	root.AddCommand(a.historyCommand(), a.doctorCommand(), a.clockCommand(), a.pairCommand(), a.adoptCommand(), a.peopleCommand(), a.codesCommand(), a.explainCommand(), a.staysCommand(), a.calendarsCommand(), a.tokenCommand(), a.reloadCommand(), a.versionCommand(),

@@ -40,7 +40,6 @@ const recordVersion = 1
 var (
 	errRecord  = errors.New("the record is damaged")
 	errMissing = errors.New("the record is missing")
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 
 // sealRecord frames a payload with a version and a checksum that covers the key, so that neither a cut, nor a flipped
@@ -62,7 +61,8 @@ func openRecord(key string, b []byte) ([]byte, error) {
 }
 
 func recordSum(key string, b []byte) uint32 {
-	return crc32.Update(crc32.Checksum([]byte(key), castagnoli), castagnoli, b)
+	table := crc32.MakeTable(crc32.Castagnoli) // the library keeps this one
+	return crc32.Update(crc32.Checksum([]byte(key), table), table, b)
 }
 
 // readRecord tells the three cases apart: a payload, errMissing, or damage.

@@ -106,32 +106,38 @@ type generations struct {
 
 func readGenerations(d disk, dir string) *generations {
 	g := &generations{disk: d, temp: filepath.Join(dir, fileIdentityT)}
+	var text []byte // of the first: mostly the second says the same, and then it is read but not gone through again
 	for i, name := range []string{fileIdentityA, fileIdentityB} {
-		g.slots[i] = readSlot(filepath.Join(dir, name))
+		g.slots[i], text = readSlot(filepath.Join(dir, name), g.slots[0].id, text)
 	}
 	return g
 }
 
-func readSlot(path string) slot {
-	s := slot{path: path}
+// readSlot reads one file. same is what is known to be in a file with that text.
+func readSlot(path string, same *identity, text []byte) (s slot, data []byte) {
+	s = slot{path: path}
 	st, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return s
+		return s, nil
 	}
 	if err == nil && st.Size() > maxIdentity {
 		err = damaged(path, "it is too large", nil)
 	}
 	if err != nil {
 		s.err = err
-		return s
+		return s, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err = os.ReadFile(path)
 	if err != nil {
 		s.err = damaged(path, "it cannot be read", err)
-		return s
+		return s, nil
+	}
+	if same != nil && bytes.Equal(data, text) {
+		s.id = same
+		return s, data
 	}
 	s.id, s.err = decodeIdentity(path, data)
-	return s
+	return s, data
 }
 
 // err returns why a file is damaged, if one is.

@@ -44,11 +44,11 @@ type publisher struct {
 // nodePrefix begins the node of every loquet.
 const nodePrefix = "loquet-"
 
-var nodeText = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+var nodeText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^A-Za-z0-9_-]`) })
 
 // nodeOf is the node of a house, from the identity that its store keeps for ever.
 func nodeOf(install string) string {
-	id := nodeText.ReplaceAllString(install, "")
+	id := nodeText().ReplaceAllString(install, "")
 	return nodePrefix + id[:min(len(id), 12)]
 }
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -237,11 +238,11 @@ func some(devices []api.Device) string {
 }
 
 // goRun matches what go run builds: in a folder of its own, or in its cache.
-var goRun = regexp.MustCompile(`/go-build[0-9]*/|/[0-9a-f]{64}-d/`)
+var goRun = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`/go-build[0-9]*/|/[0-9a-f]{64}-d/`) })
 
 // called is how to call this program, which was called arg0, once more: a newcomer has no loquet in PATH.
 func called(arg0 string, look func(name string) (string, error)) string {
-	if goRun.MatchString(arg0) {
+	if goRun().MatchString(arg0) {
 		return "go run ./cmd/loquet"
 	}
 	name := filepath.Base(arg0)

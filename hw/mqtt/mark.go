@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/loquet/loquet/hw"
@@ -24,7 +25,7 @@ const maxMark = 64
 // stamp is how the time of a failure is written: one word in a configuration.
 const stamp = "20060102-150405"
 
-var stampText = regexp.MustCompile(`^\d{8}-\d{6}$`)
+var stampText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\d{8}-\d{6}$`) })
 
 // mark is the file that remembers a failure over a restart; empty where nothing can be kept.
 func (r *relay) mark() string {
@@ -54,7 +55,7 @@ func (r *relay) recall() error {
 		return err
 	}
 	r.failed = strings.TrimSpace(string(text))
-	if len(text) > maxMark || !stampText.MatchString(r.failed) {
+	if len(text) > maxMark || !stampText().MatchString(r.failed) {
 		r.failed = "unknown" // what cannot be read was a failure
 	}
 	r.tell()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/loquet/loquet/hw"
@@ -36,13 +37,13 @@ func defaults() Config {
 	return Config{Address: Address{User: "admin"}, Relays: 1, Inputs: 1, Poll: time.Second}
 }
 
-var macText = regexp.MustCompile(`^[0-9A-F]{12}$`)
+var macText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9A-F]{12}$`) })
 
 // mac is the MAC address at the end of an id, in capitals without colons; empty if there is none.
 func (c Address) mac() string {
 	text := strings.ToUpper(strings.ReplaceAll(c.ID, ":", ""))
 	text = text[strings.LastIndexByte(text, '-')+1:]
-	if !macText.MatchString(text) {
+	if !macText().MatchString(text) {
 		return ""
 	}
 	return text

@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"strconv"
+	"sync"
 )
 
 // lcusOrder is A0, the channel from 1, the state, and the sum of the three.
@@ -45,12 +46,12 @@ func (l lcus) set(ctx context.Context, channel int, on bool) error {
 	return disobeyed(on, states[channel])
 }
 
-var lcusLine = regexp.MustCompile(`CH([0-9]{1,2}): ?(ON|OFF)\s*\r?\n`)
+var lcusLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`CH([0-9]{1,2}): ?(ON|OFF)\s*\r?\n`) })
 
 // lcusStates reads "CH1: ON\r\nCH2: OFF\r\n". Lines that are not whole are left out.
 func lcusStates(answer []byte) map[int]bool {
 	states := make(map[int]bool)
-	for _, m := range lcusLine.FindAllSubmatch(answer, -1) {
+	for _, m := range lcusLine().FindAllSubmatch(answer, -1) {
 		channel, err := strconv.Atoi(string(m[1]))
 		if err == nil && channel > 0 {
 			states[channel] = string(m[2]) == "ON"
