@@ -165,3 +165,14 @@ func TestLine(t *testing.T) {
 		t.Errorf("%q %q %v", l.Board(), l.Name(), l.ActiveLow())
 	}
 }
+
+// What is too deep for the parser itself is told as what is too deep for us.
+func TestTooDeepForTheParser(t *testing.T) {
+	for _, piece := range []string{"- ", "? "} {
+		_, err := config.Parse("x", []byte(strings.Repeat(piece, 20_000)))
+		var all config.Errors
+		if !errors.As(err, &all) || len(all) != 1 || all[0].Rule != "too-deep" {
+			t.Errorf("%q: %v", piece, err)
+		}
+	}
+}

@@ -187,7 +187,7 @@ func (b *builder) build(n *yaml.Node, depth int) *node {
 	b.plain(n)
 	out := &node{line: n.Line, column: n.Column}
 	if depth > maxDepth {
-		f := b.src.finding("too-deep", n.Line, n.Column, "this is nested too deeply", fmt.Sprintf("at most %d levels are read", maxDepth))
+		f := deepFinding(b.src, n.Line, n.Column)
 		b.refused = cmp.Or(b.refused, &f)
 		return out
 	}

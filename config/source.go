@@ -58,7 +58,7 @@ func (s *source) readable() *Finding {
 	return nil
 }
 
-// bounded refuses what would make the parser deep or slow, and directives.
+// bounded refuses more than a parser should be given, and directives.
 func (s *source) bounded() *Finding {
 	parts := 0
 	for i, line := range s.lines {

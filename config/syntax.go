@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -16,6 +17,9 @@ func syntaxFinding(src *source, err error) Finding {
 		line, column = at.Mark.Line, at.Mark.Column
 		if strings.Contains(what, "unknown anchor") {
 			return anchorFinding(src, line, column)
+		}
+		if strings.Contains(what, "max depth") { // the parser's own, which is far beyond ours
+			return deepFinding(src, line, column)
 		}
 	}
 	line, column = max(1, min(line, len(src.lines))), max(1, column)
@@ -43,6 +47,10 @@ func inWords(what string) string {
 		}
 	}
 	return what
+}
+
+func deepFinding(src *source, line, column int) Finding {
+	return src.finding("too-deep", max(1, line), max(1, column), "this is nested too deeply", fmt.Sprintf("at most %d levels are read", maxDepth))
 }
 
 func anchorFinding(src *source, line, column int) Finding {
