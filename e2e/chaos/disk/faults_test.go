@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/loquet/loquet/device"
 	"github.com/loquet/loquet/e2e/chaos/disk/forgetful"
 )
@@ -37,6 +39,7 @@ func TestEveryOperationFails(t *testing.T) {
 	seed := number(t, "LOQUET_SEED", rand.Uint64())
 	stride := int(number(t, "LOQUET_STRIDE", 211))
 	t.Logf("one operation in %d, LOQUET_SEED=%d", stride, seed)
+	manyFiles(t, 64<<10)
 	disk, power := newDisk(t), newPower(t)
 	settled := settledHouse(t, disk)
 	var lives, failed atomic.Int64
@@ -59,6 +62,20 @@ func TestEveryOperationFails(t *testing.T) {
 	t.Logf("%d lives, %d operations failed", lives.Load(), failed.Load())
 	if lives.Load() < 30 || failed.Load() < lives.Load()/2 {
 		t.Errorf("this has shown too little")
+	}
+}
+
+// manyFiles lets this process have so many files open. A house whose disk has failed gives its history up with the
+// end of its process (store: a last close would work a log with holes into it), and here thousands of houses share one.
+func manyFiles(t *testing.T, want uint64) {
+	t.Helper()
+	var is unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &is); err != nil {
+		t.Fatal(err)
+	}
+	more := unix.Rlimit{Cur: max(is.Cur, want), Max: max(is.Max, want)}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &more); err != nil {
+		t.Logf("%d files at a time, which is too few for each operation in turn (ulimit -n %d): %v", is.Cur, want, err)
 	}
 }
 
