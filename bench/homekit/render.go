@@ -255,7 +255,7 @@ func (rs results) pulseTable(b *strings.Builder) {
 		"stall":  {metricEdge: {0, 5}, metricEdgeP: {0, 5}},
 	}
 	titles := map[string]string{
-		"pulses": "\n## Writes that owe a pulse\n\nPart `pulses`: 8 controllers that all subscribe to all of 40 motor locks, the journal on. The edge is the moment at which\nthe simulated lock saw its relay close. The median over the runs, and of each run its p50 and p99. Targets of write to relay edge: p50 at most 0.3 ms, p99 at most 3 ms.\n\n",
+		"pulses": "\n## Writes that owe a pulse\n\nPart `pulses`: 8 controllers that all subscribe to all of 40 motor locks, the journal on. The edge is the moment at which\nthe simulated lock saw its relay close. The median over the runs, and of each run its p50 and p99. Targets of write to relay edge: p50 at most 0.3 ms, p99 at most 3 ms.\nA good part of it is the machine's, which has to wake a sleeping processor: [other machines](adr/0022-an-intent-goes-ahead.md).\n\n",
 		"stall":  "\n## The same with a slow disk\n\nPart `stall`: every fsync and fdatasync takes 150 ms (`strace -e inject`). Target: p99 of write to relay edge under 5 ms.\n\n",
 	}
 	for _, part := range []string{"pulses", "stall"} {
