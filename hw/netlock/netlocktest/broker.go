@@ -183,6 +183,9 @@ func (h *house) run() {
 func (h *house) set(c net.Conn) {
 	h.mu.Lock()
 	h.conn = c
+	if c != nil && h.ctx.Err() != nil {
+		_ = c.Close() // it came about while the house ended, which saw none to close
+	}
 	h.mu.Unlock()
 	h.hear(hw.MQTTEvent{Up: c != nil})
 }
