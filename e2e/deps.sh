@@ -17,6 +17,7 @@ need avahi-browse avahi-utils
 need dbus-daemon dbus
 need systemd-analyze systemd
 need strace strace
+need iptables iptables
 need mosquitto mosquitto
 need mosquitto_pub mosquitto-clients
 need node nodejs
